@@ -1,0 +1,161 @@
+/**
+ * The one typed contract between renderer and main: calls (request, response, error codes) and events. Both hosts
+ * (Electron IPC and the browser host's WebSocket) carry exactly this; handlers `satisfies` VmHandlers, so a missing
+ * one does not compile. Display and serial bytes travel on streams of their own (streams.ts).
+ */
+import type { StopReason, TextScreen } from './machine.ts';
+
+export type VmId = string & { readonly __brand: 'VmId' };
+
+/** libvirt's domain states, as virt-manager words them. */
+export type VmState = 'running' | 'paused' | 'shutting-down' | 'shutoff' | 'crashed';
+
+export interface VmSummary {
+  readonly id: VmId;
+  readonly name: string;
+  readonly state: VmState;
+  /** Why it is shut off or crashed, in words, when there is something to say. */
+  readonly reason?: string;
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+  /** 0..100 of one host core; 0 when not running. */
+  readonly cpuPercent: number;
+  readonly uptimeSeconds: number;
+  /** Host pty of the first serial port while the VM runs, where the host has ptys: e.g. /dev/pts/4. */
+  readonly serialPty?: string;
+}
+
+export interface VmDetails extends VmSummary {
+  readonly title?: string;
+  readonly description?: string;
+  readonly boot: DirectBoot;
+  readonly domainXml: string;
+  /** The definition file, for the user to find it. */
+  readonly definitionPath: string;
+  readonly stop?: StopReason;
+  readonly log: readonly LogLine[];
+}
+
+export interface LogLine {
+  readonly timeMs: number;
+  readonly level: 'info' | 'warning' | 'error';
+  readonly message: string;
+}
+
+export interface DirectBoot {
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly cmdline: string;
+}
+
+export interface NewVm {
+  readonly name: string;
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+  readonly boot: DirectBoot;
+}
+
+/** A definition file that could not be read. It is left as it is on disk. */
+export interface DefinitionProblem {
+  readonly path: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface HostInfo {
+  readonly version: string;
+  readonly host: 'electron' | 'browser';
+  readonly hostName: string;
+  readonly platform: 'linux' | 'darwin' | 'win32' | string;
+  readonly hypervisor: string; // "Emulated KVM (interpreter)"
+  readonly hostCpus: number;
+  readonly hostMemoryMiB: number;
+  readonly maxGuestMemoryMiB: number;
+  readonly dataDir: string;
+  readonly homeDir: string;
+}
+
+export interface DirectoryListing {
+  readonly path: string;
+  /** Absent at a root. */
+  readonly parent?: string;
+  /** Places to jump to: home, data folder, roots. */
+  readonly places: readonly { readonly label: string; readonly path: string }[];
+  readonly entries: readonly DirectoryEntry[];
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly path: string;
+  readonly kind: 'directory' | 'file';
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly hidden: boolean;
+}
+
+/** What a chosen file turned out to be. */
+export interface FileCheck {
+  readonly ok: boolean;
+  /** e.g. "Linux kernel 6.1.0 (bzImage, 64-bit)", "multiboot ELF", "gzip, 1.2 MiB". */
+  readonly description: string;
+  /** When not ok: what is wrong and what to do. */
+  readonly message?: string;
+}
+
+type NoErrors = never;
+type VmActionError = 'not-found' | 'wrong-state';
+
+export interface Calls {
+  'host.info': { req: void; res: HostInfo; err: NoErrors };
+  'vms.list': { req: void; res: { vms: readonly VmSummary[]; problems: readonly DefinitionProblem[] }; err: NoErrors };
+  'vms.get': { req: { id: VmId }; res: VmDetails; err: 'not-found' };
+  'vms.create': {
+    req: NewVm;
+    res: { id: VmId };
+    err: 'invalid-name' | 'name-taken' | 'invalid-memory' | 'invalid-kernel' | 'invalid-initrd' | 'invalid-vcpus' | 'storage';
+  };
+  'vms.delete': { req: { id: VmId }; res: void; err: VmActionError | 'storage' };
+  'vms.start': { req: { id: VmId }; res: void; err: VmActionError | 'start-failed' };
+  'vms.pause': { req: { id: VmId }; res: void; err: VmActionError };
+  'vms.resume': { req: { id: VmId }; res: void; err: VmActionError };
+  /** ACPI power button. */
+  'vms.shutdown': { req: { id: VmId }; res: void; err: VmActionError };
+  /** Force Off. */
+  'vms.destroy': { req: { id: VmId }; res: void; err: VmActionError };
+  'vms.reset': { req: { id: VmId }; res: void; err: VmActionError };
+  /** What the guest's text buffer shows now. */
+  'vms.textScreen': { req: { id: VmId }; res: TextScreen; err: VmActionError };
+  'files.list': { req: { path?: string }; res: DirectoryListing; err: 'not-found' | 'not-a-directory' | 'permission' };
+  'files.check': { req: { path: string; role: 'kernel' | 'initrd' }; res: FileCheck; err: NoErrors };
+  /** Quit the app; refused with 'vms-running' unless force. */
+  'app.quit': { req: { force: boolean }; res: void; err: 'vms-running' };
+}
+
+export type CallName = keyof Calls;
+export type Request<K extends CallName> = Calls[K]['req'];
+export type Response<K extends CallName> = Calls[K]['res'];
+/** Every call can also fail with these. */
+export type CommonError = 'invalid-request' | 'internal';
+export type ErrorCode<K extends CallName = CallName> = Calls[K]['err'] | CommonError;
+
+/** Failures cross as data: code for the program, message (what happened) and hint (what to do next) for the person. */
+export interface CallFailure<C extends string = string> {
+  readonly code: C;
+  readonly message: string;
+  readonly hint?: string;
+  /** The field of the request that is wrong, for inline errors. */
+  readonly field?: string;
+}
+export type Reply<K extends CallName> =
+  | { readonly ok: true; readonly value: Response<K> }
+  | { readonly ok: false; readonly error: CallFailure<ErrorCode<K>> };
+
+export type CallHandlers = { [K in CallName]: (req: Request<K>) => Promise<Reply<K>> };
+
+export type AppEvent =
+  | { readonly type: 'vm-changed'; readonly vm: VmSummary }
+  | { readonly type: 'vm-removed'; readonly id: VmId }
+  | { readonly type: 'problems-changed'; readonly problems: readonly DefinitionProblem[] }
+  | { readonly type: 'vm-log'; readonly id: VmId; readonly line: LogLine }
+  /** The window is being closed while VMs run: the renderer asks the person, then calls app.quit. */
+  | { readonly type: 'close-requested'; readonly running: readonly VmSummary[] };

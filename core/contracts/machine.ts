@@ -1,0 +1,62 @@
+/**
+ * What main says to a machine worker and back. Plain data only: it crosses threads by structured clone.
+ * Display and serial bytes do not travel here; each has its own MessagePort (core/worker/client).
+ */
+
+/** Everything a machine worker needs to build one VM. Paths are absolute. Derived from the domain XML by main. */
+export interface MachineConfig {
+  readonly id: string;
+  readonly name: string;
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+  /** Direct kernel boot: a Linux bzImage or a multiboot 1 ELF. */
+  readonly boot: { readonly kernel: string; readonly initrd?: string; readonly cmdline: string };
+  /** isa-debug-exit at port 0xf4 (headless runner and tests). */
+  readonly debugExit?: boolean;
+}
+
+export type MachineState = 'running' | 'paused' | 'stopped' | 'crashed';
+
+/** Why a machine stopped or crashed. */
+export type StopReason =
+  | { readonly kind: 'guest-shutdown' } // the guest powered off through ACPI
+  | { readonly kind: 'destroyed' } // Force Off
+  | { readonly kind: 'debug-exit'; readonly value: number } // isa-debug-exit
+  | { readonly kind: 'vcpu-shutdown'; readonly registers: string } // triple fault: KVM_EXIT_SHUTDOWN
+  | { readonly kind: 'internal-error'; readonly message: string; readonly registers: string }
+  | { readonly kind: 'start-failed'; readonly message: string; readonly hint: string }
+  | { readonly kind: 'worker-died'; readonly message: string };
+
+export type MachineCommand =
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  | { readonly type: 'reset' }
+  | { readonly type: 'power-button' }
+  | { readonly type: 'destroy' };
+
+/** Sampled once a second while running. */
+export interface MachineStats {
+  /** Share of one host core this VM's vCPU used since the last sample, 0..100. */
+  readonly cpuPercent: number;
+  readonly uptimeSeconds: number;
+  /** Cumulative counters of the vCPU: instructions, exits by reason. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export type MachineEvent =
+  | { readonly type: 'state'; readonly state: MachineState; readonly reason?: StopReason }
+  | { readonly type: 'stats'; readonly stats: MachineStats }
+  | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };
+
+/** The text screen, for tests, screen readers and `viv`: what the guest's text buffer shows. */
+export interface TextScreen {
+  readonly columns: number;
+  readonly rows: number;
+  /** One string a row, decoded from code page 437, not trimmed. */
+  readonly lines: readonly string[];
+  readonly cursor?: { readonly column: number; readonly row: number };
+}
+
+/** Largest guest memory this build can give one VM: WebAssembly's 4 GiB less the core's own tables and VRAM. */
+export const MAX_MEMORY_MIB = 3584;
+export const MIN_MEMORY_MIB = 1;

@@ -1,0 +1,39 @@
+/**
+ * What main sees of a running VM: a handle on its threads. Implemented in client.ts, faked in main's own unit tests.
+ */
+import type { MachineCommand, MachineConfig, MachineEvent, TextScreen } from '../contracts/machine.ts';
+import type { StreamKind, StreamMessage } from '../contracts/streams.ts';
+
+/** One viewer's end of a stream. */
+export interface ByteStream {
+  send(message: StreamMessage): void;
+  onMessage(listener: (message: StreamMessage) => void): void;
+  close(): void;
+}
+
+export interface MachineHandle {
+  readonly config: MachineConfig;
+  command(command: MachineCommand): void;
+  onEvent(listener: (event: MachineEvent) => void): void;
+  /** A new viewer of the display or serial port. Several at once are fine. Closes with the machine. */
+  openStream(kind: StreamKind): ByteStream;
+  textScreen(): Promise<TextScreen>;
+  /** Ends the threads at once, without asking the guest; resolves when they are gone. */
+  terminate(): Promise<void>;
+}
+
+/**
+ * Starts the threads of one VM. Resolves once the guest runs; rejects with a StartError (message: what failed, hint:
+ * what to do next) for a missing or bad kernel, too much memory and the like, leaving nothing behind.
+ */
+export type StartMachine = (config: MachineConfig) => Promise<MachineHandle>;
+
+export class StartError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+    this.name = 'StartError';
+  }
+}
