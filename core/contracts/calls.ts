@@ -112,7 +112,14 @@ export interface Calls {
   'vms.create': {
     req: NewVm;
     res: { id: VmId };
-    err: 'invalid-name' | 'name-taken' | 'invalid-memory' | 'invalid-kernel' | 'invalid-initrd' | 'invalid-vcpus' | 'storage';
+    err:
+      | 'invalid-name'
+      | 'name-taken'
+      | 'invalid-memory'
+      | 'invalid-kernel'
+      | 'invalid-initrd'
+      | 'invalid-vcpus'
+      | 'storage';
   };
   'vms.delete': { req: { id: VmId }; res: void; err: VmActionError | 'storage' };
   'vms.start': { req: { id: VmId }; res: void; err: VmActionError | 'start-failed' };

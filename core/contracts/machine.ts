@@ -60,3 +60,5 @@ export interface TextScreen {
 /** Largest guest memory this build can give one VM: WebAssembly's 4 GiB less the core's own tables and VRAM. */
 export const MAX_MEMORY_MIB = 3584;
 export const MIN_MEMORY_MIB = 1;
+/** This build's machine has one vCPU thread. */
+export const MAX_VCPUS = 1;

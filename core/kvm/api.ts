@@ -5,6 +5,8 @@
  * Every failing call throws KvmError with the kernel's errno.
  */
 
+import type { WallClock } from '../base/clock.ts';
+
 /** Errors: the symbolic errno the kernel documents for the ioctl. */
 export type Errno =
   | 'EBADF' | 'EINVAL' | 'EEXIST' | 'E2BIG' | 'EINTR' | 'ENXIO' | 'ENOENT' | 'EFAULT' | 'ENOMEM' | 'EBUSY'
@@ -226,6 +228,8 @@ export interface CreateVmOptions {
   /** Bytes the VMM will mmap for guest RAM, ROM and VRAM, all slots together. */
   userMemoryBytes: number;
   thread: VcpuThread;
+  /** Real time, for kvmclock's wall clock; the host's KVM has its own. */
+  wall: WallClock;
 }
 
 export interface KvmVm {

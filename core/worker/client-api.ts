@@ -28,10 +28,14 @@ export interface MachineHandle {
  */
 export type StartMachine = (config: MachineConfig) => Promise<MachineHandle>;
 
+/** What a failed start is about: a boot file, the amount of memory, or anything else. */
+export type StartErrorSubject = 'file' | 'memory' | 'other';
+
 export class StartError extends Error {
   constructor(
     message: string,
     readonly hint: string,
+    readonly subject: StartErrorSubject = 'other',
   ) {
     super(message);
     this.name = 'StartError';

@@ -1,0 +1,77 @@
+/**
+ * A VM's display as its host sees it: the text screen drawn from shared memory, served to viewers, read as text, taken
+ * as a picture. Put together here from the parts of this folder; the thread it runs in brings the ports.
+ */
+import type { TimerHost } from '../../base/clock.ts';
+import type { Deflate } from './deflate.ts';
+import { DisplayPump } from './display-pump.ts';
+import { RfbServer } from './rfb-server.ts';
+import type { ByteChannel, DisplayInput } from './rfb-session.ts';
+import type { Scanout } from './scanout.ts';
+import { encodePng } from './screenshot.ts';
+import { Surface } from './surface.ts';
+import { TextRenderer } from './text-renderer.ts';
+import { readTextScreen, type TextScreenContent } from './text-screen.ts';
+
+/** The size until the adapter shows something: that of 80x25 text. */
+const FIRST_WIDTH = 720;
+const FIRST_HEIGHT = 400;
+
+export interface DisplayServerPorts {
+  /** Video memory (see devices/vga), 4-byte aligned. */
+  readonly vram: Uint8Array;
+  readonly scanout: Scanout;
+  /** Host time. */
+  readonly timers: TimerHost;
+  readonly deflate: Deflate;
+  readonly input: DisplayInput;
+  /** The VM's name. */
+  readonly name: string;
+  readonly log: (message: string) => void;
+}
+
+export class DisplayServer {
+  readonly #ports: DisplayServerPorts;
+  readonly #surface = new Surface(FIRST_WIDTH, FIRST_HEIGHT);
+  readonly #renderer: TextRenderer;
+  readonly #rfb: RfbServer;
+  readonly #pump: DisplayPump;
+
+  constructor(ports: DisplayServerPorts) {
+    this.#ports = ports;
+    const surface = this.#surface;
+    this.#renderer = new TextRenderer({ vram: ports.vram, scanout: ports.scanout, surface });
+    this.#pump = new DisplayPump({
+      timers: ports.timers,
+      draw: (nowNs) => this.#renderer.update(nowNs),
+      send: () => {
+        this.#rfb.flush();
+        return this.#rfb.waiting;
+      },
+    });
+    const { deflate, input, name, log } = ports;
+    this.#rfb = new RfbServer({ surface, deflate, input, name, log, onWaiting: () => this.#pump.wake() });
+  }
+
+  /** A new viewer, speaking RFB over this channel. */
+  connect(channel: ByteChannel): void {
+    this.#rfb.connect(channel);
+  }
+
+  /** What the screen shows now, as text. */
+  textScreen(): TextScreenContent {
+    return readTextScreen(this.#ports.vram, this.#ports.scanout);
+  }
+
+  /** What the screen shows now, as a PNG file. */
+  screenshot(): Promise<Uint8Array> {
+    this.#renderer.update(this.#ports.timers.nowNs());
+    return encodePng(this.#surface, this.#ports.deflate);
+  }
+
+  /** Ends all sessions and the pacing. */
+  close(): void {
+    this.#pump.stop();
+    this.#rfb.close();
+  }
+}

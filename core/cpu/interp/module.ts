@@ -1,0 +1,243 @@
+/**
+ * The interpreter's WebAssembly module: shared routines, and one handler for every variant of the table. Made for one
+ * vCPU, whose addresses are constants in it.
+ */
+import { type Callable, type Func, i32, i64, ModuleBuilder } from '../../wasm/index.ts';
+import type { VcpuLayout } from '../layout.ts';
+import * as S from '../state.ts';
+import { ACCESS_WRITE, chain, EXIT_FAULT, EXIT_GUARD, EXIT_LOOKUP, EXIT_SLICE, EXIT_STOP, EXIT_SYSTEM, InterpreterEmit, type InterpreterRuntime } from './emit.ts';
+import * as R from './record.ts';
+import { allVariants, type Variant } from './variant.ts';
+
+/** What a system instruction answers (system/). */
+export const SYSTEM_NEXT = 0; // go on with the next record
+export const SYSTEM_FAULT = 1; // an exception is pending
+export const SYSTEM_JUMP = 2; // RIP is set
+export const SYSTEM_EXIT = 3; // RIP is set; leave
+
+export interface InterpreterModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Table slot of a variant by key. */
+  readonly slots: ReadonlyMap<string, number>;
+  readonly systemSlot: number;
+  readonly endSlot: number;
+  readonly guardSlot: number;
+}
+
+/** Size of system, end and guard records: the header, and one u32. */
+export const SPECIAL_RECORD_SIZE = 16;
+
+export interface InterpreterImports {
+  slowRead(lo: number, hi: number, size: number): number;
+  slowWrite(lo: number, hi: number, size: number): number;
+  slowReadForWrite(lo: number, hi: number, size: number): number;
+  raise(vector: number): void;
+  bulk(kind: number, size: number, dstLo: number, dstHi: number, srcLo: number, srcHi: number, count: number): number;
+  system(record: number): number;
+}
+
+export interface InterpreterExports {
+  /** Runs from RIP. */
+  run(): number;
+  /** Runs from a record, RIP being its block's first instruction. */
+  enter(record: number): number;
+}
+
+class Builder {
+  readonly m = new ModuleBuilder();
+  readonly rt: InterpreterRuntime;
+  readonly system: Callable;
+  readonly next: Func;
+
+  constructor(readonly at: VcpuLayout, memoryPages: number) {
+    const m = this.m;
+    m.importMemory('env', 'memory', memoryPages);
+    const slow = (name: string) => m.importFunction('env', name, ['i32', 'i32', 'i32'], ['i32']);
+    const slowRead = slow('slowRead');
+    const slowWrite = slow('slowWrite');
+    const slowReadForWrite = slow('slowReadForWrite');
+    const raise = m.importFunction('env', 'raise', ['i32'], []);
+    const bulk = m.importFunction('env', 'bulk', ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+    this.system = m.importFunction('env', 'system', ['i32'], ['i32']);
+    this.next = m.func([], ['i32']);
+    this.#emitNext(this.next);
+    const offset = this.#offset();
+    const checked = this.#checked();
+    this.rt = {
+      slowRead, slowWrite, slowReadForWrite, raise, bulk, offset,
+      linear: this.#linear(offset, checked),
+      stackLinear: this.#stackLinear(checked),
+      next: this.next,
+      fault: this.#leave(false, EXIT_FAULT),
+      stop: this.#leave(true, EXIT_STOP),
+      restart: this.#leave(false, EXIT_SLICE),
+    };
+  }
+
+  state(offset: number) {
+    return i32.const(this.at.state + offset);
+  }
+
+  /** Block boundary: look at budget and requests, find the block at RIP, enter it. */
+  #emitNext(f: Func): void {
+    const budget = f.let(i32.load(this.state(S.BUDGET)));
+    const waiting = i32.or(i32.ltS(budget, i32.const(0)), i32.load(this.state(S.REQUEST)));
+    f.if(waiting, () => f.return(i32.const(EXIT_SLICE)));
+    const rip = f.let(i64.load(this.state(S.RIP)));
+    f.if(i64.gtU(rip, i64.load(this.state(S.CODE_LIMIT))), () => f.return(i32.const(EXIT_LOOKUP)));
+    const base = i64.load(this.state(S.SEG + S.CS * S.SEG_SIZE + S.SEG_BASE));
+    const linear = f.let(i64.and(i64.add(rip, base), i64.load(this.state(S.CODE_MASK))));
+    const index = i32.and(i32.shrU(i32.wrap(linear), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
+    const tlb = f.let(i32.add(index, i32.load(this.state(S.TLB_BASE))));
+    const miss = i64.ne(i64.load(tlb, S.TLB_EXEC), i64.and(linear, i64.const(~0xfffn)));
+    f.if(miss, () => f.return(i32.const(EXIT_LOOKUP)));
+    const host = f.let(i32.add(i32.wrap(linear), i32.load(tlb, S.TLB_ADDEND)));
+    const slot = i32.and(i32.xor(host, i32.shrU(host, i32.const(11))), i32.const(S.HASH_ENTRIES - 1));
+    const entry = f.let(i32.add(i32.shl(slot, i32.const(4)), i32.const(this.at.hash)));
+    const other = i32.or(
+      i32.xor(i32.load(entry, S.HASH_HOST), host),
+      i32.xor(i32.load(entry, S.HASH_MODE), i32.load(this.state(S.CODE_MODE))),
+    );
+    f.if(other, () => f.return(i32.const(EXIT_LOOKUP)));
+    f.store32(this.state(S.BUDGET), i32.sub(budget, i32.load(entry, S.HASH_COUNT)));
+    chain(f, f.let(i32.load(entry, S.HASH_RECORD)), 0);
+    f.unreachable();
+  }
+
+  #leave(after: boolean, code: number): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    const record = f.param(0, 'i32');
+    const start = i32.load16U(record, R.RECORD_START);
+    const offset = after ? i32.add(start, i32.load8U(record, R.RECORD_LENGTH)) : start;
+    f.store64(this.state(S.RIP), i64.add(i64.load(this.state(S.RIP)), i64.extendU(offset)));
+    f.return(i32.const(code));
+    f.unreachable();
+    return f;
+  }
+
+  #offset(): Func {
+    const f = this.m.func(['i32', 'i64'], ['i64']);
+    const field = f.param(0, 'i32');
+    const base = i64.load(i32.load(field, R.GENERAL_BASE));
+    const scale = i64.extendU(i32.load8U(field, R.GENERAL_SCALE));
+    const index = i64.shl(i64.load(i32.load(field, R.GENERAL_INDEX)), scale);
+    const displacement = i64.add(i64.load(field, R.GENERAL_DISPLACEMENT), f.param(1, 'i64'));
+    f.return(i64.and(i64.add(i64.add(base, index), displacement), i64.load(field, R.GENERAL_MASK)));
+    f.unreachable();
+    return f;
+  }
+
+  #linear(offset: Func, checked: Func): Func {
+    const f = this.m.func(['i32', 'i64', 'i32'], ['i64']);
+    const field = f.param(0, 'i32');
+    const at = f.call<'i64'>(offset, field, f.param(1, 'i64'));
+    const flags = f.let(i32.load8U(field, R.GENERAL_FLAGS));
+    f.if(i32.and(flags, i32.const(R.GENERAL_CHECKED)), () =>
+      f.returnCall(checked, i32.load(field, R.GENERAL_SEGMENT), at, f.param(2, 'i32')),
+    );
+    const linear = f.local('i64');
+    f.set(linear, i64.add(at, i64.load(i32.load(field, R.GENERAL_SEGMENT))));
+    f.if(i32.and(flags, i32.const(R.GENERAL_WRAP32)), () => f.set(linear, i64.and(linear, i64.const(0xffff_ffffn))));
+    f.return(linear);
+    f.unreachable();
+    return f;
+  }
+
+  /** Limit and rights of a segment: (segment, offset, access) -> linear address, or a refused one. */
+  #checked(): Func {
+    const f = this.m.func(['i32', 'i64', 'i32'], ['i64']);
+    const [segment, offset, access] = [f.param(0, 'i32'), f.param(1, 'i64'), f.param(2, 'i32')];
+    const writes = f.let(i32.and(access, i32.const(ACCESS_WRITE)));
+    const last = i64.add(offset, i64.sub(i64.extendU(i32.and(access, i32.const(0xff))), i64.const(1n)));
+    const right = i32.add(i32.const(1), i32.ne(writes, i32.const(0)));
+    const refused = i32.or(
+      i32.or(
+        i64.ltU(offset, i64.load32U(segment, S.SEG_LOW)),
+        i64.gtU(last, i64.load32U(segment, S.SEG_HIGH)),
+      ),
+      i32.eqz(i32.and(i32.load(segment, S.SEG_RIGHTS), right)),
+    );
+    f.if(refused, () => {
+      const isStack = i32.eq(segment, this.state(S.SEG + S.SS * S.SEG_SIZE));
+      f.store32(this.state(S.SEGMENT_FAULT), i32.sub(i32.const(S.GP), isStack)); // #SS is #GP - 1
+      f.return(i64.const(-0x8000_0000_0000_0000n));
+    });
+    f.return(i64.and(i64.add(offset, i64.load(segment, S.SEG_BASE)), i64.const(0xffff_ffffn)));
+    f.unreachable();
+    return f;
+  }
+
+  #stackLinear(checked: Func): Func {
+    const f = this.m.func(['i64', 'i32'], ['i64']);
+    f.returnCall(checked, this.state(S.SEG + S.SS * S.SEG_SIZE), f.param(0, 'i64'), f.param(1, 'i32'));
+    f.unreachable();
+    return f;
+  }
+
+  handler(variant: Variant): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    const e = new InterpreterEmit(f, variant, this.at.state, this.rt);
+    variant.emit(e);
+    e.finish();
+    f.unreachable();
+    return f;
+  }
+
+  systemHandler(): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    const record = f.param(0, 'i32');
+    const status = f.call(this.system, record);
+    f.if(i32.eq(status, i32.const(SYSTEM_FAULT)), () => f.returnCall(this.rt.fault, record));
+    f.if(i32.eq(status, i32.const(SYSTEM_JUMP)), () => f.returnCall(this.next));
+    f.if(status, () => f.return(i32.const(EXIT_SYSTEM)));
+    chain(f, record, SPECIAL_RECORD_SIZE);
+    f.unreachable();
+    return f;
+  }
+
+  /** The end of a block that no jump ends: its start is the block's length. */
+  endHandler(): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    const length = i64.extendU(i32.load16U(f.param(0, 'i32'), R.RECORD_START));
+    f.store64(this.state(S.RIP), i64.add(i64.load(this.state(S.RIP)), length));
+    f.returnCall(this.next);
+    f.unreachable();
+    return f;
+  }
+
+  /** Before an instruction that straddles pages: the second page must still be where it was decoded. */
+  guardHandler(): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    const record = f.param(0, 'i32');
+    const base = i64.load(this.state(S.SEG + S.CS * S.SEG_SIZE + S.SEG_BASE));
+    const linear = i64.and(i64.add(i64.load(this.state(S.RIP)), base), i64.load(this.state(S.CODE_MASK)));
+    const page = f.let(i64.and(i64.add(linear, i64.const(0x1000n)), i64.const(~0xfffn)));
+    const index = i32.and(i32.shrU(i32.wrap(page), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
+    const tlb = f.let(i32.add(index, i32.load(this.state(S.TLB_BASE))));
+    const host = i32.add(i32.wrap(page), i32.load(tlb, S.TLB_ADDEND));
+    const same = i32.and(i64.eq(i64.load(tlb, S.TLB_EXEC), page), i32.eq(host, i32.load(record, R.RECORD_HEADER)));
+    f.if(i32.eqz(same), () => f.return(i32.const(EXIT_GUARD)));
+    chain(f, record, SPECIAL_RECORD_SIZE);
+    f.unreachable();
+    return f;
+  }
+
+  enter(): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    chain(f, f.param(0, 'i32'), 0);
+    f.unreachable();
+    return f;
+  }
+}
+
+export function buildInterpreter(at: VcpuLayout, memoryPages: number): InterpreterModule {
+  const b = new Builder(at, memoryPages);
+  const slots = new Map<string, number>();
+  for (const variant of allVariants()) slots.set(variant.key, b.m.tableSlot(b.handler(variant)));
+  const systemSlot = b.m.tableSlot(b.systemHandler());
+  const endSlot = b.m.tableSlot(b.endHandler());
+  const guardSlot = b.m.tableSlot(b.guardHandler());
+  b.m.export('run', b.next);
+  b.m.export('enter', b.enter());
+  return { bytes: b.m.encode(), slots, systemSlot, endSlot, guardSlot };
+}

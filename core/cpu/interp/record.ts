@@ -1,0 +1,71 @@
+/**
+ * Decoded records, the interpreter's program. A block is a run of records in the arena; each begins with
+ *
+ *   +0  u32  table slot of its handler
+ *   +4  u16  start: offset of the instruction from the block's first byte
+ *   +6  u8   length of the instruction
+ *   +7  u8   index: number of the instruction within the block
+ *
+ * and goes on with the fields of its operands, in order, each at a multiple of 4:
+ *
+ *   register, vector   u32  address of the register
+ *   immediate          i32 (sign-extended), or i64 when its size is 8
+ *   relative           i32 taken, i32 not taken: from the block's first byte
+ *   memory, near       u32  address of the base register, i32 displacement: base + displacement, no segment, 64-bit
+ *   memory, general    u32 base, u32 index, i64 displacement, u32 segment, u8 scale, u8 flags, u16 unused, i64 mask
+ */
+export const RECORD_HANDLER = 0;
+export const RECORD_START = 4;
+export const RECORD_LENGTH = 6;
+export const RECORD_INDEX = 7;
+export const RECORD_HEADER = 8;
+
+/** Kinds: register, vector register (XMM; MMX when its size is 8), immediate, relative, memory near, memory general. */
+export type FieldKind = 'r' | 'v' | 'i' | 'j' | 'm' | 'g';
+
+// memory general, offsets within the field
+export const GENERAL_BASE = 0;
+export const GENERAL_INDEX = 4;
+export const GENERAL_DISPLACEMENT = 8;
+/** Address of the segment's state (state.ts SEG). */
+export const GENERAL_SEGMENT = 16;
+export const GENERAL_SCALE = 20;
+export const GENERAL_FLAGS = 21;
+/** Address-size mask of the offset. */
+export const GENERAL_MASK = 24;
+export const GENERAL_SIZE = 32;
+/** Linear addresses wrap at 32 bits. */
+export const GENERAL_WRAP32 = 1;
+/** Limit and rights of the segment must be checked. */
+export const GENERAL_CHECKED = 2;
+
+export interface Field {
+  readonly kind: FieldKind;
+  readonly size: 1 | 2 | 4 | 8 | 16;
+}
+
+export function fieldSize(field: Field): number {
+  switch (field.kind) {
+    case 'r':
+    case 'v':
+      return 4;
+    case 'i':
+      return field.size === 8 ? 8 : 4;
+    case 'j':
+    case 'm':
+      return 8;
+    case 'g':
+      return GENERAL_SIZE;
+  }
+}
+
+/** Offsets of the fields within the record, and the record's size (a multiple of 8). */
+export function layout(fields: readonly Field[]): { offsets: number[]; size: number } {
+  const offsets: number[] = [];
+  let at = RECORD_HEADER;
+  for (const field of fields) {
+    offsets.push(at);
+    at += fieldSize(field);
+  }
+  return { offsets, size: (at + 7) & ~7 };
+}

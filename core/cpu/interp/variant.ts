@@ -1,0 +1,181 @@
+/**
+ * Handler variants. An emitter is turned into one handler for every combination of operand size, operand kinds, and
+ * what else the code depends on; the decoder asks for the variant of an instruction by the same key.
+ */
+import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
+import { MODE_64, MODE_SIZE_MASK, MODE_STACK32 } from '../decode/mode.ts';
+import type { Emitter } from '../semantics/emit.ts';
+import { FS } from '../state.ts';
+import { ROWS, type Row } from '../table/index.ts';
+import type { OperandSpec } from '../table/row.ts';
+import type { Field } from './record.ts';
+
+/** Size of the stack pointer in bytes; 0 where the instruction does not use the stack. */
+export type StackSize = 0 | 2 | 4 | 8;
+
+export interface Variant {
+  readonly key: string;
+  readonly emit: Emitter;
+  readonly name: string;
+  readonly size: 1 | 2 | 4 | 8;
+  readonly fields: readonly Field[];
+  readonly stack: StackSize;
+  /** 8 where nothing depends on it. */
+  readonly addressSize: 2 | 4 | 8;
+  readonly repeat: number;
+}
+
+const emitterIds = new Map<Emitter, number>();
+function emitterId(emit: Emitter): number {
+  let id = emitterIds.get(emit);
+  if (id === undefined) {
+    id = emitterIds.size;
+    emitterIds.set(emit, id);
+  }
+  return id;
+}
+
+function makeKey(emit: Emitter, size: number, fields: readonly Field[], stack: number, addressSize: number, repeat: number): string {
+  let key = `${emitterId(emit)}/${size}/`;
+  for (const f of fields) key += f.kind + f.size;
+  return `${key}/${stack}/${addressSize}/${repeat}`;
+}
+
+export function variantKey(insn: Insn, emit: Emitter): string {
+  const { row } = insn;
+  return makeKey(
+    emit, insn.operandSize, insn.operands.map((o) => fieldOf(o, insn)), row.stack ? stackSize(insn.mode) : 0,
+    row.string || row.counts ? insn.addressSize : 8, repeatOf(row, insn.repeat),
+  );
+}
+
+/** MOVS, STOS and LODS do not tell REPE from REPNE. */
+function repeatOf(row: Row, repeat: number): number {
+  return repeat !== 0 && row.writes === undefined ? 0xf3 : repeat;
+}
+
+export function stackSize(mode: number): StackSize {
+  if ((mode & MODE_SIZE_MASK) === MODE_64) return 8;
+  return (mode & MODE_STACK32) !== 0 ? 4 : 2;
+}
+
+/** base + displacement32 in the flat 64-bit address space: the short memory field. */
+export function isNear(o: MemoryOperand, insn: Insn): boolean {
+  return (
+    (insn.mode & MODE_SIZE_MASK) === MODE_64 &&
+    insn.addressSize === 8 &&
+    o.index === NO_REGISTER &&
+    o.segment < FS &&
+    o.displacement >> 31 === o.displacementHigh &&
+    (o.base !== BASE_RIP || Math.abs(o.displacement) < 0x7fff_0000)
+  );
+}
+
+function fieldOf(o: Operand, insn: Insn): Field {
+  switch (o.kind) {
+    case 'register':
+      return { kind: 'r', size: o.size };
+    case 'immediate':
+      return { kind: 'i', size: o.size };
+    case 'memory':
+      return { kind: isNear(o, insn) ? 'm' : 'g', size: o.size };
+    case 'relative':
+      return { kind: 'j', size: 4 };
+    case 'vector':
+      return { kind: 'v', size: 16 };
+    case 'mmx':
+      return { kind: 'v', size: 8 };
+    default:
+      throw new Error(`${insn.row.name}: a ${o.kind} operand has no field`);
+  }
+}
+
+/** Every variant of the table. */
+export function allVariants(): Variant[] {
+  const variants = new Map<string, Variant>();
+  for (const row of ROWS) if (row.emit) for (const v of rowVariants(row, row.emit)) variants.set(v.key, v);
+  return [...variants.values()];
+}
+
+function* rowVariants(row: Row, emit: Emitter): Generator<Variant> {
+  for (const size of row.sizes) {
+    for (const fields of combinations(row.operands, size)) {
+      for (const stack of row.stack ? STACK_SIZES[size] : NO_STACK) {
+        for (const addressSize of row.string || row.counts ? ADDRESS_SIZES : WIDE_ONLY) {
+          for (const repeat of row.string ? (row.writes === undefined ? [0, 0xf3] : [0, 0xf2, 0xf3]) : [0]) {
+            const key = makeKey(emit, size, fields, stack, addressSize, repeat);
+            yield { key, emit, name: row.name, size, fields, stack, addressSize, repeat };
+          }
+        }
+      }
+    }
+  }
+}
+
+const NO_STACK: readonly StackSize[] = [0];
+const STACK_SIZES: Readonly<Record<1 | 2 | 4 | 8, readonly StackSize[]>> = { 1: [2, 4, 8], 2: [2, 4, 8], 4: [2, 4], 8: [8] };
+const ADDRESS_SIZES = [2, 4, 8] as const;
+const WIDE_ONLY = [8] as const;
+
+function combinations(specs: readonly OperandSpec[], size: 1 | 2 | 4 | 8): Field[][] {
+  let lists: Field[][] = [[]];
+  for (const spec of specs) {
+    const choices = fieldChoices(spec, size);
+    lists = lists.flatMap((list) => choices.map((c) => [...list, c]));
+  }
+  return lists;
+}
+
+function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): Field[] {
+  const size = specSize(spec, operandSize);
+  const register: Field = { kind: 'r', size };
+  const vector: Field = { kind: 'v', size: 16 };
+  const mmx: Field = { kind: 'v', size: 8 };
+  const memory: Field[] = [
+    { kind: 'm', size },
+    { kind: 'g', size },
+  ];
+  switch (spec.place) {
+    case 'E':
+      return [register, ...memory];
+    case 'M':
+    case 'X':
+    case 'Y':
+    case 'B':
+    case 'O':
+      return memory;
+    case 'G':
+    case 'R':
+    case 'Z':
+    case 'fixed':
+      return [register];
+    case 'one':
+      return [{ kind: 'i', size: 1 }];
+    case 'I':
+    case 'sI': {
+      // an immediate byte stays a byte unless it is sign-extended; others have the operand size
+      const own = spec.place === 'I' && (spec.size === 'b' || spec.size === 'w');
+      return [{ kind: 'i', size: own ? size : operandSize }];
+    }
+    case 'J':
+      return [{ kind: 'j', size: 4 }];
+    case 'V':
+    case 'U':
+      return [vector];
+    case 'W':
+      return [vector, ...memory];
+    case 'P':
+    case 'N':
+      return [mmx];
+    case 'Q':
+      return [mmx, ...memory];
+    default:
+      throw new Error(`operand place ${spec.place} has no emitter fields`);
+  }
+}
+
+const SIZES: Readonly<Record<string, 1 | 2 | 4 | 8 | 16>> = { b: 1, w: 2, d: 4, q: 8, x: 16 };
+function specSize(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): 1 | 2 | 4 | 8 {
+  if (spec.size === 'z') return operandSize === 2 ? 2 : 4;
+  return (SIZES[spec.size] ?? operandSize) as 1 | 2 | 4 | 8;
+}

@@ -1,0 +1,80 @@
+/**
+ * Guest physical memory: which page of the VM's shared memory stands behind each guest physical page, and what writes
+ * to it must notice. Shared by the vCPUs of a VM through the shared memory itself.
+ */
+import { MAX_SLOT_GPA, type MemoryLayout, PAGE_SIZE } from '../layout.ts';
+
+/** Entries of the page map: 0 = no memory (MMIO); otherwise host page number and these bits. */
+const PRESENT = 1 << 31;
+const READ_ONLY = 1 << 30;
+/** The slot's dirty log is on and this page has not been written since it was last read. */
+const LOG_CLEAN = 1 << 29;
+const PAGE_NUMBER = (1 << 20) - 1;
+
+/** Page flags, by host page: decoded code lies in it. */
+export const FLAG_CODE = 1;
+
+export class PhysicalMemory {
+  readonly u8: Uint8Array;
+  readonly u32: Uint32Array;
+  readonly map: Int32Array;
+  readonly flags: Uint8Array;
+
+  constructor(
+    readonly buffer: SharedArrayBuffer,
+    layout: MemoryLayout,
+  ) {
+    this.u8 = new Uint8Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.map = new Int32Array(buffer, layout.pageMap, MAX_SLOT_GPA / PAGE_SIZE);
+    this.flags = new Uint8Array(buffer, layout.pageFlags, buffer.byteLength / PAGE_SIZE);
+  }
+
+  /** Offset in the shared memory of a guest physical address, or -1 where there is none. @hot */
+  host(gpa: number): number {
+    if (gpa >= MAX_SLOT_GPA) return -1;
+    const entry = this.map[Math.floor(gpa / PAGE_SIZE)] ?? 0;
+    if (entry === 0) return -1;
+    return (entry & PAGE_NUMBER) * PAGE_SIZE + (gpa % PAGE_SIZE);
+  }
+
+  /** Writes to the page are dropped (ROM). */
+  isReadOnly(gpa: number): boolean {
+    return ((this.map[Math.floor(gpa / PAGE_SIZE)] ?? 0) & READ_ONLY) !== 0;
+  }
+
+  /** A write to the page needs no notice: neither read-only, nor clean in a dirty log, nor code. @hot */
+  isPlain(gpa: number): boolean {
+    const entry = this.map[Math.floor(gpa / PAGE_SIZE)] ?? 0;
+    return (entry & (READ_ONLY | LOG_CLEAN)) === 0 && ((this.flags[entry & PAGE_NUMBER] ?? 0) & FLAG_CODE) === 0;
+  }
+
+  /** The page has been written: its bit of the dirty log is on from now. */
+  markDirty(gpa: number): void {
+    const index = Math.floor(gpa / PAGE_SIZE);
+    const entry = this.map[index] ?? 0;
+    if ((entry & LOG_CLEAN) !== 0) this.map[index] = entry & ~LOG_CLEAN;
+  }
+
+  /** Maps pages of a slot. */
+  mapSlot(gpa: number, size: number, host: number, readOnly: boolean, log: boolean): void {
+    const flags = PRESENT | (readOnly ? READ_ONLY : 0) | (log ? LOG_CLEAN : 0);
+    for (let i = 0; i < size / PAGE_SIZE; i++) this.map[gpa / PAGE_SIZE + i] = flags | (host / PAGE_SIZE + i);
+  }
+  unmapSlot(gpa: number, size: number): void {
+    this.map.fill(0, gpa / PAGE_SIZE, (gpa + size) / PAGE_SIZE);
+  }
+
+  /** One bit a page, set for those written since the last call; starts the log anew. */
+  takeDirtyLog(gpa: number, size: number): Uint8Array {
+    const pages = size / PAGE_SIZE;
+    const bitmap = new Uint8Array(Math.ceil(pages / 64) * 8);
+    for (let i = 0; i < pages; i++) {
+      const entry = this.map[gpa / PAGE_SIZE + i] ?? 0;
+      if ((entry & LOG_CLEAN) !== 0) continue;
+      bitmap[i >> 3] = (bitmap[i >> 3] ?? 0) | (1 << (i & 7));
+      this.map[gpa / PAGE_SIZE + i] = entry | LOG_CLEAN;
+    }
+    return bitmap;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * What an instruction's meaning is written against. One semantic emitter a row of the table writes WebAssembly for
+ * one instruction through this interface; the interpreter gives operands that are read from a decoded record, the
+ * translator operands that are constants and locals. So an emitter never looks at records, offsets or locals of an
+ * engine, and keeps this order, which makes faults precise:
+ *
+ *   1. read everything that can fault (memory operands, readForWrite for read-modify-write);
+ *   2. store to memory;
+ *   3. only then write registers and flags.
+ */
+import type { Func, I32, I64, Label, V128 } from '../../wasm/index.ts';
+import type { Int, OpSize, Width } from './width.ts';
+
+/** Condition codes in encoding order: O NO B AE E NE BE A S NS P NP L GE LE G. */
+export type ConditionCode = number;
+
+/** Arithmetic flags. Sizes say which bit is the sign; values are trimmed to it. */
+export interface Flags {
+  /** After r = a + b (+ carry): all six. Operands are used more than once: pass let() values. */
+  add(size: OpSize, a: Int, b: Int, r: Int): void;
+  /** After r = a - b (- borrow): all six. */
+  sub(size: OpSize, a: Int, b: Int, r: Int): void;
+  /** CF and OF clear, AF clear (undefined), the rest from r. */
+  logic(size: OpSize, r: Int): void;
+  /** SF ZF PF from r, CF and OF as given (0 or 1), AF clear. */
+  result(size: OpSize, r: Int, cf: I32, of: I32): void;
+  /** As add and sub, but CF stays. */
+  increment(size: OpSize, a: Int, r: Int): void;
+  decrement(size: OpSize, a: Int, r: Int): void;
+  setCf(cf: I32): void;
+  /** 0 or 1 */
+  cf(): I32;
+  /** 0 or 1 */
+  condition(cc: ConditionCode): I32;
+  /** OF SF ZF AF PF CF at their EFLAGS positions. */
+  arith(): I32;
+  /** Sets the six from an EFLAGS image. */
+  setArith(image: I32): void;
+}
+
+export interface Emit {
+  readonly f: Func;
+  /** Operand size in bytes of 'v' operands, 1 for byte forms. */
+  readonly size: OpSize;
+  /** Arithmetic at that size. */
+  readonly w: Width;
+  /** Address size in bytes: of string instructions, LOOP and JCXZ. */
+  readonly addressSize: 2 | 4 | 8;
+  /** 0, 0xf2 (REPNE) or 0xf3 (REP/REPE); string instructions only. */
+  readonly repeat: number;
+  readonly flags: Flags;
+
+  /** Operand i, zero-extended from its own size: i32 up to 4 bytes, i64 for 8. Evaluated now (a let() value). */
+  read(i: number): Int;
+  /** The same for an operand that will be written: a memory operand is checked for writing first. */
+  readForWrite(i: number): Int;
+  /** Writes operand i. 32-bit register writes clear the upper half. */
+  write(i: number, value: Int): void;
+  /** Size in bytes of operand i. */
+  operandSize(i: number): OpSize;
+  isMemory(i: number): boolean;
+  isRegister(i: number): boolean;
+  /** Offset within its segment, untruncated but for the address size (LEA). */
+  offset(i: number): I64;
+  /** From now on memory operand i lies `displacement` bytes further (bit strings). */
+  displace(i: number, displacement: I64): void;
+
+  /** General registers by number (implicit operands). */
+  reg(number: number, size: OpSize): Int;
+  setReg(number: number, size: OpSize, value: Int): void;
+
+  /** Vector operands: 16, 8 or 4 bytes into the low part of a v128, the rest zero for memory. */
+  readVector(i: number, bytes: 4 | 8 | 16, aligned?: boolean): V128;
+  /** Writes all 16 bytes of a register, or the low `bytes` of memory. */
+  writeVector(i: number, value: V128, bytes: 4 | 8 | 16, aligned?: boolean): void;
+  /**
+   * Operand i is an MMX register: 8 bytes, which readVector and writeVector move to and from the low half of a v128.
+   * An MMX instruction starts with checkMmx() and ends with enterMmx() (sse/mmx.ts).
+   */
+  isMmx(i: number): boolean;
+  /** #MF when an x87 exception is pending. */
+  checkMmx(): void;
+  /** All x87 registers in use, TOP 0. */
+  enterMmx(): void;
+  /** All x87 registers empty (EMMS). */
+  leaveMmx(): void;
+  mxcsr(): I32;
+  vectorRegister(number: number): V128;
+  setVectorRegister(number: number, value: V128): void;
+
+  /** The stack: pushes at operand sizes 2, 4, 8 through SS with the mode's stack-address size. */
+  push(size: OpSize, value: Int): void;
+  /** Reads the top of stack; call popped() after everything else that can fault. */
+  top(size: OpSize): Int;
+  popped(size: OpSize): void;
+  /** Adds to the stack pointer (RET imm16). */
+  release(bytes: I64): void;
+  /** LEAVE: reads at SS:rBP, then sets the stack pointer behind it. */
+  leaveTop(size: OpSize): Int;
+
+  /** EFLAGS bits other than the arithmetic ones. */
+  systemFlags(): I32;
+  setSystemFlags(value: I32): void;
+
+  cpl(): I32;
+  /** Blocks interrupts for one instruction (STI). */
+  interruptShadow(): void;
+
+  /** Address of the next instruction (RIP). */
+  nextIp(): I64;
+  /** Goes on with the next instruction in a new block, where interrupts are looked at. */
+  endBlock(): void;
+  /** Ends the instruction with a jump to `target`, truncated to the operand size outside 64-bit mode. */
+  jump(target: I64): void;
+  /** Jump to the relative target of operand i. */
+  jumpRelative(i: number): void;
+  /** Both ways out of a conditional branch. */
+  branch(cond: I32, i: number): void;
+
+  /** Raises exception `vector`, with error code 0 where the vector has one; ends the path. */
+  raise(vector: number): void;
+
+  /**
+   * Goes round again in a repeated string instruction, or leaves at this instruction when an interrupt or exit waits,
+   * so that it is resumed with the registers as they stand.
+   */
+  repeatFrom(start: Label): void;
+  /**
+   * MOVS and STOS: moves as many elements at once as one page allows, registers and count included; the rest is left to
+   * the loop that follows.
+   */
+  bulkString(kind: 'movs' | 'stos'): void;}
+
+export type Emitter = (e: Emit) => void;

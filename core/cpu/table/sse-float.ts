@@ -1,0 +1,96 @@
+/** Floats in XMM registers: arithmetic, comparisons, shuffles, conversions. */
+import * as convert from '../semantics/sse/convert.ts';
+import * as float from '../semantics/sse/float.ts';
+import * as int from '../semantics/sse/integer.ts';
+import { mmx } from '../semantics/sse/mmx.ts';
+import * as shuffle from '../semantics/sse/shuffle.ts';
+import type { RowSpec } from './row.ts';
+import { bitwiseRows, floatRows } from './sse-forms.ts';
+
+const FLAGS = 'OSZAPC';
+
+const arithmetic: RowSpec[] = [
+  ...floatRows(0x58, 'ADD', float.emitAddFloat),
+  ...floatRows(0x5c, 'SUB', float.emitSubFloat),
+  ...floatRows(0x59, 'MUL', float.emitMulFloat),
+  ...floatRows(0x5e, 'DIV', float.emitDivFloat),
+  ...floatRows(0x5d, 'MIN', float.emitMinFloat),
+  ...floatRows(0x5f, 'MAX', float.emitMaxFloat),
+  ...floatRows(0x51, 'SQRT', float.emitSqrt),
+  { op: 0x0f53, pp: 0, name: 'RCPPS', form: 'Vx,Wx', emit: float.emitRcp.ps, cpuid: 'sse' },
+  { op: 0x0f53, pp: 0xf3, name: 'RCPSS', form: 'Vx,Wd', emit: float.emitRcp.ss, cpuid: 'sse' },
+  { op: 0x0f52, pp: 0, name: 'RSQRTPS', form: 'Vx,Wx', emit: float.emitRsqrt.ps, cpuid: 'sse' },
+  { op: 0x0f52, pp: 0xf3, name: 'RSQRTSS', form: 'Vx,Wd', emit: float.emitRsqrt.ss, cpuid: 'sse' },
+];
+
+const compareAndLogic: RowSpec[] = [
+  ...floatRows(0xc2, 'CMP', float.emitCmpFloat, ',Ib'),
+  { op: 0x0f2e, pp: 0, name: 'UCOMISS', form: 'Vx,Wd', emit: float.emitComiss, writes: FLAGS, cpuid: 'sse' },
+  { op: 0x0f2e, pp: 0x66, name: 'UCOMISD', form: 'Vx,Wq', emit: float.emitComisd, writes: FLAGS, cpuid: 'sse2' },
+  { op: 0x0f2f, pp: 0, name: 'COMISS', form: 'Vx,Wd', emit: float.emitComiss, writes: FLAGS, cpuid: 'sse' },
+  { op: 0x0f2f, pp: 0x66, name: 'COMISD', form: 'Vx,Wq', emit: float.emitComisd, writes: FLAGS, cpuid: 'sse2' },
+  ...bitwiseRows(0x54, 'AND', 'Vx,Wx', int.emitPand),
+  ...bitwiseRows(0x55, 'ANDN', 'Vx,Wx', int.emitPandn),
+  ...bitwiseRows(0x56, 'OR', 'Vx,Wx', int.emitPor),
+  ...bitwiseRows(0x57, 'XOR', 'Vx,Wx', int.emitPxor),
+];
+
+const shuffles: RowSpec[] = [
+  { op: 0x0f14, pp: 0, name: 'UNPCKLPS', form: 'Vx,Wx', emit: shuffle.emitPunpckl.dq, cpuid: 'sse' },
+  { op: 0x0f14, pp: 0x66, name: 'UNPCKLPD', form: 'Vx,Wx', emit: shuffle.emitPunpckl.qdq, cpuid: 'sse2' },
+  { op: 0x0f15, pp: 0, name: 'UNPCKHPS', form: 'Vx,Wx', emit: shuffle.emitPunpckh.dq, cpuid: 'sse' },
+  { op: 0x0f15, pp: 0x66, name: 'UNPCKHPD', form: 'Vx,Wx', emit: shuffle.emitPunpckh.qdq, cpuid: 'sse2' },
+  { op: 0x0fc6, pp: 0, name: 'SHUFPS', form: 'Vx,Wx,Ib', emit: shuffle.emitShufps, cpuid: 'sse' },
+  { op: 0x0fc6, pp: 0x66, name: 'SHUFPD', form: 'Vx,Wx,Ib', emit: shuffle.emitShufpd, cpuid: 'sse2' },
+];
+
+const conversions: RowSpec[] = [
+  { op: 0x0f2a, pp: 0xf3, name: 'CVTSI2SS', form: 'Vx,Ey', emit: convert.emitCvtsi2ss, cpuid: 'sse' },
+  { op: 0x0f2a, pp: 0xf2, name: 'CVTSI2SD', form: 'Vx,Ey', emit: convert.emitCvtsi2sd, cpuid: 'sse2' },
+  { op: 0x0f2c, pp: 0xf3, name: 'CVTTSS2SI', form: 'Gy,Wd', emit: convert.emitCvttss2si, cpuid: 'sse' },
+  { op: 0x0f2c, pp: 0xf2, name: 'CVTTSD2SI', form: 'Gy,Wq', emit: convert.emitCvttsd2si, cpuid: 'sse2' },
+  { op: 0x0f2d, pp: 0xf3, name: 'CVTSS2SI', form: 'Gy,Wd', emit: convert.emitCvtss2si, cpuid: 'sse' },
+  { op: 0x0f2d, pp: 0xf2, name: 'CVTSD2SI', form: 'Gy,Wq', emit: convert.emitCvtsd2si, cpuid: 'sse2' },
+  { op: 0x0f5a, pp: 0, name: 'CVTPS2PD', form: 'Vx,Wq', emit: convert.emitCvtps2pd, cpuid: 'sse2' },
+  { op: 0x0f5a, pp: 0x66, name: 'CVTPD2PS', form: 'Vx,Wx', emit: convert.emitCvtpd2ps, cpuid: 'sse2' },
+  { op: 0x0f5a, pp: 0xf3, name: 'CVTSS2SD', form: 'Vx,Wd', emit: convert.emitCvtss2sd, cpuid: 'sse2' },
+  { op: 0x0f5a, pp: 0xf2, name: 'CVTSD2SS', form: 'Vx,Wq', emit: convert.emitCvtsd2ss, cpuid: 'sse2' },
+  { op: 0x0f5b, pp: 0, name: 'CVTDQ2PS', form: 'Vx,Wx', emit: convert.emitCvtdq2ps, cpuid: 'sse2' },
+  { op: 0x0f5b, pp: 0x66, name: 'CVTPS2DQ', form: 'Vx,Wx', emit: convert.emitCvtps2dq, cpuid: 'sse2' },
+  { op: 0x0f5b, pp: 0xf3, name: 'CVTTPS2DQ', form: 'Vx,Wx', emit: convert.emitCvttps2dq, cpuid: 'sse2' },
+  { op: 0x0fe6, pp: 0xf3, name: 'CVTDQ2PD', form: 'Vx,Wq', emit: convert.emitCvtdq2pd, cpuid: 'sse2' },
+  { op: 0x0fe6, pp: 0xf2, name: 'CVTPD2DQ', form: 'Vx,Wx', emit: convert.emitCvtpd2dq, cpuid: 'sse2' },
+  { op: 0x0fe6, pp: 0x66, name: 'CVTTPD2DQ', form: 'Vx,Wx', emit: convert.emitCvttpd2dq, cpuid: 'sse2' },
+];
+
+const conversionsWithMmx: RowSpec[] = [
+  { op: 0x0f2a, pp: 0, name: 'CVTPI2PS', form: 'Vx,Qq', emit: mmx(convert.emitCvtpi2ps), cpuid: 'sse' },
+  // from memory, no MMX register is involved
+  { op: 0x0f2a, pp: 0x66, mod: 'mem', name: 'CVTPI2PD', form: 'Vx,Qq', emit: convert.emitCvtpi2pd, cpuid: 'sse2' },
+  { op: 0x0f2a, pp: 0x66, mod: 'reg', name: 'CVTPI2PD', form: 'Vx,Nq', emit: mmx(convert.emitCvtpi2pd), cpuid: 'sse2' },
+  { op: 0x0f2c, pp: 0, name: 'CVTTPS2PI', form: 'Pq,Wq', emit: mmx(convert.emitCvttps2dq), cpuid: 'sse' },
+  { op: 0x0f2d, pp: 0, name: 'CVTPS2PI', form: 'Pq,Wq', emit: mmx(convert.emitCvtps2dq), cpuid: 'sse' },
+  { op: 0x0f2c, pp: 0x66, name: 'CVTTPD2PI', form: 'Pq,Wx', emit: mmx(convert.emitCvttpd2dq), cpuid: 'sse2' },
+  { op: 0x0f2d, pp: 0x66, name: 'CVTPD2PI', form: 'Pq,Wx', emit: mmx(convert.emitCvtpd2dq), cpuid: 'sse2' },
+];
+
+const sse3: RowSpec[] = [
+  { op: 0x0f12, pp: 0xf2, name: 'MOVDDUP', form: 'Vx,Wq', emit: shuffle.emitMovddup, cpuid: 'sse3' },
+  { op: 0x0f12, pp: 0xf3, name: 'MOVSLDUP', form: 'Vx,Wx', emit: shuffle.emitMovsldup, cpuid: 'sse3' },
+  { op: 0x0f16, pp: 0xf3, name: 'MOVSHDUP', form: 'Vx,Wx', emit: shuffle.emitMovshdup, cpuid: 'sse3' },
+  { op: 0x0fd0, pp: 0xf2, name: 'ADDSUBPS', form: 'Vx,Wx', emit: float.emitAddsubps, cpuid: 'sse3' },
+  { op: 0x0fd0, pp: 0x66, name: 'ADDSUBPD', form: 'Vx,Wx', emit: float.emitAddsubpd, cpuid: 'sse3' },
+  { op: 0x0f7c, pp: 0xf2, name: 'HADDPS', form: 'Vx,Wx', emit: float.emitHaddps, cpuid: 'sse3' },
+  { op: 0x0f7c, pp: 0x66, name: 'HADDPD', form: 'Vx,Wx', emit: float.emitHaddpd, cpuid: 'sse3' },
+  { op: 0x0f7d, pp: 0xf2, name: 'HSUBPS', form: 'Vx,Wx', emit: float.emitHsubps, cpuid: 'sse3' },
+  { op: 0x0f7d, pp: 0x66, name: 'HSUBPD', form: 'Vx,Wx', emit: float.emitHsubpd, cpuid: 'sse3' },
+];
+
+export const SSE_FLOATS: readonly RowSpec[] = [
+  ...arithmetic,
+  ...compareAndLogic,
+  ...shuffles,
+  ...conversions,
+  ...conversionsWithMmx,
+  ...sse3,
+];

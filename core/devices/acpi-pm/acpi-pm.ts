@@ -1,0 +1,213 @@
+/**
+ * ACPI fixed hardware as in a PIIX4: power button, sleep control, the power management timer, and the ports for ACPI
+ * enable and for reset.
+ *
+ * [PIIX4] Intel 82371AB data sheet (April 1997), 7.2. [ACPI] ACPI Specification 6.5, 4.8.
+ *
+ * There is no system management mode behind SMI_CMD: the two commands that the FADT names switch SCI_EN, others are
+ * kept. Not emulated: throttling, the bus master and device monitors, the global lock's release, sources of GPEs.
+ */
+import type { Timer, TimerHost } from '../../base/clock.ts';
+import { ByteDevice, byteRegion } from '../byte-device.ts';
+import type { AccessSize, DeviceState, IoRegion, IrqLine } from '../device.ts';
+import { bits, defineState, type StateOf, timeNs, u8 } from '../state-shape.ts';
+import { ticksAt, timeOfTick } from '../ticks.ts';
+import * as R from './acpi-pm.regs.ts';
+
+/** The overflow status follows the highest bit of the counter. [ACPI] 4.8.3.1.1 */
+const HALF_TURN = 2 ** (R.PM_TMR_BITS - 1);
+
+const STATE = defineState('acpi-pm', 1, {
+  pm1Sts: bits(R.PM1_STS_MASK),
+  pm1En: bits(R.PM1_EN_MASK),
+  pm1Cnt: bits(R.PM1_CNT_KEPT),
+  gpe0En: bits(0xffff),
+  apmc: u8,
+  apms: u8,
+  rcr: bits(R.RCR_SRST),
+  /** Up to when TMR_STS has been brought up to date. */
+  timerSeenNs: timeNs,
+});
+
+export interface AcpiPmPorts {
+  sci: IrqLine;
+  timers: TimerHost;
+  /** The guest asked for S5. */
+  powerOff(): void;
+  /** The guest asked for S3; without it that is ignored. */
+  suspend?(): void;
+  /** The guest wrote the reset register. */
+  reset(): void;
+}
+
+/** The power management block is the device itself; the ports beside it are `smiCommand` and `resetControl`. */
+export class AcpiPm extends ByteDevice {
+  /** Two ports from SMI_CMD_PORT. */
+  readonly smiCommand: IoRegion = byteRegion(
+    (offset) => this.#readApm(offset),
+    (offset, value) => this.#writeApm(offset, value),
+  );
+  /** One port at RESET_PORT. */
+  readonly resetControl: IoRegion = byteRegion(
+    (offset) => (offset === 0 ? this.#s.rcr : this.unknownRead()),
+    (offset, value) => this.#writeReset(offset, value),
+  );
+  readonly #overflow: Timer;
+  #s: StateOf<typeof STATE>;
+
+  constructor(readonly ports: AcpiPmPorts) {
+    super();
+    this.#overflow = ports.timers.createTimer('acpi pm timer overflow', () => this.#drive());
+    this.#s = this.#powerOn();
+  }
+
+  reset(): void {
+    this.#s = this.#powerOn();
+    this.#drive();
+  }
+
+  save(): DeviceState {
+    this.#settle();
+    return STATE.save(this.#s);
+  }
+
+  restore(state: DeviceState): void {
+    this.#s = STATE.restore(state);
+    this.#drive();
+  }
+
+  /** What a guest that listens takes as "please shut down". */
+  pressPowerButton(): void {
+    this.#s.pm1Sts |= R.PWRBTN_STS;
+    this.#drive();
+  }
+
+  /** Time may move on between two bytes of the counter: the status is settled and the time taken once per access. */
+  override read(offset: number, size: AccessSize): number {
+    this.#settle();
+    return super.read(offset, size);
+  }
+
+  override write(offset: number, size: AccessSize, value: number): void {
+    this.#settle();
+    super.write(offset, size, value);
+    this.#drive();
+  }
+
+  protected readByte(offset: number): number {
+    if (offset >= R.PM_TMR && offset < R.PM_TMR + 4) {
+      const count = ticksAt(this.#s.timerSeenNs, R.PM_TMR_HZ) % (2 * HALF_TURN);
+      return (count >>> (8 * (offset - R.PM_TMR))) & 0xff;
+    }
+    const word = this.#word(offset & ~1);
+    return word === undefined ? this.unknownRead() : (word >> (8 * (offset & 1))) & 0xff;
+  }
+
+  protected writeByte(offset: number, byte: number): void {
+    const s = this.#s;
+    const shift = 8 * (offset & 1);
+    const value = byte << shift;
+    const replaced = (word: number, mask: number): number => (word & ~(0xff << shift)) | (value & mask);
+    switch (offset & ~1) {
+      case R.PM1_STS:
+        s.pm1Sts &= ~value;
+        break;
+      case R.PM1_EN:
+        s.pm1En = replaced(s.pm1En, R.PM1_EN_MASK);
+        break;
+      case R.PM1_CNT:
+        s.pm1Cnt = replaced(s.pm1Cnt, R.PM1_CNT_KEPT);
+        if (value & R.SLP_EN) this.#sleep((s.pm1Cnt & R.SLP_TYP_MASK) >> R.SLP_TYP_SHIFT);
+        break;
+      case R.GPE0_STS:
+        break; // nothing to clear
+      case R.GPE0_EN:
+        s.gpe0En = replaced(s.gpe0En, 0xffff);
+        break;
+      default:
+        this.unknownWrite();
+    }
+  }
+
+  #powerOn(): StateOf<typeof STATE> {
+    const timerSeenNs = this.ports.timers.nowNs();
+    return { pm1Sts: 0, pm1En: 0, pm1Cnt: 0, gpe0En: 0, apmc: 0, apms: 0, rcr: 0, timerSeenNs };
+  }
+
+  /** The 16-bit register at an even offset. */
+  #word(offset: number): number | undefined {
+    const s = this.#s;
+    switch (offset) {
+      case R.PM1_STS:
+        return s.pm1Sts;
+      case R.PM1_EN:
+        return s.pm1En;
+      case R.PM1_CNT:
+        return s.pm1Cnt;
+      case R.GPE0_STS:
+        return 0;
+      case R.GPE0_EN:
+        return s.gpe0En;
+      default:
+        return undefined;
+    }
+  }
+
+  #halfTurns(nowNs: number): number {
+    return Math.floor(ticksAt(nowNs, R.PM_TMR_HZ) / HALF_TURN);
+  }
+
+  /** Sets TMR_STS if the counter's highest bit changed since the last look. */
+  #settle(): void {
+    const s = this.#s;
+    const nowNs = this.ports.timers.nowNs();
+    if (this.#halfTurns(nowNs) > this.#halfTurns(s.timerSeenNs)) s.pm1Sts |= R.TMR_STS;
+    s.timerSeenNs = nowNs;
+  }
+
+  /** SCI level, and the timer for the next overflow if that would raise it. */
+  #drive(): void {
+    this.#settle();
+    const { pm1Sts, pm1En, pm1Cnt, timerSeenNs } = this.#s;
+    const sci = (pm1Cnt & R.SCI_EN) !== 0;
+    this.ports.sci.set(sci && (pm1Sts & pm1En) !== 0);
+    if (sci && pm1En & ~pm1Sts & R.TMR_STS) {
+      this.#overflow.arm(timeOfTick((this.#halfTurns(timerSeenNs) + 1) * HALF_TURN, R.PM_TMR_HZ));
+    } else {
+      this.#overflow.cancel();
+    }
+  }
+
+  #sleep(type: number): void {
+    if (type === R.SLP_TYP_S5) this.ports.powerOff();
+    else if (type === R.SLP_TYP_S3) this.ports.suspend?.();
+  }
+
+  #readApm(offset: number): number {
+    if (offset === R.APMC) return this.#s.apmc;
+    return offset === R.APMS ? this.#s.apms : this.unknownRead();
+  }
+
+  #writeApm(offset: number, value: number): void {
+    const s = this.#s;
+    if (offset === R.APMS) {
+      s.apms = value;
+    } else if (offset === R.APMC) {
+      s.apmc = value;
+      if (value === R.ACPI_ENABLE) s.pm1Cnt |= R.SCI_EN;
+      if (value === R.ACPI_DISABLE) s.pm1Cnt &= ~R.SCI_EN;
+      this.#drive();
+    } else {
+      this.unknownWrite();
+    }
+  }
+
+  #writeReset(offset: number, value: number): void {
+    if (offset !== 0) {
+      this.unknownWrite();
+      return;
+    }
+    this.#s.rcr = value & R.RCR_SRST; // RCPU is over by the time anyone could read it
+    if (value & R.RCR_RCPU) this.ports.reset();
+  }
+}

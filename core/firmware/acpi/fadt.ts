@@ -1,0 +1,97 @@
+/**
+ * FADT (signature FACP) and FACS: where the fixed ACPI hardware of this board is.
+ *
+ * Reference: [ACPI] ACPI Specification 6.5, 5.2.9 (FADT), 5.2.10 (FACS). Revision 3 of the FADT is written: the
+ * last that has nothing this board lacks. Not here: sleep states but S5, C states, P states.
+ */
+import {
+  ACPI_DISABLE,
+  ACPI_ENABLE,
+  GPE0_LENGTH,
+  GPE0_STS,
+  PM_IO_BASE,
+  PM_TMR,
+  PM1_CNT,
+  PM1_STS,
+  RESET_PORT,
+  RESET_VALUE,
+  SMI_CMD_PORT,
+} from '../../devices/acpi-pm/acpi-pm.regs.ts';
+import { IRQ_SCI } from '../platform.ts';
+import { type Acpi, ascii, table } from './table.ts';
+
+const PM1_EVT_BLOCK = { port: PM_IO_BASE + PM1_STS, length: 4 };
+const PM1_CNT_BLOCK = { port: PM_IO_BASE + PM1_CNT, length: 2 };
+const PM_TMR_BLOCK = { port: PM_IO_BASE + PM_TMR, length: 4 };
+const GPE0_BLOCK = { port: PM_IO_BASE + GPE0_STS, length: GPE0_LENGTH };
+
+// IAPC_BOOT_ARCH
+const LEGACY_DEVICES = 1 << 0;
+const HAS_8042 = 1 << 1;
+// A clear VGA_NOT_PRESENT (bit 2) and a clear CMOS_RTC_NOT_PRESENT (bit 5) say that both are there.
+
+// Flags
+const WBINVD = 1 << 0;
+const PROC_C1 = 1 << 2;
+// A clear PWR_BUTTON (bit 4) says that the power button is fixed hardware, in PM1.
+const SLP_BUTTON = 1 << 5; // set: there is no fixed sleep button
+const FIX_RTC = 1 << 6; // set: the RTC's wake status is not in PM1
+// A clear TMR_VAL_EXT (bit 8) says that the timer has 24 bits.
+const RESET_REG_SUP = 1 << 10;
+
+const FADT_LENGTH = 244;
+const HEADER_LENGTH = 36;
+const ADDRESS_SPACE_IO = 1;
+const UNSUPPORTED_LATENCY = 0xffff;
+
+export function fadt(facsAddress: number, dsdtAddress: number): Acpi {
+  const body = new Uint8Array(FADT_LENGTH - HEADER_LENGTH);
+  const view = new DataView(body.buffer);
+  // Offsets are the specification's, from the start of the table.
+  const u8 = (offset: number, value: number): void => view.setUint8(offset - HEADER_LENGTH, value);
+  const u16 = (offset: number, value: number): void => view.setUint16(offset - HEADER_LENGTH, value, true);
+  const u32 = (offset: number, value: number): void => view.setUint32(offset - HEADER_LENGTH, value, true);
+  const ioAddress = (offset: number, block: { port: number; length: number }): void => {
+    u8(offset, ADDRESS_SPACE_IO);
+    u8(offset + 1, block.length * 8);
+    u32(offset + 4, block.port); // the upper half stays 0
+  };
+
+  u32(36, facsAddress);
+  u32(40, dsdtAddress);
+  u16(46, IRQ_SCI);
+  u32(48, SMI_CMD_PORT);
+  u8(52, ACPI_ENABLE);
+  u8(53, ACPI_DISABLE);
+  u32(56, PM1_EVT_BLOCK.port);
+  u32(64, PM1_CNT_BLOCK.port);
+  u32(76, PM_TMR_BLOCK.port);
+  u32(80, GPE0_BLOCK.port);
+  u8(88, PM1_EVT_BLOCK.length);
+  u8(89, PM1_CNT_BLOCK.length);
+  u8(91, PM_TMR_BLOCK.length);
+  u8(92, GPE0_BLOCK.length);
+  u16(96, UNSUPPORTED_LATENCY); // P_LVL2_LAT
+  u16(98, UNSUPPORTED_LATENCY); // P_LVL3_LAT
+  u8(108, 0x32); // CENTURY: CMOS index of the century
+  u16(109, LEGACY_DEVICES | HAS_8042);
+  u32(112, WBINVD | PROC_C1 | SLP_BUTTON | FIX_RTC | RESET_REG_SUP);
+  ioAddress(116, { port: RESET_PORT, length: 1 });
+  u8(128, RESET_VALUE);
+  // X_FIRMWARE_CTRL (132) stays 0: only one of the two pointers to the FACS may be set
+  u32(140, dsdtAddress); // X_DSDT
+  ioAddress(148, PM1_EVT_BLOCK);
+  ioAddress(172, PM1_CNT_BLOCK);
+  ioAddress(208, PM_TMR_BLOCK);
+  ioAddress(220, GPE0_BLOCK);
+  return table('FACP', 3, body);
+}
+
+/** 64 bytes without a checksum, 64-byte aligned: the global lock and the waking vector, both unused here. */
+export function facs(): Acpi {
+  const bytes = new Uint8Array(64);
+  bytes.set(ascii('FACS', 4));
+  bytes[4] = bytes.length;
+  bytes[32] = 1; // version
+  return bytes;
+}

@@ -1,0 +1,144 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import * as kvm from '../api.ts';
+import { openHostKvm } from './index.ts';
+
+function hostKvmProblem(): string | undefined {
+  try {
+    openHostKvm().close();
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+const problem = hostKvmProblem();
+
+class TestThread implements kvm.VcpuThread {
+  signal = false;
+  alarmNs = Number.POSITIVE_INFINITY;
+  nowNs = (): number => performance.now() * 1e6;
+  signalPending = (): boolean => this.signal || this.nowNs() >= this.alarmNs;
+  sleepUntil(): void {}
+}
+
+const RAM_SIZE = 0x10000;
+const CODE = 0x1000;
+let opened: { close(): void }[] = [];
+
+/** A vCPU in real mode at `code`, in 64 KiB of RAM with a dirty log. */
+function boot(code: readonly number[], irqchip = false) {
+  const system = openHostKvm();
+  const thread = new TestThread();
+  const vm = system.createVm({ userMemoryBytes: RAM_SIZE, thread, wall: { nowMs: () => 0 } });
+  opened = [vm, system];
+  vm.setTssAddr(0xfeff_d000);
+  vm.setIdentityMapAddr(0xfeff_c000);
+  if (irqchip) {
+    vm.createIrqchip();
+    vm.createPit2({ flags: 1 });
+  }
+  const userspaceAddr = vm.mmap(RAM_SIZE);
+  const slot = { slot: 0, flags: kvm.KVM_MEM_LOG_DIRTY_PAGES, guestPhysAddr: 0, memorySize: RAM_SIZE, userspaceAddr };
+  vm.setUserMemoryRegion(slot);
+  const memory = new Uint8Array(vm.memory);
+  memory.set(code, userspaceAddr + CODE);
+  const vcpu = vm.createVcpu(0);
+  const sregs = vcpu.getSregs();
+  vcpu.setSregs({ ...sregs, cs: { ...sregs.cs, base: 0n, selector: 0 } });
+  vcpu.setRegs({ ...vcpu.getRegs(), rip: BigInt(CODE), rflags: 2n });
+  const reason = (): number => vcpu.run.getUint32(kvm.RUN_EXIT_REASON, true);
+  return { system, thread, vm, vcpu, memory, reason };
+}
+
+afterEach(() => {
+  for (const descriptor of opened.splice(0)) descriptor.close();
+});
+
+if (problem !== undefined) it.skip(`/dev/kvm: skipped: ${problem}`, () => {});
+describe.skipIf(problem !== undefined)('/dev/kvm of the host', () => {
+  it('is of the API version that everyone knows, and names its limits', () => {
+    const { system } = boot([]);
+    expect(system.getApiVersion()).toBe(kvm.KVM_API_VERSION);
+    expect(system.checkExtension(kvm.KVM_CAP_USER_MEMORY)).toBe(1);
+    expect(system.getMsrIndexList()).toContain(0x10);
+  });
+
+  it('fails with the errno of the kernel', () => {
+    const { system, vm } = boot([]);
+    expect(() => system.getSupportedCpuid(1)).toThrow(expect.objectContaining({ errno: 'E2BIG' }));
+    expect(() => vm.createVcpu(0)).toThrow(expect.objectContaining({ errno: 'EEXIST', ioctl: 'KVM_CREATE_VCPU' }));
+    expect(() => vm.mmap(1)).toThrow(expect.objectContaining({ errno: 'ENOMEM' }));
+  });
+
+  it('runs guest code in our shared memory and exits for ports, both ways', () => {
+    // mov dx, 0x3f8; mov al, 'A'; out dx, al; in al, dx; mov [0x2000], al; hlt
+    const { vcpu, memory, reason } = boot([0xba, 0xf8, 3, 0xb0, 0x41, 0xee, 0xec, 0xa2, 0, 0x20, 0xf4]);
+    vcpu.kvmRun();
+    expect(reason()).toBe(kvm.KVM_EXIT_IO);
+    expect(vcpu.run.getUint8(kvm.RUN_IO_DIRECTION)).toBe(kvm.KVM_EXIT_IO_OUT);
+    expect(vcpu.run.getUint16(kvm.RUN_IO_PORT, true)).toBe(0x3f8);
+    const data = (): number => Number(vcpu.run.getBigUint64(kvm.RUN_IO_DATA_OFFSET, true));
+    expect(vcpu.run.getUint8(data())).toBe(0x41);
+    vcpu.kvmRun();
+    expect(vcpu.run.getUint8(kvm.RUN_IO_DIRECTION)).toBe(kvm.KVM_EXIT_IO_IN);
+    vcpu.run.setUint8(data(), 0x5a);
+    vcpu.kvmRun();
+    expect(reason()).toBe(kvm.KVM_EXIT_HLT);
+    expect(memory[0x2000]).toBe(0x5a);
+    expect(vcpu.stats()).toMatchObject({ exits: 3, exits_reason_2: 2 });
+  });
+
+  it('reports the pages that the guest wrote', () => {
+    // mov [0x3000], al; hlt
+    const { vm, vcpu } = boot([0xa2, 0x00, 0x30, 0xf4]);
+    vcpu.kvmRun();
+    expect((vm.getDirtyLog(0)[0] ?? 0) & 0x08).toBe(0x08);
+    expect((vm.getDirtyLog(0)[0] ?? 0) & 0x08).toBe(0);
+  });
+
+  it('comes back from a busy guest for a signal, and at the alarm', () => {
+    const { thread, vcpu } = boot([0xeb, 0xfe]); // jmp $
+    thread.alarmNs = thread.nowNs() + 5e6;
+    expect(() => vcpu.kvmRun()).toThrow(expect.objectContaining({ errno: 'EINTR' }));
+    expect(thread.nowNs()).toBeGreaterThanOrEqual(thread.alarmNs);
+    thread.alarmNs = Number.POSITIVE_INFINITY;
+    thread.signal = true;
+    expect(() => vcpu.kvmRun()).toThrow(expect.objectContaining({ errno: 'EINTR' }));
+  });
+
+  it('comes back from a guest that sleeps in HLT', () => {
+    const { thread, vcpu } = boot([0xf4], true);
+    thread.alarmNs = thread.nowNs() + 5e6;
+    expect(() => vcpu.kvmRun()).toThrow(expect.objectContaining({ errno: 'EINTR' }));
+  });
+
+  it('completes an IN without going on when immediate_exit is set', () => {
+    const { vcpu } = boot([0xba, 0xf8, 3, 0xec, 0xeb, 0xfe]); // mov dx, 0x3f8; in al, dx; jmp $
+    vcpu.kvmRun();
+    vcpu.run.setUint8(Number(vcpu.run.getBigUint64(kvm.RUN_IO_DATA_OFFSET, true)), 0x77);
+    vcpu.run.setUint8(kvm.RUN_IMMEDIATE_EXIT, 1);
+    expect(() => vcpu.kvmRun()).toThrow(expect.objectContaining({ errno: 'EINTR' }));
+    expect(vcpu.getRegs().rax & 0xffn).toBe(0x77n);
+    expect(vcpu.getRegs().rip).toBe(BigInt(CODE + 4));
+  });
+
+  it('gives back the state it was given', () => {
+    const { vm, vcpu } = boot([], true);
+    vcpu.setRegs({ ...vcpu.getRegs(), r12: 0x1234_5678_9abcn });
+    expect(vcpu.getRegs().r12).toBe(0x1234_5678_9abcn);
+    const fpu = { ...vcpu.getFpu(), fcw: 0x27f }; // the kernel leaves mxcsr out
+    vcpu.setFpu(fpu);
+    expect(vcpu.getFpu()).toMatchObject({ fcw: 0x27f });
+    expect(vcpu.setMsrs([{ index: 0xc000_0081, data: 0x0023_0010_0000_0000n }])).toBe(1);
+    expect(vcpu.getMsrs([0xc000_0081])).toEqual([{ index: 0xc000_0081, data: 0x0023_0010_0000_0000n }]);
+    for (const chip of [kvm.KVM_IRQCHIP_PIC_MASTER, kvm.KVM_IRQCHIP_IOAPIC]) {
+      const state = vm.getIrqchip(chip);
+      vm.setIrqchip(chip, state);
+      expect(vm.getIrqchip(chip)).toEqual(state);
+    }
+    expect(vm.getPit2()).toHaveLength(112);
+    vcpu.setLapic(vcpu.getLapic());
+    vcpu.setVcpuEvents(vcpu.getVcpuEvents());
+    vcpu.setMpState(kvm.KVM_MP_STATE_HALTED);
+    expect(vcpu.getMpState()).toBe(kvm.KVM_MP_STATE_HALTED);
+  });
+});

@@ -1,0 +1,61 @@
+/** The numbers of KVM's ioctls on x86-64, composed as the kernel's _IO macros do. Reference: linux/kvm.h. */
+const KVMIO = 0xae;
+const io = (nr: number): number => (KVMIO << 8) | nr;
+const iow = (nr: number, size: number): number => 0x4000_0000 + (size << 16) + io(nr);
+const ior = (nr: number, size: number): number => 0x8000_0000 + (size << 16) + io(nr);
+const iowr = (nr: number, size: number): number => 0xc000_0000 + (size << 16) + io(nr);
+
+export const REGS_SIZE = 144;
+export const SREGS_SIZE = 312;
+export const FPU_SIZE = 416;
+export const LAPIC_SIZE = 1024;
+export const VCPU_EVENTS_SIZE = 64;
+export const GUEST_DEBUG_SIZE = 72;
+export const IRQCHIP_SIZE = 520;
+export const PIT_STATE2_SIZE = 112;
+export const PIT_CONFIG_SIZE = 64;
+export const MEMORY_REGION_SIZE = 32;
+export const DIRTY_LOG_SIZE = 16;
+
+export const GET_API_VERSION = io(0x00);
+export const CREATE_VM = io(0x01);
+export const GET_MSR_INDEX_LIST = iowr(0x02, 4);
+export const CHECK_EXTENSION = io(0x03);
+export const GET_VCPU_MMAP_SIZE = io(0x04);
+export const GET_SUPPORTED_CPUID = iowr(0x05, 8);
+
+export const CREATE_VCPU = io(0x41);
+export const GET_DIRTY_LOG = iow(0x42, DIRTY_LOG_SIZE);
+export const SET_USER_MEMORY_REGION = iow(0x46, MEMORY_REGION_SIZE);
+export const SET_TSS_ADDR = io(0x47);
+export const SET_IDENTITY_MAP_ADDR = iow(0x48, 8);
+export const CREATE_IRQCHIP = io(0x60);
+export const IRQ_LINE = iow(0x61, 8);
+export const GET_IRQCHIP = iowr(0x62, IRQCHIP_SIZE);
+export const SET_IRQCHIP = ior(0x63, IRQCHIP_SIZE);
+export const CREATE_PIT2 = iow(0x77, PIT_CONFIG_SIZE);
+export const GET_PIT2 = ior(0x9f, PIT_STATE2_SIZE);
+export const SET_PIT2 = iow(0xa0, PIT_STATE2_SIZE);
+
+export const RUN = io(0x80);
+export const GET_REGS = ior(0x81, REGS_SIZE);
+export const SET_REGS = iow(0x82, REGS_SIZE);
+export const GET_SREGS = ior(0x83, SREGS_SIZE);
+export const SET_SREGS = iow(0x84, SREGS_SIZE);
+export const INTERRUPT = iow(0x86, 4);
+export const GET_MSRS = iowr(0x88, 8);
+export const SET_MSRS = iow(0x89, 8);
+export const SET_SIGNAL_MASK = iow(0x8b, 4);
+export const GET_FPU = ior(0x8c, FPU_SIZE);
+export const SET_FPU = iow(0x8d, FPU_SIZE);
+export const GET_LAPIC = ior(0x8e, LAPIC_SIZE);
+export const SET_LAPIC = iow(0x8f, LAPIC_SIZE);
+export const SET_CPUID2 = iow(0x90, 8);
+export const GET_CPUID2 = iowr(0x91, 8);
+export const GET_MP_STATE = ior(0x98, 4);
+export const SET_MP_STATE = iow(0x99, 4);
+export const NMI = io(0x9a);
+export const SET_GUEST_DEBUG = iow(0x9b, GUEST_DEBUG_SIZE);
+export const GET_VCPU_EVENTS = ior(0x9f, VCPU_EVENTS_SIZE);
+export const SET_VCPU_EVENTS = iow(0xa0, VCPU_EVENTS_SIZE);
+export const GET_TSC_KHZ = io(0xa3);

@@ -1,0 +1,179 @@
+/**
+ * A vCPU's file descriptor. KVM_RUN sleeps in the kernel while the guest halts, where the VcpuThread's kick does not
+ * reach it; so a timer signal of this thread looks after it every few milliseconds.
+ */
+import {
+  type KvmCpuidEntry2,
+  KvmError,
+  type KvmFpu,
+  type KvmGuestDebug,
+  type KvmMsrEntry,
+  type KvmRegs,
+  type KvmSregs,
+  type KvmVcpu,
+  type KvmVcpuEvents,
+  RUN_EXIT_REASON,
+  RUN_IMMEDIATE_EXIT,
+  type VcpuThread,
+} from '../api.ts';
+import * as ioctl from './ioctl.ts';
+import type { Libc, MappedPages, ThreadAlarm } from './libc.ts';
+import * as structs from './structs.ts';
+
+/** How long a kick may wait. */
+const POLL_NS = 4_000_000;
+/** A real-time signal that neither libc nor Node uses. */
+const ALARM_SIGNAL = 62;
+
+export class HostVcpu implements KvmVcpu {
+  readonly run: DataView;
+  readonly #pages: MappedPages;
+  #alarm: ThreadAlarm | undefined;
+  #alarmDueNs = Number.NEGATIVE_INFINITY;
+  #exits = 0;
+  readonly #exitsByReason = new Map<number, number>();
+
+  constructor(
+    readonly libc: Libc,
+    readonly fd: number,
+    readonly id: number,
+    runSize: number,
+    readonly thread: VcpuThread,
+  ) {
+    this.#pages = libc.mapShared('mmap of kvm_run', fd, runSize);
+    this.run = this.#pages.view;
+  }
+
+  kvmRun(): void {
+    this.#alarm ??= this.#startAlarm();
+    for (;;) {
+      const pending = this.thread.signalPending();
+      if (pending)
+        this.run.setUint8(RUN_IMMEDIATE_EXIT, 1); // completes the last exit, executes nothing
+      else this.#armAlarm(this.#alarm);
+      try {
+        this.libc.ioctl('KVM_RUN', this.fd, ioctl.RUN);
+        this.#count();
+        return;
+      } catch (error) {
+        if (!(error instanceof KvmError) || error.errno !== 'EINTR') throw error;
+        this.#alarm.drain();
+        this.#alarmDueNs = Number.NEGATIVE_INFINITY;
+        if (this.thread.signalPending() || this.run.getUint8(RUN_IMMEDIATE_EXIT) !== 0) throw error;
+      } finally {
+        if (pending) this.run.setUint8(RUN_IMMEDIATE_EXIT, 0);
+      }
+    }
+  }
+
+  /** Made by the thread that runs: the signal goes to it. */
+  #startAlarm(): ThreadAlarm {
+    const alarm = this.libc.createThreadAlarm(ALARM_SIGNAL);
+    const mask = new Uint8Array(4 + alarm.runMask.length); // struct kvm_signal_mask
+    mask[0] = alarm.runMask.length;
+    mask.set(alarm.runMask, 4);
+    this.#struct('KVM_SET_SIGNAL_MASK', ioctl.SET_SIGNAL_MASK, mask);
+    return alarm;
+  }
+
+  /** Most exits find the timer armed early enough, and cost no system call here. */
+  #armAlarm(alarm: ThreadAlarm): void {
+    const nowNs = this.thread.nowNs();
+    const dueNs = Math.min(this.thread.alarmNs, nowNs + POLL_NS);
+    if (this.#alarmDueNs > nowNs && this.#alarmDueNs <= dueNs) return;
+    alarm.armIn(dueNs - nowNs);
+    this.#alarmDueNs = dueNs;
+  }
+
+  #count(): void {
+    const reason = this.run.getUint32(RUN_EXIT_REASON, true);
+    this.#exits++;
+    this.#exitsByReason.set(reason, (this.#exitsByReason.get(reason) ?? 0) + 1);
+  }
+
+  getRegs(): KvmRegs {
+    return structs.decodeRegs(this.#get('KVM_GET_REGS', ioctl.GET_REGS, ioctl.REGS_SIZE));
+  }
+  setRegs(regs: KvmRegs): void {
+    this.#struct('KVM_SET_REGS', ioctl.SET_REGS, structs.encodeRegs(regs));
+  }
+  getSregs(): KvmSregs {
+    return structs.decodeSregs(this.#get('KVM_GET_SREGS', ioctl.GET_SREGS, ioctl.SREGS_SIZE));
+  }
+  setSregs(sregs: KvmSregs): void {
+    this.#struct('KVM_SET_SREGS', ioctl.SET_SREGS, structs.encodeSregs(sregs));
+  }
+  getFpu(): KvmFpu {
+    return structs.decodeFpu(this.#get('KVM_GET_FPU', ioctl.GET_FPU, ioctl.FPU_SIZE));
+  }
+  setFpu(fpu: KvmFpu): void {
+    this.#struct('KVM_SET_FPU', ioctl.SET_FPU, structs.encodeFpu(fpu));
+  }
+  getMsrs(indices: number[]): KvmMsrEntry[] {
+    const bytes = structs.encodeMsrs(indices.map((index) => ({ index, data: 0n })));
+    return structs.decodeMsrs(bytes, this.#struct('KVM_GET_MSRS', ioctl.GET_MSRS, bytes));
+  }
+  setMsrs(entries: KvmMsrEntry[]): number {
+    return this.#struct('KVM_SET_MSRS', ioctl.SET_MSRS, structs.encodeMsrs(entries));
+  }
+  setCpuid2(entries: KvmCpuidEntry2[]): void {
+    this.#struct('KVM_SET_CPUID2', ioctl.SET_CPUID2, structs.encodeCpuid(entries));
+  }
+  getCpuid2(maxEntries: number): KvmCpuidEntry2[] {
+    const bytes = structs.encodeCpuid([], maxEntries);
+    this.#struct('KVM_GET_CPUID2', ioctl.GET_CPUID2, bytes);
+    return structs.decodeCpuid(bytes);
+  }
+  getLapic(): Uint8Array {
+    return this.#get('KVM_GET_LAPIC', ioctl.GET_LAPIC, ioctl.LAPIC_SIZE);
+  }
+  setLapic(state: Uint8Array): void {
+    this.#struct('KVM_SET_LAPIC', ioctl.SET_LAPIC, state);
+  }
+  getMpState(): number {
+    return this.#get('KVM_GET_MP_STATE', ioctl.GET_MP_STATE, 4)[0] ?? 0;
+  }
+  setMpState(state: number): void {
+    this.#struct('KVM_SET_MP_STATE', ioctl.SET_MP_STATE, new Uint8Array(new Uint32Array([state]).buffer));
+  }
+  getVcpuEvents(): KvmVcpuEvents {
+    return structs.decodeVcpuEvents(this.#get('KVM_GET_VCPU_EVENTS', ioctl.GET_VCPU_EVENTS, ioctl.VCPU_EVENTS_SIZE));
+  }
+  setVcpuEvents(events: KvmVcpuEvents): void {
+    this.#struct('KVM_SET_VCPU_EVENTS', ioctl.SET_VCPU_EVENTS, structs.encodeVcpuEvents(events));
+  }
+  setGuestDebug(debug: KvmGuestDebug): void {
+    const words = new BigUint64Array(ioctl.GUEST_DEBUG_SIZE / 8);
+    words[0] = BigInt(debug.control);
+    words.set(debug.debugreg.slice(0, 8), 1);
+    this.#struct('KVM_SET_GUEST_DEBUG', ioctl.SET_GUEST_DEBUG, new Uint8Array(words.buffer));
+  }
+  getTscKhz(): number {
+    return this.libc.ioctl('KVM_GET_TSC_KHZ', this.fd, ioctl.GET_TSC_KHZ);
+  }
+  interrupt(vector: number): void {
+    this.#struct('KVM_INTERRUPT', ioctl.INTERRUPT, new Uint8Array(new Uint32Array([vector]).buffer));
+  }
+  nmi(): void {
+    this.libc.ioctl('KVM_NMI', this.fd, ioctl.NMI);
+  }
+  /** Exits to this process, in all and by number of the exit reason. */
+  stats(): Record<string, number> {
+    const byReason = [...this.#exitsByReason].map(([reason, count]) => [`exits_reason_${reason}`, count] as const);
+    return { exits: this.#exits, ...Object.fromEntries(byReason) };
+  }
+  close(): void {
+    this.#alarm?.close();
+    this.#pages.unmap();
+    this.libc.close(this.fd);
+  }
+
+  #struct(name: string, request: number, struct: Uint8Array): number {
+    return this.libc.ioctlStruct(name, this.fd, request, struct);
+  }
+  #get(name: string, request: number, size: number): Uint8Array {
+    const bytes = new Uint8Array(size);
+    this.#struct(name, request, bytes);
+    return bytes;
+  }
+}

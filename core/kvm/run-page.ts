@@ -1,0 +1,83 @@
+/** kvm_run as Linux lays it out. */
+import { type Cpu, CpuOffsets as S } from '../cpu/index.ts';
+import * as A from './api.ts';
+
+export class RunPage {
+  constructor(readonly view: DataView) {}
+
+  get immediateExit(): boolean {
+    return this.view.getUint8(A.RUN_IMMEDIATE_EXIT) !== 0;
+  }
+  get requestInterruptWindow(): boolean {
+    return this.view.getUint8(A.RUN_REQUEST_INTERRUPT_WINDOW) !== 0;
+  }
+  set exitReason(reason: number) {
+    this.view.setUint32(A.RUN_EXIT_REASON, reason, true);
+  }
+  get cr8(): bigint {
+    return this.view.getBigUint64(A.RUN_CR8, true);
+  }
+  set cr8(value: bigint) {
+    this.view.setBigUint64(A.RUN_CR8, value, true);
+  }
+
+  /** What every exit tells. */
+  describe(cpu: Cpu, apicBase: bigint, ready: boolean): void {
+    const v = this.view;
+    v.setUint8(A.RUN_READY_FOR_INTERRUPT_INJECTION, ready ? 1 : 0);
+    v.setUint8(A.RUN_IF_FLAG, (cpu.state.get32(S.EFLAGS) & S.FLAG_IF) !== 0 ? 1 : 0);
+    v.setUint16(A.RUN_FLAGS, 0, true);
+    v.setBigUint64(A.RUN_CR8, BigInt(cpu.host.getCr8()), true);
+    v.setBigUint64(A.RUN_APIC_BASE, apicBase, true);
+  }
+
+  io(access: Cpu['io']): void {
+    const v = this.view;
+    this.exitReason = A.KVM_EXIT_IO;
+    v.setUint8(A.RUN_IO_DIRECTION, access.direction === 'in' ? A.KVM_EXIT_IO_IN : A.KVM_EXIT_IO_OUT);
+    v.setUint8(A.RUN_IO_SIZE, access.size);
+    v.setUint16(A.RUN_IO_PORT, access.port, true);
+    v.setUint32(A.RUN_IO_COUNT, 1, true);
+    v.setBigUint64(A.RUN_IO_DATA_OFFSET, BigInt(A.RUN_PIO_DATA), true);
+    v.setUint32(A.RUN_PIO_DATA, access.value, true);
+  }
+  readIoData(size: 1 | 2 | 4): number {
+    if (size === 1) return this.view.getUint8(A.RUN_PIO_DATA);
+    return size === 2 ? this.view.getUint16(A.RUN_PIO_DATA, true) : this.view.getUint32(A.RUN_PIO_DATA, true);
+  }
+
+  mmio(access: { gpa: number; size: number; lo: number; hi: number }, isWrite: boolean): void {
+    const v = this.view;
+    this.exitReason = A.KVM_EXIT_MMIO;
+    v.setBigUint64(A.RUN_MMIO_PHYS_ADDR, BigInt(access.gpa), true);
+    v.setInt32(A.RUN_MMIO_DATA, access.lo, true);
+    v.setInt32(A.RUN_MMIO_DATA + 4, access.hi, true);
+    v.setUint32(A.RUN_MMIO_LEN, access.size, true);
+    v.setUint8(A.RUN_MMIO_IS_WRITE, isWrite ? 1 : 0);
+  }
+  get mmioLow(): number {
+    return this.view.getInt32(A.RUN_MMIO_DATA, true);
+  }
+  get mmioHigh(): number {
+    return this.view.getInt32(A.RUN_MMIO_DATA + 4, true);
+  }
+
+  debug(exception: number, pc: bigint, dr7: bigint, step: boolean, hits = 0n): void {
+    const v = this.view;
+    this.exitReason = A.KVM_EXIT_DEBUG;
+    v.setUint32(A.RUN_DEBUG_EXCEPTION, exception, true);
+    v.setBigUint64(A.RUN_DEBUG_PC, pc, true);
+    v.setBigUint64(A.RUN_DEBUG_DR6, 0xffff0ff0n | hits | (step ? 0x4000n : 0n), true);
+    v.setBigUint64(A.RUN_DEBUG_DR7, dr7, true);
+  }
+
+  /** The message does not fit into kvm_run: its first bytes are given as data, and stats() callers find it in the vCPU. */
+  internalError(message: string): void {
+    const v = this.view;
+    this.exitReason = A.KVM_EXIT_INTERNAL_ERROR;
+    v.setUint32(A.RUN_INTERNAL_SUBERROR, A.KVM_INTERNAL_ERROR_EMULATION, true);
+    const bytes = new TextEncoder().encode(message).subarray(0, 128);
+    v.setUint32(A.RUN_INTERNAL_NDATA, Math.ceil(bytes.length / 8), true);
+    for (let i = 0; i < 128; i++) v.setUint8(A.RUN_INTERNAL_DATA + i, bytes[i] ?? 0);
+  }
+}

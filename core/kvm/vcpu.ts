@@ -1,0 +1,446 @@
+/** The emulated vCPU file descriptor: KVM_RUN and the state ioctls. */
+import type { TimerQueue } from '../base/clock.ts';
+import {
+  Cpu, CPU_DEBUG, CPU_FAILURE, CPU_HLT, CPU_IO, CPU_MMIO_READ, CPU_MMIO_WRITE, CPU_SHUTDOWN, CPU_SLICE, type CpuExit, type CpuHost,
+  CpuOffsets as S, type MemoryLayout, type PhysicalMemory,
+} from '../cpu/index.ts';
+import * as A from './api.ts';
+import { FEATURES, supportedCpuid } from './cpuid.ts';
+import type { Irqchip, Lapic } from './irqchip/irqchip.ts';
+import { VmMsrs } from './msrs.ts';
+import { RunPage } from './run-page.ts';
+import { VcpuStateAccess } from './vcpu-state.ts';
+
+/** Instructions between two looks at the clock and the signals: about 0.2 ms. */
+const SLICE = 20_000;
+const TSC_KHZ = 1_000_000;
+
+/** What a vCPU needs of its VM. */
+export interface VcpuVm {
+  readonly wasmMemory: WebAssembly.Memory;
+  readonly layout: MemoryLayout;
+  readonly physical: PhysicalMemory;
+  readonly options: A.CreateVmOptions;
+  readonly timers: TimerQueue;
+  readonly irqchip: Irqchip | undefined;
+}
+
+export class EmulatedVcpu implements A.KvmVcpu {
+  readonly run: DataView;
+  readonly cpu: Cpu;
+  readonly msrs: VmMsrs;
+  readonly lapic: Lapic | undefined;
+  readonly #page: RunPage;
+  readonly #state: VcpuStateAccess;
+  readonly #random = new Uint32Array(2);
+  #mpState: number;
+  #open = true;
+  #hasRun = false;
+  #cpuid: A.KvmCpuidEntry2[] = supportedCpuid();
+  #nmiPending = false;
+  #nmiMasked = false;
+  /** KVM_INTERRUPT without an in-kernel irqchip. */
+  #queuedInterrupt = -1;
+  #debug: A.KvmGuestDebug = { control: 0, debugreg: [] };
+  readonly #counts: Record<string, number> = {
+    exits: 0, io_exits: 0, mmio_exits: 0, halt_exits: 0, signal_exits: 0, irq_injections: 0, nmi_injections: 0, slices: 0,
+  };
+
+  constructor(
+    readonly id: number,
+    readonly vm: VcpuVm,
+  ) {
+    const { memory } = { memory: vm.physical.buffer };
+    const at = vm.layout.vcpus[id];
+    if (!at) throw new A.KvmError('KVM_CREATE_VCPU', 'EINVAL');
+    this.run = new DataView(memory, at.run, A.RUN_MMAP_SIZE);
+    this.#page = new RunPage(this.run);
+    this.lapic = vm.irqchip?.addVcpu(id, new DataView(memory, at.lapic, A.RUN_PAGE_SIZE));
+    this.msrs = new VmMsrs({
+      lapic: () => this.lapic,
+      hostTsc: () => BigInt(Math.floor(vm.options.thread.nowNs())),
+      wallNowMs: () => vm.options.wall.nowMs(),
+      nowNs: () => vm.options.thread.nowNs(),
+      writeGuest: (gpa, bytes) => this.#writeGuest(gpa, bytes),
+    });
+    this.cpu = new Cpu(id, vm.wasmMemory, vm.layout, vm.physical, this.#host(), FEATURES);
+    this.#state = new VcpuStateAccess(this.cpu, this.msrs, this.lapic);
+    this.#mpState = id === 0 ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_UNINITIALIZED;
+    this.#applyCpuid();
+  }
+
+  #host(): CpuHost {
+    const { vm } = this;
+    const irqchip = (): Irqchip => vm.irqchip as Irqchip;
+    return {
+      tsc: () => this.msrs.tsc(),
+      claims: (gpa) => vm.irqchip?.mmio(gpa, this.id) ?? false,
+      read: (gpa, size) => irqchip().mmioRead(this.id, gpa, size),
+      write: (gpa, size, value) => irqchip().mmioWrite(this.id, gpa, size, value),
+      claimsPort: (port) => vm.irqchip?.pio(port) ?? false,
+      readPort: (port, size) => irqchip().pioRead(port, size),
+      writePort: (port, size, value) => irqchip().pioWrite(port, size, value),
+      cpuid: (leaf, subleaf) => this.#readCpuid(leaf, subleaf),
+      readMsr: (index) => this.msrs.read(index),
+      writeMsr: (index, value) => this.msrs.write(index, value),
+      random64: () => {
+        crypto.getRandomValues(this.#random);
+        return (BigInt(this.#random[1] ?? 0) << 32n) | BigInt(this.#random[0] ?? 0);
+      },
+      getCr8: () => this.lapic?.cr8 ?? Number(this.#page.cr8),
+      setCr8: (value) => {
+        if (this.lapic) this.lapic.cr8 = value;
+        this.#page.cr8 = BigInt(value);
+      },
+    };
+  }
+
+  #writeGuest(gpa: number, bytes: Uint8Array): boolean {
+    const { physical } = this.vm;
+    for (let i = 0; i < bytes.length; i++) {
+      const host = physical.host(gpa + i);
+      if (host < 0 || physical.isReadOnly(gpa + i)) return false;
+      physical.u8[host] = bytes[i] ?? 0;
+      physical.markDirty(gpa + i);
+    }
+    return true;
+  }
+
+  #check(ioctl: string): void {
+    if (!this.#open) throw new A.KvmError(ioctl, 'EBADF');
+  }
+  release(): void {
+    this.#open = false;
+  }
+  close(): void {
+    this.#check('close');
+    this.#open = false;
+  }
+
+  // -- requests from the irqchip and other threads -----------------------------------------------------------------
+  request(): void {
+    Atomics.or(this.cpu.state.i32, S.REQUEST >> 2, S.REQUEST_INTERRUPT);
+  }
+  init(): void {
+    this.cpu.reset();
+    this.lapic?.init();
+    this.#mpState = this.lapic?.isBsp === true ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_INIT_RECEIVED;
+  }
+  sipi(vector: number): void {
+    if (this.#mpState !== A.KVM_MP_STATE_INIT_RECEIVED) return;
+    this.#state.startAt(vector);
+    this.#mpState = A.KVM_MP_STATE_RUNNABLE;
+  }
+  nmi(): void {
+    this.#nmiPending = true;
+    this.request();
+  }
+  interrupt(vector: number): void {
+    this.#check('KVM_INTERRUPT');
+    if (this.vm.irqchip) throw new A.KvmError('KVM_INTERRUPT', 'ENXIO', 'interrupts come from the in-kernel irqchip');
+    if (vector < 0 || vector > 255) throw new A.KvmError('KVM_INTERRUPT', 'EINVAL', `vector ${vector}`);
+    if (this.#queuedInterrupt >= 0) throw new A.KvmError('KVM_INTERRUPT', 'EEXIST');
+    this.#queuedInterrupt = vector;
+  }
+
+  // -- KVM_RUN -----------------------------------------------------------------------------------------------------
+  kvmRun(): void {
+    this.#check('KVM_RUN');
+    this.#hasRun = true;
+    this.#completeLastExit();
+    this.#page.exitReason = A.KVM_EXIT_UNKNOWN;
+    if (this.#page.immediateExit) this.#interrupted();
+    this.#loop();
+    this.#counts['exits'] = (this.#counts['exits'] ?? 0) + 1;
+    this.#page.describe(this.cpu, this.lapic?.apicBase ?? 0n, this.#canInject());
+  }
+
+  #interrupted(): never {
+    this.#page.exitReason = A.KVM_EXIT_INTR;
+    this.#count('signal_exits');
+    this.#page.describe(this.cpu, this.lapic?.apicBase ?? 0n, this.#canInject());
+    throw new A.KvmError('KVM_RUN', 'EINTR');
+  }
+  #count(name: string): void {
+    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
+  }
+
+  /** What the exit before left to do: the answer of an IN or an MMIO read. */
+  #completeLastExit(): void {
+    const { cpu } = this;
+    if (cpu.completeIn) {
+      const complete = cpu.completeIn;
+      cpu.completeIn = undefined;
+      complete(this.#page.readIoData(cpu.io.size));
+    }
+    if (cpu.memory.mmio.pendingRead) cpu.memory.mmio.answer(this.#page.mmioLow, this.#page.mmioHigh);
+  }
+
+  #loop(): void {
+    const { cpu, vm } = this;
+    const { thread } = vm.options;
+    for (;;) {
+      if (this.#postMmioWrite()) return;
+      if (thread.signalPending()) this.#interrupted();
+      if (vm.timers.nextDeadlineNs() !== Number.POSITIVE_INFINITY) vm.timers.runDue(thread.nowNs());
+      Atomics.store(cpu.state.i32, S.REQUEST >> 2, 0);
+      if (this.#mpState !== A.KVM_MP_STATE_RUNNABLE) {
+        if (!this.#wake()) {
+          thread.sleepUntil(Math.min(vm.timers.nextDeadlineNs(), thread.alarmNs));
+          continue;
+        }
+      }
+      const injected = this.#inject();
+      if (injected !== CPU_SLICE) return this.#exit(injected);
+      if (this.#page.requestInterruptWindow && this.#canInject()) {
+        this.#page.exitReason = A.KVM_EXIT_IRQ_WINDOW_OPEN;
+        return;
+      }
+      if (this.#hitBreakpoint()) return;
+      this.#count('slices');
+      const exit = cpu.inShadow && cpu.windowWanted ? cpu.runShadowed() : cpu.run(SLICE);
+      if (exit === CPU_HLT && this.vm.irqchip) this.#mpState = A.KVM_MP_STATE_HALTED;
+      else if (exit === CPU_DEBUG && !this.#reportsStep()) continue;
+      else if (exit !== CPU_SLICE) return this.#exit(exit);
+    }
+  }
+
+  /** A halted vCPU goes on when something can be delivered. */
+  #wake(): boolean {
+    if (this.#mpState !== A.KVM_MP_STATE_HALTED) return false;
+    const interrupt = (this.lapic?.hasInterrupt() ?? false) && this.cpu.interruptible;
+    if (!interrupt && !(this.#nmiPending && !this.#nmiMasked)) return false;
+    this.#mpState = A.KVM_MP_STATE_RUNNABLE;
+    this.#count('halt_exits');
+    return true;
+  }
+
+  #pendingInterrupt(): boolean {
+    return this.#queuedInterrupt >= 0 || (this.lapic?.hasInterrupt() ?? false);
+  }
+
+  /** NMI first, then an interrupt when IF and no shadow allow it. */
+  #inject(): CpuExit {
+    const { cpu } = this;
+    if (this.#nmiPending && !this.#nmiMasked && !cpu.inShadow) {
+      this.#nmiPending = false;
+      this.#nmiMasked = true;
+      cpu.onIret = () => {
+        this.#nmiMasked = false;
+        cpu.onIret = undefined;
+      };
+      this.#count('nmi_injections');
+      return cpu.inject(S.NMI_VECTOR, undefined, 'external');
+    }
+    const pending = this.#pendingInterrupt();
+    cpu.windowWanted = pending && !cpu.interruptible;
+    if (!pending || !cpu.interruptible) return CPU_SLICE;
+    const vector = this.#queuedInterrupt >= 0 ? this.#queuedInterrupt : (this.lapic?.acknowledge() ?? 0);
+    this.#queuedInterrupt = -1;
+    this.#count('irq_injections');
+    const exit = cpu.inject(vector, undefined, 'external');
+    if (this.#pendingInterrupt()) cpu.windowWanted = true;
+    return exit;
+  }
+  #canInject(): boolean {
+    return this.#queuedInterrupt < 0 && this.cpu.interruptible;
+  }
+
+  #postMmioWrite(): boolean {
+    const fragment = this.cpu.memory.mmio.takeWrite();
+    if (!fragment) return false;
+    this.#count('mmio_exits');
+    this.#page.mmio(fragment, true);
+    return true;
+  }
+
+  #exit(exit: CpuExit): void {
+    const { cpu } = this;
+    const page = this.#page;
+    switch (exit) {
+      case CPU_IO:
+        this.#count('io_exits');
+        return page.io(cpu.io);
+      case CPU_MMIO_READ: {
+        this.#count('mmio_exits');
+        const read = cpu.memory.mmio.pendingRead;
+        if (!read) throw new Error('no MMIO read is pending');
+        return page.mmio(read, false);
+      }
+      case CPU_MMIO_WRITE:
+        this.#postMmioWrite();
+        return;
+      case CPU_HLT:
+        page.exitReason = A.KVM_EXIT_HLT;
+        return;
+      case CPU_SHUTDOWN:
+        page.exitReason = A.KVM_EXIT_SHUTDOWN;
+        return;
+      case CPU_DEBUG:
+        return page.debug(cpu.debugException, cpu.state.rip, cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
+      case CPU_FAILURE:
+        return page.internalError(cpu.failure);
+      default:
+        throw new Error(`vCPU exit ${exit}`);
+    }
+  }
+
+  // -- guest debugging ---------------------------------------------------------------------------------------------
+  setGuestDebug(debug: A.KvmGuestDebug): void {
+    this.#check('KVM_SET_GUEST_DEBUG');
+    const known = A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_SINGLESTEP | A.KVM_GUESTDBG_USE_SW_BP | A.KVM_GUESTDBG_USE_HW_BP;
+    if ((debug.control & ~known) !== 0) throw new A.KvmError('KVM_SET_GUEST_DEBUG', 'EINVAL', `control 0x${debug.control.toString(16)}`);
+    this.#debug = { control: debug.control, debugreg: [...debug.debugreg] };
+    this.cpu.singleStep = this.#asked(A.KVM_GUESTDBG_SINGLESTEP) || this.#asked(A.KVM_GUESTDBG_USE_HW_BP);
+    this.cpu.exitOnInt3 = this.#asked(A.KVM_GUESTDBG_USE_SW_BP);
+    this.#resumeFrom = undefined;
+  }
+  #asked(flag: number): boolean {
+    return (this.#debug.control & A.KVM_GUESTDBG_ENABLE) !== 0 && (this.#debug.control & flag) !== 0;
+  }
+  #reportsStep(): boolean {
+    return this.cpu.debugException !== S.DB || this.#asked(A.KVM_GUESTDBG_SINGLESTEP);
+  }
+
+  /** Where the last breakpoint was reported: it is stepped over once. */
+  #resumeFrom: bigint | undefined;
+  #hitBreakpoint(): boolean {
+    if (!this.#asked(A.KVM_GUESTDBG_USE_HW_BP)) return false;
+    const { rip } = this.cpu.state;
+    if (this.#resumeFrom === rip) {
+      this.#resumeFrom = undefined;
+      return false;
+    }
+    this.#resumeFrom = undefined;
+    const dr7 = this.#debug.debugreg[7] ?? 0n;
+    for (let n = 0; n < 4; n++) {
+      const enabled = ((dr7 >> BigInt(n * 2)) & 3n) !== 0n;
+      const executes = ((dr7 >> BigInt(16 + n * 4)) & 15n) === 0n;
+      if (!enabled || !executes || this.#debug.debugreg[n] !== rip) continue;
+      this.#resumeFrom = rip;
+      this.#page.debug(S.DB, rip, dr7, false, 1n << BigInt(n));
+      return true;
+    }
+    return false;
+  }
+
+  // -- CPUID -------------------------------------------------------------------------------------------------------
+  setCpuid2(entries: A.KvmCpuidEntry2[]): void {
+    this.#check('KVM_SET_CPUID2');
+    if (this.#hasRun && JSON.stringify(entries) !== JSON.stringify(this.#cpuid))
+      throw new A.KvmError('KVM_SET_CPUID2', 'EINVAL', 'the vCPU has run already');
+    this.#cpuid = entries.map((e) => ({ ...e }));
+    this.#applyCpuid();
+  }
+  #applyCpuid(): void {
+    const lapic = this.lapic;
+    if (!lapic) return;
+    const leaf1 = this.#cpuid.find((e) => e.function === 1);
+    lapic.cpuidTscDeadline = ((leaf1?.ecx ?? 0) & (1 << 24)) !== 0;
+    lapic.cpuidX2apic = ((leaf1?.ecx ?? 0) & (1 << 21)) !== 0;
+  }
+  getCpuid2(maxEntries: number): A.KvmCpuidEntry2[] {
+    this.#check('KVM_GET_CPUID2');
+    if (this.#cpuid.length > maxEntries) throw new A.KvmError('KVM_GET_CPUID2', 'E2BIG', `${this.#cpuid.length} entries`);
+    return this.#cpuid.map((e) => ({ ...e }));
+  }
+  /** As KVM answers the CPUID instruction: an unknown leaf gives the highest basic leaf (Intel), unknown subleaves zero. */
+  #readCpuid(leaf: number, subleaf: number): { eax: number; ebx: number; ecx: number; edx: number } {
+    const matches = (f: number) => (e: A.KvmCpuidEntry2) =>
+      e.function === f && ((e.flags & A.KVM_CPUID_FLAG_SIGNIFCANT_INDEX) === 0 || e.index === subleaf);
+    const found = this.#cpuid.find(matches(leaf));
+    if (found) return found;
+    const group = (leaf & 0xf0000000) >>> 0;
+    const limit = this.#cpuid.find((e) => e.function === (group === 0x40000000 ? 0x40000000 : group))?.eax ?? 0;
+    const highest = this.#cpuid.find((e) => e.function === 0)?.eax ?? 0;
+    const beyond = leaf > limit ? this.#cpuid.find(matches(highest)) : undefined;
+    return beyond ?? { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+  }
+
+  // -- registers and state: vcpu-state.ts --------------------------------------------------------------------------
+  getRegs(): A.KvmRegs {
+    this.#check('KVM_GET_REGS');
+    return this.#state.getRegs();
+  }
+  setRegs(regs: A.KvmRegs): void {
+    this.#check('KVM_SET_REGS');
+    this.#state.setRegs(regs);
+  }
+  getSregs(): A.KvmSregs {
+    this.#check('KVM_GET_SREGS');
+    return this.#state.getSregs(this.#queuedInterrupt);
+  }
+  setSregs(sregs: A.KvmSregs): void {
+    this.#check('KVM_SET_SREGS');
+    this.#state.setSregs(sregs);
+  }
+  getFpu(): A.KvmFpu {
+    this.#check('KVM_GET_FPU');
+    return this.#state.getFpu();
+  }
+  setFpu(fpu: A.KvmFpu): void {
+    this.#check('KVM_SET_FPU');
+    this.#state.setFpu(fpu);
+  }
+  getMsrs(indices: number[]): A.KvmMsrEntry[] {
+    this.#check('KVM_GET_MSRS');
+    return this.#state.getMsrs(indices);
+  }
+  setMsrs(entries: A.KvmMsrEntry[]): number {
+    this.#check('KVM_SET_MSRS');
+    return this.#state.setMsrs(entries);
+  }
+  getLapic(): Uint8Array {
+    this.#check('KVM_GET_LAPIC');
+    if (!this.lapic) throw new A.KvmError('KVM_GET_LAPIC', 'EINVAL', 'no in-kernel irqchip');
+    return this.lapic.getState();
+  }
+  setLapic(state: Uint8Array): void {
+    this.#check('KVM_SET_LAPIC');
+    if (!this.lapic) throw new A.KvmError('KVM_SET_LAPIC', 'EINVAL', 'no in-kernel irqchip');
+    this.lapic.setState(state);
+  }
+  getMpState(): number {
+    this.#check('KVM_GET_MP_STATE');
+    return this.#mpState;
+  }
+  setMpState(state: number): void {
+    this.#check('KVM_SET_MP_STATE');
+    if (!Number.isInteger(state) || state < 0 || state > A.KVM_MP_STATE_SIPI_RECEIVED || (!this.lapic && state !== 0))
+      throw new A.KvmError('KVM_SET_MP_STATE', 'EINVAL', `state ${state}`);
+    this.#mpState = state;
+  }
+  getVcpuEvents(): A.KvmVcpuEvents {
+    this.#check('KVM_GET_VCPU_EVENTS');
+    return {
+      exception: { injected: 0, nr: 0, hasErrorCode: 0, pending: 0, errorCode: 0 },
+      interrupt: { injected: this.#queuedInterrupt >= 0 ? 1 : 0, nr: Math.max(this.#queuedInterrupt, 0), soft: 0, shadow: this.cpu.inShadow ? 1 : 0 },
+      nmi: { injected: 0, pending: this.#nmiPending ? 1 : 0, masked: this.#nmiMasked ? 1 : 0 },
+      sipiVector: 0,
+      flags: 1, // KVM_VCPUEVENT_VALID_NMI_PENDING
+    };
+  }
+  setVcpuEvents(events: A.KvmVcpuEvents): void {
+    this.#check('KVM_SET_VCPU_EVENTS');
+    if ((events.flags & ~0xf) !== 0 || (events.exception.injected !== 0 && (events.exception.nr > 31 || events.exception.nr === 2)))
+      throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL');
+    this.#queuedInterrupt = events.interrupt.injected !== 0 ? events.interrupt.nr : -1;
+    if ((events.flags & 1) !== 0) this.#nmiPending = events.nmi.pending !== 0;
+    this.#nmiMasked = events.nmi.masked !== 0;
+    if ((events.flags & 4) !== 0) this.#state.setShadow(events.interrupt.shadow !== 0);
+    if (events.exception.injected !== 0) {
+      const exit = this.cpu.inject(events.exception.nr, events.exception.hasErrorCode !== 0 ? events.exception.errorCode : undefined, 'exception');
+      if (exit !== CPU_SLICE) throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL', 'the exception cannot be delivered');
+    }
+  }
+  getTscKhz(): number {
+    this.#check('KVM_GET_TSC_KHZ');
+    return TSC_KHZ;
+  }
+  stats(): Record<string, number> {
+    const { cpu } = this;
+    return {
+      ...this.#counts, insns: cpu.instructions, exceptions: cpu.exceptions, decoded_insns: cpu.blocks.decoded, code_flushes: cpu.blocks.flushes,
+    };
+  }
+}

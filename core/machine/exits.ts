@@ -1,0 +1,58 @@
+/**
+ * KVM_EXIT_IO and KVM_EXIT_MMIO: from the run page to a bus and back.
+ *
+ * Reference: [API] the kernel's Documentation/virt/kvm/api.rst, section 5 (struct kvm_run).
+ */
+import type { AccessSize } from '../devices/device.ts';
+import {
+  KVM_EXIT_IO_OUT,
+  RUN_IO_COUNT,
+  RUN_IO_DATA_OFFSET,
+  RUN_IO_DIRECTION,
+  RUN_IO_PORT,
+  RUN_IO_SIZE,
+  RUN_MMIO_DATA,
+  RUN_MMIO_IS_WRITE,
+  RUN_MMIO_LEN,
+  RUN_MMIO_PHYS_ADDR,
+} from '../kvm/api.ts';
+import type { Bus } from './bus.ts';
+
+/** One port instruction: `count` elements for a string instruction, all to the same port. @hot */
+export function handleIo(run: DataView, ports: Bus): void {
+  const size = run.getUint8(RUN_IO_SIZE) as AccessSize;
+  const port = run.getUint16(RUN_IO_PORT, true);
+  const out = run.getUint8(RUN_IO_DIRECTION) === KVM_EXIT_IO_OUT;
+  const end = run.getUint32(RUN_IO_DATA_OFFSET, true) + run.getUint32(RUN_IO_COUNT, true) * size;
+  for (let at = run.getUint32(RUN_IO_DATA_OFFSET, true); at < end; at += size) {
+    if (out) ports.write(port, size, load(run, at, size));
+    else store(run, at, size, ports.read(port, size));
+  }
+}
+
+/** One access of up to 8 bytes, in pieces of at most 4: lower addresses first. @hot */
+export function handleMmio(run: DataView, mmio: Bus): void {
+  const address = run.getUint32(RUN_MMIO_PHYS_ADDR, true) + run.getUint32(RUN_MMIO_PHYS_ADDR + 4, true) * 2 ** 32;
+  const length = Math.min(run.getUint32(RUN_MMIO_LEN, true), 8);
+  const write = run.getUint8(RUN_MMIO_IS_WRITE) !== 0;
+  let done = 0;
+  while (done < length) {
+    const left = length - done;
+    const size = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    const at = RUN_MMIO_DATA + done;
+    if (write) mmio.write(address + done, size, load(run, at, size));
+    else store(run, at, size, mmio.read(address + done, size));
+    done += size;
+  }
+}
+
+function load(run: DataView, at: number, size: AccessSize): number {
+  if (size === 1) return run.getUint8(at);
+  return size === 2 ? run.getUint16(at, true) : run.getUint32(at, true);
+}
+
+function store(run: DataView, at: number, size: AccessSize, value: number): void {
+  if (size === 1) run.setUint8(at, value);
+  else if (size === 2) run.setUint16(at, value, true);
+  else run.setUint32(at, value, true);
+}

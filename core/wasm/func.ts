@@ -1,0 +1,228 @@
+/** One WebAssembly function under construction: locals and statements over Expr values. */
+import { ByteSink } from './encode.ts';
+import { type Expr, foldAddress, type I32, type I64, i32, makeExpr, type ValType, type V128 } from './expr.ts';
+
+export const VALTYPE_CODE: Readonly<Record<ValType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+
+export interface FuncType {
+  readonly params: readonly ValType[];
+  readonly results: readonly ValType[];
+}
+
+/** Anything that can be called by index: an import or a function of the module. */
+export interface Callable {
+  readonly index: number;
+  readonly type: FuncType;
+}
+
+export interface Local<T extends ValType = ValType> extends Expr<T> {
+  readonly index: number;
+}
+
+/** A branch target. Depths are computed when a branch is emitted. */
+export interface Label {
+  readonly depth: number;
+}
+
+const BLOCK_VOID = 0x40;
+
+export class Func implements Callable {
+  readonly code = new ByteSink();
+  readonly #locals: ValType[] = [];
+  #depth = 0;
+
+  constructor(
+    readonly index: number,
+    readonly type: FuncType,
+    readonly typeIndexOf: (type: FuncType) => number,
+  ) {}
+
+  param<T extends ValType>(index: number, type: T): Local<T> {
+    return this.#localExpr(index, type);
+  }
+
+  local<T extends ValType>(type: T): Local<T> {
+    const index = this.type.params.length + this.#locals.length;
+    this.#locals.push(type);
+    return this.#localExpr(index, type);
+  }
+
+  /** Evaluates now, into a local that can be read any number of times. Constants stay constants. */
+  let<T extends ValType>(value: Expr<T>): Expr<T> {
+    if (value.stable) return value;
+    const local = this.local(value.type);
+    this.set(local, value);
+    return local;
+  }
+
+  set<T extends ValType>(local: Local<T>, value: Expr<T>): void {
+    value.emit(this.code);
+    this.code.byte(0x21);
+    this.code.u32(local.index);
+  }
+
+  drop(value: Expr): void {
+    value.emit(this.code);
+    this.code.byte(0x1a);
+  }
+
+  // -- memory ------------------------------------------------------------------------------------------------------
+  store8(address: I32, value: I32, offset = 0): void {
+    this.#store(0x3a, 0, address, value, offset);
+  }
+  store16(address: I32, value: I32, offset = 0): void {
+    this.#store(0x3b, 0, address, value, offset);
+  }
+  store32(address: I32, value: I32, offset = 0): void {
+    this.#store(0x36, 0, address, value, offset);
+  }
+  store64(address: I32, value: I64, offset = 0): void {
+    this.#store(0x37, 0, address, value, offset);
+  }
+  storeF64(address: I32, value: Expr<'f64'>, offset = 0): void {
+    this.#store(0x39, 0, address, value, offset);
+  }
+  storeF32(address: I32, value: Expr<'f32'>, offset = 0): void {
+    this.#store(0x38, 0, address, value, offset);
+  }
+  storeV128(address: I32, value: V128, offset = 0): void {
+    const folded = foldAddress(address, offset);
+    folded.address.emit(this.code);
+    value.emit(this.code);
+    this.code.byte(0xfd);
+    this.code.u32(0x0b);
+    this.code.u32(0);
+    this.code.u32(folded.offset);
+  }
+  memoryFill(address: I32, value: I32, length: I32): void {
+    address.emit(this.code);
+    value.emit(this.code);
+    length.emit(this.code);
+    this.code.byte(0xfc);
+    this.code.u32(11);
+    this.code.byte(0);
+  }
+
+  // -- control -----------------------------------------------------------------------------------------------------
+  if(cond: I32, then: () => void, otherwise?: () => void): void {
+    if (cond.value !== undefined) {
+      if (cond.value !== 0) then();
+      else otherwise?.();
+      return;
+    }
+    cond.emit(this.code);
+    this.code.byte(0x04);
+    this.code.byte(BLOCK_VOID);
+    this.#depth++;
+    then();
+    if (otherwise) {
+      this.code.byte(0x05);
+      otherwise();
+    }
+    this.code.byte(0x0b);
+    this.#depth--;
+  }
+
+  /** body gets the label that leaves the block. */
+  block(body: (end: Label) => void): void {
+    this.#structure(0x02, body);
+  }
+
+  /** body gets the label that starts the next round; falling out of body leaves the loop. */
+  loop(body: (again: Label) => void): void {
+    this.#structure(0x03, body);
+  }
+
+  br(label: Label): void {
+    this.code.byte(0x0c);
+    this.code.u32(this.#depth - label.depth);
+  }
+
+  brIf(label: Label, cond: I32): void {
+    cond.emit(this.code);
+    this.code.byte(0x0d);
+    this.code.u32(this.#depth - label.depth);
+  }
+
+  return(...values: Expr[]): void {
+    for (const v of values) v.emit(this.code);
+    this.code.byte(0x0f);
+  }
+
+  unreachable(): void {
+    this.code.byte(0x00);
+  }
+
+  // -- calls -------------------------------------------------------------------------------------------------------
+  /** Calls now; the result, if any, is in a local. */
+  call<T extends ValType = 'i32'>(callee: Callable, ...args: Expr[]): Expr<T> {
+    for (const a of args) a.emit(this.code);
+    this.code.byte(0x10);
+    this.code.u32(callee.index);
+    const result = callee.type.results[0];
+    if (result === undefined) return i32.const(0) as unknown as Expr<T>;
+    const local = this.local(result);
+    this.code.byte(0x21);
+    this.code.u32(local.index);
+    return local as unknown as Expr<T>;
+  }
+
+  returnCall(callee: Callable, ...args: Expr[]): void {
+    for (const a of args) a.emit(this.code);
+    this.code.byte(0x12);
+    this.code.u32(callee.index);
+  }
+
+  returnCallIndirect(type: FuncType, tableIndex: I32, ...args: Expr[]): void {
+    for (const a of args) a.emit(this.code);
+    tableIndex.emit(this.code);
+    this.code.byte(0x13);
+    this.code.u32(this.typeIndexOf(type));
+    this.code.u32(0);
+  }
+
+  /** The function body as the code section wants it. */
+  encode(): Uint8Array {
+    const out = new ByteSink();
+    const groups: { type: ValType; count: number }[] = [];
+    for (const type of this.#locals) {
+      const last = groups.at(-1);
+      if (last?.type === type) last.count++;
+      else groups.push({ type, count: 1 });
+    }
+    out.u32(groups.length);
+    for (const g of groups) {
+      out.u32(g.count);
+      out.byte(VALTYPE_CODE[g.type]);
+    }
+    out.bytes(this.code.view());
+    out.byte(0x0b);
+    return out.view();
+  }
+
+  #localExpr<T extends ValType>(index: number, type: T): Local<T> {
+    const get = makeExpr(type, (out) => {
+      out.byte(0x20);
+      out.u32(index);
+    });
+    return { ...get, index };
+  }
+
+  #store(code: number, align: number, address: I32, value: Expr, offset: number): void {
+    const folded = foldAddress(address, offset);
+    folded.address.emit(this.code);
+    value.emit(this.code);
+    this.code.byte(code);
+    this.code.u32(align);
+    this.code.u32(folded.offset);
+  }
+
+  #structure(code: number, body: (label: Label) => void): void {
+    this.code.byte(code);
+    this.code.byte(BLOCK_VOID);
+    this.#depth++;
+    body({ depth: this.#depth });
+    this.code.byte(0x0b);
+    this.#depth--;
+  }
+}

@@ -1,0 +1,142 @@
+/** A WebAssembly module under construction ([WASM] binary format, 5.5). Knows nothing of x86. */
+import { ByteSink } from './encode.ts';
+import type { ValType } from './expr.ts';
+import { type Callable, Func, type FuncType, VALTYPE_CODE } from './func.ts';
+
+const SECTION = { type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
+
+interface FunctionImport extends Callable {
+  readonly module: string;
+  readonly name: string;
+}
+
+export class ModuleBuilder {
+  readonly #types: FuncType[] = [];
+  readonly #typeIndex = new Map<string, number>();
+  readonly #imports: FunctionImport[] = [];
+  readonly #functions: Func[] = [];
+  readonly #exports: { name: string; func: Callable }[] = [];
+  readonly #table: Callable[] = [];
+  #memory: { module: string; name: string; pages: number } | undefined;
+  #declaredFunctions = 0;
+
+  /** The one memory: imported and shared; pages is both minimum and maximum. */
+  importMemory(module: string, name: string, pages: number): void {
+    this.#memory = { module, name, pages };
+  }
+
+  /** Imports come before any function. */
+  importFunction(module: string, name: string, params: ValType[], results: ValType[]): Callable {
+    if (this.#declaredFunctions > 0) throw new Error('imports must be declared before functions');
+    const func: FunctionImport = { module, name, index: this.#imports.length, type: { params, results } };
+    this.#imports.push(func);
+    return func;
+  }
+
+  func(params: readonly ValType[], results: readonly ValType[]): Func {
+    const func = new Func(this.#imports.length + this.#declaredFunctions++, { params, results }, (t) => this.#typeOf(t));
+    this.#functions.push(func);
+    return func;
+  }
+
+  export(name: string, func: Callable): void {
+    this.#exports.push({ name, func });
+  }
+
+  /** Puts a function into the one table; gives its slot. Slot 0 is never used, so that 0 means none. */
+  tableSlot(func: Callable): number {
+    this.#table.push(func);
+    return this.#table.length;
+  }
+
+  encode(): Uint8Array<ArrayBuffer> {
+    const functionTypes = this.#functions.map((f) => this.#typeOf(f.type));
+    const importTypes = this.#imports.map((f) => this.#typeOf(f.type));
+    const out = new ByteSink();
+    for (const b of [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]) out.byte(b);
+    section(out, SECTION.type, (s) => {
+      s.u32(this.#types.length);
+      for (const t of this.#types) {
+        s.byte(0x60);
+        for (const list of [t.params, t.results]) {
+          s.u32(list.length);
+          for (const v of list) s.byte(VALTYPE_CODE[v]);
+        }
+      }
+    });
+    section(out, SECTION.import, (s) => this.#encodeImports(s, importTypes));
+    section(out, SECTION.function, (s) => {
+      s.u32(functionTypes.length);
+      for (const t of functionTypes) s.u32(t);
+    });
+    section(out, SECTION.table, (s) => {
+      s.u32(1);
+      s.byte(0x70);
+      s.byte(0x00);
+      s.u32(this.#table.length + 1);
+    });
+    section(out, SECTION.export, (s) => {
+      s.u32(this.#exports.length);
+      for (const e of this.#exports) {
+        s.name(e.name);
+        s.byte(0x00);
+        s.u32(e.func.index);
+      }
+    });
+    section(out, SECTION.element, (s) => {
+      s.u32(1);
+      s.u32(0);
+      s.byte(0x41);
+      s.s32(1);
+      s.byte(0x0b);
+      s.u32(this.#table.length);
+      for (const f of this.#table) s.u32(f.index);
+    });
+    section(out, SECTION.code, (s) => {
+      s.u32(this.#functions.length);
+      for (const f of this.#functions) {
+        const body = f.encode();
+        s.u32(body.length);
+        s.bytes(body);
+      }
+    });
+    return out.view().slice() as Uint8Array<ArrayBuffer>;
+  }
+
+  #encodeImports(s: ByteSink, importTypes: number[]): void {
+    s.u32(this.#imports.length + (this.#memory ? 1 : 0));
+    this.#imports.forEach((f, i) => {
+      s.name(f.module);
+      s.name(f.name);
+      s.byte(0x00);
+      s.u32(importTypes[i] ?? 0);
+    });
+    if (this.#memory) {
+      s.name(this.#memory.module);
+      s.name(this.#memory.name);
+      s.byte(0x02);
+      s.byte(0x03); // shared, with a maximum
+      s.u32(this.#memory.pages);
+      s.u32(this.#memory.pages);
+    }
+  }
+
+  #typeOf(type: FuncType): number {
+    const key = `${type.params.join()}>${type.results.join()}`;
+    let index = this.#typeIndex.get(key);
+    if (index === undefined) {
+      index = this.#types.length;
+      this.#types.push(type);
+      this.#typeIndex.set(key, index);
+    }
+    return index;
+  }
+}
+
+function section(out: ByteSink, id: number, fill: (s: ByteSink) => void): void {
+  const body = new ByteSink();
+  fill(body);
+  out.byte(id);
+  out.u32(body.length);
+  out.bytes(body.view());
+}

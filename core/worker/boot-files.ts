@@ -1,0 +1,48 @@
+/** Reads the kernel and the initial RAM disk of a VM from the host's disk. */
+import { readFileSync, type Stats, statSync } from 'node:fs';
+import type { MachineConfig } from '../contracts/machine.ts';
+import type { BootFiles } from '../firmware/boot-image.ts';
+import { StartError } from './client-api.ts';
+
+const MIB = 2 ** 20;
+
+/** Throws StartError for a file that is missing, unreadable, no file at all, or larger than the guest's memory. */
+export function readBootFiles(boot: MachineConfig['boot'], memoryMiB: number): BootFiles {
+  const kernel = readBootFile(boot.kernel, 'kernel', memoryMiB);
+  if (boot.initrd === undefined) return { kernel, cmdline: boot.cmdline };
+  return { kernel, initrd: readBootFile(boot.initrd, 'initial RAM disk', memoryMiB), cmdline: boot.cmdline };
+}
+
+function readBootFile(path: string, what: string, memoryMiB: number): Uint8Array {
+  try {
+    const { size } = requireFile(statSync(path), path, what); // before it is opened: that may block on a pipe
+    if (size > memoryMiB * MIB) {
+      throw new StartError(
+        `The ${what} ${path} has ${Math.ceil(size / MIB)} MiB, more than the memory of the virtual machine (${memoryMiB} MiB).`,
+        'Give the virtual machine more memory, or choose another file.',
+        'file',
+      );
+    }
+    return readFileSync(path);
+  } catch (error) {
+    throw error instanceof StartError ? error : unreadable(error, path, what);
+  }
+}
+
+function requireFile(entry: Stats, path: string, what: string): Stats {
+  if (entry.isFile()) return entry;
+  const kind = entry.isDirectory() ? 'a folder' : 'not a regular file';
+  throw new StartError(`The ${what} ${path} is ${kind}.`, `Choose the ${what} file itself.`, 'file');
+}
+
+function unreadable(error: unknown, path: string, what: string): StartError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new StartError(`The ${what} ${path} does not exist.`, 'Choose another file, or put it back.', 'file');
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    const hint = 'Change the permissions of the file, or choose another one.';
+    return new StartError(`You are not allowed to read the ${what} ${path}.`, hint, 'file');
+  }
+  return new StartError(`The ${what} ${path} cannot be read (${code}).`, 'Choose another file.', 'file');
+}

@@ -1,0 +1,66 @@
+/**
+ * Entry of a VM's I/O thread: its display, read from the VM's shared memory, for any number of viewers; and their keys
+ * and pointer, to the machine's thread. See messages.ts for what comes and goes.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { DisplayServer } from '../backends/display/display-server.ts';
+import type { ByteChannel } from '../backends/display/rfb-session.ts';
+import { Scanout } from '../backends/display/scanout.ts';
+import { HostTimers } from './host-timers.ts';
+import { Kick } from './machine-clock.ts';
+import type { FromIo, InputMessage, IoWorkerData, ToIo } from './messages.ts';
+import { nodeDeflate } from './node-deflate.ts';
+import { closeStreamPort, openStreamPort, sendStreamBytes, streamBytes } from './stream-port.ts';
+
+const { name, display, kick: kickBuffer, input } = workerData as IoWorkerData;
+const control = parentPort;
+if (!control) throw new Error('io-worker is the entry of a worker thread');
+const post = (message: FromIo): void => control.postMessage(message);
+
+const kick = new Kick(kickBuffer);
+function send(message: InputMessage): void {
+  input.postMessage(message);
+  kick.kick();
+}
+
+const server = new DisplayServer({
+  vram: new Uint8Array(display.memory, display.vramOffset, display.vramSizeBytes),
+  scanout: new Scanout(new Int32Array(display.scanout)),
+  timers: new HostTimers(),
+  deflate: nodeDeflate,
+  input: {
+    key: (key, down) => send({ type: 'key', key, down }),
+    pointer: (x, y, buttons) => send({ type: 'pointer', x, y, buttons }),
+  },
+  name,
+  log: (message) => post({ type: 'log', message }),
+});
+
+control.on('message', (message: ToIo) => {
+  if (message.type === 'display-viewer') server.connect(viewerChannel(message.port));
+  else void takePicture(message.request);
+});
+
+async function takePicture(request: number): Promise<void> {
+  const text = server.textScreen();
+  post({ type: 'picture', request, picture: { text, png: await server.screenshot() } });
+}
+
+function viewerChannel(port: MessagePort): ByteChannel {
+  openStreamPort(port);
+  return {
+    send: (bytes) => sendStreamBytes(port, bytes),
+    onData: (listener) => {
+      port.on('message', (message: unknown) => {
+        const bytes = streamBytes(message);
+        if (bytes) listener(bytes);
+        else port.close();
+      });
+    },
+    onClose: (listener) => {
+      port.on('close', listener);
+    },
+    close: () => closeStreamPort(port),
+    bufferedBytes: () => 0, // a MessagePort does not say
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * Runs one machine on its thread: lets the guest run until someone kicks, does what the messages ask, reports. It
+ * returns when the machine has ended. Nothing here waits for an event loop: a busy guest never reaches one.
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { SerialConsole, SerialViewer } from '../backends/chardev/serial-console.ts';
+import type { TimerQueue } from '../base/clock.ts';
+import type { MachineCommand, MachineEvent, StopReason } from '../contracts/machine.ts';
+import { keyFromKeysym, keyFromQnum } from '../devices/i8042/keys.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { MachineClock } from './machine-clock.ts';
+import type { InputMessage, ToMachine } from './messages.ts';
+import { RelativePointer } from './pointer.ts';
+import { closeStreamPort, openStreamPort, sendStreamBytes, streamBytes } from './stream-port.ts';
+
+const STATS_PERIOD_NS = 1e9;
+const NS_PER_S = 1e9;
+
+export interface MachineRunnerPorts {
+  readonly machine: Machine;
+  readonly clock: MachineClock;
+  readonly timers: TimerQueue;
+  readonly serial: SerialConsole;
+  /** ToMachine messages come in here. */
+  readonly control: MessagePort;
+  readonly input: MessagePort;
+  readonly emit: (event: MachineEvent) => void;
+}
+
+interface SerialPortViewer extends SerialViewer {
+  readonly port: MessagePort;
+}
+
+export class MachineRunner {
+  readonly #ports: MachineRunnerPorts;
+  readonly #viewers = new Set<SerialPortViewer>();
+  readonly #pointer = new RelativePointer();
+  readonly #statsTimer;
+  #sampledAtNs = 0;
+  #sleptAtSampleNs = 0;
+  #stop: StopReason | undefined;
+
+  constructor(ports: MachineRunnerPorts) {
+    this.#ports = ports;
+    this.#statsTimer = ports.timers.createTimer('statistics', () => this.#sampleStats());
+    const { uart } = ports.machine.devices;
+    uart.onRoom = () => ports.serial.offerInput();
+    ports.serial.connect(uart);
+  }
+
+  /** From power-on to the end. */
+  run(): void {
+    const { clock, machine, serial } = this.#ports;
+    this.#resume();
+    try {
+      while (this.#stop === undefined) {
+        clock.kick.clear();
+        this.#receive();
+        if (this.#stop !== undefined) break;
+        if (clock.paused) clock.kick.wait(Number.POSITIVE_INFINITY);
+        else this.#stop = machine.run();
+      }
+    } catch (error) {
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#stop = { kind: 'internal-error', message, registers: machine.describeRegisters() };
+    }
+    serial.flush();
+    this.#sampleStats();
+    for (const { port } of this.#viewers) closeStreamPort(port);
+    machine.close();
+    const crashed = this.#stop.kind === 'vcpu-shutdown' || this.#stop.kind === 'internal-error';
+    this.#ports.emit({ type: 'state', state: crashed ? 'crashed' : 'stopped', reason: this.#stop });
+  }
+
+  #receive(): void {
+    const { control, input, serial } = this.#ports;
+    for (const message of received<ToMachine>(control)) {
+      if (message.type === 'command') this.#command(message.command);
+      else this.#addViewer(message.port);
+    }
+    for (const message of received<InputMessage>(input)) this.#input(message);
+    for (const viewer of this.#viewers) {
+      for (const message of received<unknown>(viewer.port)) {
+        const bytes = streamBytes(message);
+        if (bytes === undefined) this.#removeViewer(viewer);
+        else if (serial.input(bytes) > 0) this.#log('warning', 'Serial input was lost: the guest does not read it.');
+      }
+    }
+  }
+
+  #command(command: MachineCommand): void {
+    const { clock, machine, serial } = this.#ports;
+    switch (command.type) {
+      case 'pause':
+        if (clock.paused) return;
+        serial.flush();
+        this.#sampleStats();
+        this.#statsTimer.cancel();
+        clock.pause();
+        this.#ports.emit({ type: 'state', state: 'paused' });
+        return;
+      case 'resume':
+        if (!clock.paused) return;
+        this.#resume();
+        this.#ports.emit({ type: 'state', state: 'running' });
+        return;
+      case 'reset':
+        machine.reset();
+        return;
+      case 'power-button':
+        machine.devices.pm.pressPowerButton();
+        return;
+      case 'destroy':
+        this.#stop = { kind: 'destroyed' };
+        return;
+    }
+  }
+
+  #resume(): void {
+    this.#ports.clock.resume();
+    this.#startSample();
+  }
+
+  #input(message: InputMessage): void {
+    const { keyboard, mouse } = this.#ports.machine.devices.i8042;
+    if (message.type === 'pointer') {
+      mouse.input(this.#pointer.move(message.x, message.y, message.buttons));
+      return;
+    }
+    const { qnum, keysym } = message.key;
+    // By keysym, Shift comes as a key of its own.
+    const code = qnum === undefined ? keyFromKeysym(keysym)?.code : keyFromQnum(qnum);
+    if (code === undefined) return;
+    if (message.down) keyboard.press(code);
+    else keyboard.release(code);
+  }
+
+  #addViewer(port: MessagePort): void {
+    openStreamPort(port);
+    const viewer: SerialPortViewer = { port, send: (bytes) => sendStreamBytes(port, bytes) };
+    this.#viewers.add(viewer);
+    this.#ports.serial.attach(viewer);
+  }
+
+  #removeViewer(viewer: SerialPortViewer): void {
+    this.#ports.serial.detach(viewer);
+    this.#viewers.delete(viewer);
+    viewer.port.close();
+  }
+
+  #startSample(): void {
+    const { clock } = this.#ports;
+    this.#sampledAtNs = clock.nowNs();
+    this.#sleptAtSampleNs = clock.sleptNs;
+    this.#statsTimer.arm(this.#sampledAtNs + STATS_PERIOD_NS);
+  }
+
+  #sampleStats(): void {
+    const { clock, machine } = this.#ports;
+    const nowNs = clock.nowNs();
+    const elapsedNs = nowNs - this.#sampledAtNs;
+    const busy = elapsedNs > 0 ? 1 - (clock.sleptNs - this.#sleptAtSampleNs) / elapsedNs : 0;
+    this.#ports.emit({
+      type: 'stats',
+      stats: {
+        cpuPercent: Math.round(Math.min(Math.max(busy, 0), 1) * 1000) / 10,
+        uptimeSeconds: nowNs / NS_PER_S,
+        counters: { ...machine.counters(), busy_ns: nowNs - clock.sleptNs },
+      },
+    });
+    this.#startSample();
+  }
+
+  #log(level: 'info' | 'warning' | 'error', message: string): void {
+    this.#ports.emit({ type: 'log', level, message });
+  }
+}
+
+/** What waits on a port, without an event loop. What it yields was posted by our own threads. */
+function* received<T>(port: MessagePort): Generator<T> {
+  for (;;) {
+    const next = receiveMessageOnPort(port);
+    if (next === undefined) return;
+    yield next.message as T;
+  }
+}

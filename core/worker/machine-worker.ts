@@ -1,0 +1,95 @@
+/**
+ * Entry of a VM's machine thread: vCPU 0 and every device. It builds the machine, says so, and runs it to its end;
+ * then the thread is over. See messages.ts for what comes and goes.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { SerialConsole } from '../backends/chardev/serial-console.ts';
+import { SCANOUT_WORDS } from '../backends/display/scanout.ts';
+import { TimerQueue } from '../base/clock.ts';
+import { BootError } from '../firmware/boot-image.ts';
+import { describeBootImage } from '../firmware/inspect.ts';
+import { KvmError, type KvmSystem } from '../kvm/api.ts';
+import { openKvm } from '../kvm/index.ts';
+import { Machine } from '../machine/machine.ts';
+import { readBootFiles } from './boot-files.ts';
+import { StartError } from './client-api.ts';
+import { Kick, MachineClock } from './machine-clock.ts';
+import { MachineRunner } from './machine-runner.ts';
+import type { FromMachine, Hypervisor, MachineWorkerData } from './messages.ts';
+
+const MIB = 2 ** 20;
+
+const data = workerData as MachineWorkerData;
+const control = parentPort;
+if (!control) throw new Error('machine-worker is the entry of a worker thread');
+const post = (message: FromMachine): void => control.postMessage(message);
+
+const runner = await start(control, data).catch((error: unknown) => {
+  const { message, hint, subject } = explain(error);
+  post({ type: 'start-failed', message, hint, subject });
+  return undefined;
+});
+runner?.run();
+
+async function start(
+  control: MessagePort,
+  { config, hypervisor, kick, input }: MachineWorkerData,
+): Promise<MachineRunner> {
+  const clock = new MachineClock(new Kick(kick), () => performance.now());
+  const timers = new TimerQueue(clock);
+  const serial = new SerialConsole(timers);
+  const scanout = new SharedArrayBuffer(SCANOUT_WORDS * Int32Array.BYTES_PER_ELEMENT);
+  const boot = readBootFiles(config.boot, config.memoryMiB);
+  const machine = new Machine(
+    await openHypervisor(hypervisor),
+    { ramBytes: config.memoryMiB * MIB, boot, debugExit: config.debugExit ?? false },
+    { thread: clock, timers, wall: { nowMs: () => Date.now() }, serial, scanoutWords: new Int32Array(scanout) },
+  );
+  const display = {
+    memory: machine.sharedMemory,
+    vramOffset: machine.vram.offset,
+    vramSizeBytes: machine.vram.sizeBytes,
+    scanout,
+  };
+  const runner = new MachineRunner({
+    machine,
+    clock,
+    timers,
+    serial,
+    control,
+    input,
+    emit: (event) => post({ type: 'event', event }),
+  });
+  post({ type: 'started', display });
+  const message = `Booting ${describeBootImage(boot.kernel).description}.`;
+  post({ type: 'event', event: { type: 'log', level: 'info', message } });
+  return runner;
+}
+
+async function openHypervisor(hypervisor: Hypervisor): Promise<KvmSystem> {
+  if (hypervisor === 'emulated') return openKvm();
+  const { openHostKvm } = await import('../kvm/hw/index.ts'); // loads native code, so only where it is wanted
+  return openHostKvm();
+}
+
+/** Words for whatever kept the machine from starting. */
+function explain(error: unknown): StartError {
+  if (error instanceof StartError) return error;
+  if (error instanceof BootError) return new StartError(error.message, error.hint, error.subject);
+  const outOfMemory = error instanceof RangeError || (error instanceof KvmError && error.errno === 'ENOMEM');
+  if (outOfMemory) {
+    return new StartError(
+      `This computer could not give the virtual machine ${data.config.memoryMiB} MiB of memory.`,
+      'Give it less memory, or close other programs.',
+      'memory',
+    );
+  }
+  if (error instanceof KvmError && error.ioctl === 'open') {
+    return new StartError(`/dev/kvm of this computer cannot be used (${error.errno}).`, 'Use the emulated hypervisor.');
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new StartError(
+    `The machine could not be built: ${message}.`,
+    'This is a fault in Vivarium: please report it.',
+  );
+}

@@ -1,0 +1,23 @@
+/** The VM's end of a byte stream (core/contracts/streams) over a MessagePort. */
+import type { MessagePort } from 'node:worker_threads';
+import type { StreamMessage } from '../contracts/streams.ts';
+
+export function openStreamPort(port: MessagePort): void {
+  port.postMessage('open' satisfies StreamMessage);
+}
+
+/** The bytes are the port's from now on. */
+export function sendStreamBytes(port: MessagePort, bytes: Uint8Array): void {
+  const buffer = bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
+  port.postMessage(buffer satisfies ArrayBufferLike, [buffer as ArrayBuffer]);
+}
+
+export function closeStreamPort(port: MessagePort): void {
+  port.postMessage('close' satisfies StreamMessage);
+  port.close();
+}
+
+/** A message of the viewer as bytes; undefined for 'close', and for anything that is not of the protocol. */
+export function streamBytes(message: unknown): Uint8Array | undefined {
+  return message instanceof ArrayBuffer ? new Uint8Array(message) : undefined;
+}

@@ -1,0 +1,119 @@
+/** The window of one virtual machine: its toolbar, console, serial port and details. */
+import { expect, type Locator, type Page } from '@playwright/test';
+import { ManagerPage } from './manager-page.ts';
+
+/** Guests are emulated: what a person waits for may take this long on a busy machine. */
+export const GUEST_MS = 120_000;
+/** A person's typing. Faster than a guest reads its keyboard, keys would be lost, as they are on a real machine. */
+const KEY_DELAY_MS = 60;
+
+export class VmWindow {
+  readonly page: Page;
+  readonly name: string;
+  readonly toolbar: Locator;
+  readonly display: Locator;
+  readonly serialPort: Locator;
+
+  constructor(page: Page, name: string) {
+    this.page = page;
+    this.name = name;
+    this.toolbar = page.getByRole('toolbar', { name: 'Virtual machine' });
+    this.display = page.getByRole('region', { name: `Display of ${name}` });
+    this.serialPort = page.getByRole('region', { name: `Serial port of ${name}` });
+  }
+
+  async shown(): Promise<this> {
+    await expect(this.page.getByRole('heading', { name: this.name, level: 1 })).toBeVisible();
+    return this;
+  }
+
+  button(name: 'Run' | 'Pause' | 'Shut Down' | 'Force Reset' | 'Force Off'): Locator {
+    return this.toolbar.getByRole('button', { name, exact: true });
+  }
+
+  async expectState(state: 'Running' | 'Paused' | 'Shutoff' | 'Crashed', timeout = GUEST_MS): Promise<this> {
+    await expect(this.page.getByRole('banner').getByText(state, { exact: true })).toBeVisible({ timeout });
+    return this;
+  }
+
+  async run(): Promise<this> {
+    await this.button('Run').click();
+    return this.expectState('Running');
+  }
+
+  async pause(): Promise<this> {
+    await this.button('Pause').click();
+    return this.expectState('Paused');
+  }
+
+  async resume(): Promise<this> {
+    await this.display.getByRole('button', { name: 'Resume' }).click();
+    return this.expectState('Running');
+  }
+
+  async reset(): Promise<this> {
+    await this.button('Force Reset').click();
+    return this;
+  }
+
+  async forceOff(): Promise<this> {
+    await this.button('Force Off').click();
+    return this.expectState('Shutoff');
+  }
+
+  /** Presses the guest's power button. */
+  async shutDown(): Promise<this> {
+    await this.button('Shut Down').click();
+    return this;
+  }
+
+  async show(tab: 'Console' | 'Serial' | 'Details'): Promise<this> {
+    await this.page.getByRole('tab', { name: tab, exact: true }).click();
+    return this;
+  }
+
+  async back(): Promise<ManagerPage> {
+    await this.page.getByRole('button', { name: 'Back to list' }).click();
+    return new ManagerPage(this.page).shown();
+  }
+
+  /** The text in the guest's screen buffer, as the app's own screen reader shows it. */
+  async screenText(): Promise<Locator> {
+    await this.show('Console');
+    const text = this.page.getByRole('region', { name: 'Text on the screen' });
+    if (!(await text.isVisible())) await this.page.getByRole('button', { name: 'Read screen' }).click();
+    return text.locator('pre');
+  }
+
+  async expectOnScreen(text: string | RegExp, timeout = GUEST_MS): Promise<this> {
+    await expect(await this.screenText()).toContainText(text, { timeout });
+    return this;
+  }
+
+  /** Clicks the screen and types on it, as a person would. */
+  async typeOnScreen(text: string): Promise<this> {
+    await this.show('Console');
+    await this.display.locator('canvas').click();
+    await expect(this.page.getByRole('application', { name: `Screen of ${this.name}` })).toBeVisible();
+    await this.#type(text);
+    return this;
+  }
+
+  async expectOnSerial(text: string | RegExp, timeout = GUEST_MS): Promise<this> {
+    await this.show('Serial');
+    await expect(this.serialPort.getByRole('list')).toContainText(text, { timeout });
+    return this;
+  }
+
+  async typeOnSerial(text: string): Promise<this> {
+    await this.show('Serial');
+    await this.serialPort.getByRole('textbox').focus();
+    await this.#type(text);
+    return this;
+  }
+
+  async #type(text: string): Promise<void> {
+    await this.page.keyboard.type(text, { delay: KEY_DELAY_MS });
+    await this.page.keyboard.press('Enter');
+  }
+}

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseRunOptions, UsageError } from './run-options.ts';
+
+describe('viv run options', () => {
+  it('take a kernel and defaults for the rest', () => {
+    expect(parseRunOptions(['--kernel', 'k'])).toEqual({
+      kernel: resolve('k'),
+      append: '',
+      memoryMiB: 512,
+      stats: false,
+      hypervisor: 'emulated',
+    });
+  });
+
+  it('take everything', () => {
+    const text = '--kernel /k --initrd /i --memory 64 --timeout 9 --screenshot /s.png --stats --accel host';
+    expect(parseRunOptions([...text.split(' '), '--append', 'console=ttyS0 quiet'])).toEqual({
+      kernel: '/k',
+      initrd: '/i',
+      append: 'console=ttyS0 quiet',
+      memoryMiB: 64,
+      timeoutSeconds: 9,
+      screenshot: '/s.png',
+      stats: true,
+      hypervisor: 'host',
+    });
+  });
+
+  it('show help whatever else is there', () => {
+    expect(parseRunOptions(['--help'])).toBe('help');
+    expect(parseRunOptions(['--memory', 'x', '-h'])).toBe('help');
+  });
+
+  it.each<[string, RegExp]>([
+    ['', /--kernel FILE is missing/],
+    ['--kernel k --memory 0', /--memory '0' is not a whole number of MiB from 1 to/],
+    ['--kernel k --memory 1048576', /from 1 to 3584/],
+    ['--kernel k --memory 1e3', /whole number/],
+    ['--kernel k --timeout -5', /timeout/],
+    ['--kernel k --accel tcg', /neither emulated nor host/],
+    ['--kernel k --nonsense', /--nonsense/],
+    ['--kernel k stray', /stray/],
+  ])('refuse "%s"', (line, message) => {
+    const parse = () => parseRunOptions(line === '' ? [] : line.split(' '));
+    expect(parse).toThrow(UsageError);
+    expect(parse).toThrow(message);
+  });
+});

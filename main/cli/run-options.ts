@@ -1,0 +1,99 @@
+/** The command line of `viv run`. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { MAX_MEMORY_MIB, MIN_MEMORY_MIB } from '../../core/contracts/machine.ts';
+import type { Hypervisor } from '../../core/worker/client.ts';
+
+export interface RunOptions {
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly append: string;
+  readonly memoryMiB: number;
+  readonly timeoutSeconds?: number;
+  /** Where to put a picture of the last screen. */
+  readonly screenshot?: string;
+  readonly stats: boolean;
+  readonly hypervisor: Hypervisor;
+}
+
+const DEFAULT_MEMORY_MIB = 512;
+
+export const RUN_HELP = `Usage: viv run --kernel FILE [OPTION...]
+
+Boots a 64-bit Linux kernel (bzImage) or a multiboot 1 kernel, without a window.
+Its serial port is this terminal; in a terminal, Ctrl-A x quits and Ctrl-A Ctrl-A sends Ctrl-A.
+
+  --kernel FILE       the kernel
+  --initrd FILE       the initial RAM disk, or the multiboot module
+  --append TEXT       the kernel command line, e.g. "console=ttyS0"
+  --memory MIB        memory, ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB} MiB (default ${DEFAULT_MEMORY_MIB})
+  --timeout SECONDS   end the machine after this time
+  --screenshot FILE   write what the screen shows at the end to a PNG file
+  --stats             print exit counts, speed and memory use to standard error at the end
+  --accel NAME        emulated (default), or host: this computer's own /dev/kvm
+
+Exit status: 0 the guest powered off, value * 2 + 1 it wrote value to the debug-exit port 0xf4, 124 timeout,
+130 ended from the keyboard, 70 the virtual CPU shut down (registers on standard error), 64 wrong usage,
+66 a file cannot be read or is no kernel, 71 the host could not run the machine.
+`;
+
+/** What is wrong with a command line, for the person who wrote it. */
+export class UsageError extends Error {}
+
+/** Throws UsageError. 'help' when that was asked for. Paths come back absolute. */
+export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
+  const values = parseValues(args);
+  if (values.help) return 'help';
+  if (!values.kernel) throw new UsageError('--kernel FILE is missing');
+  const memoryMiB = wholeNumber('--memory', values.memory, MIN_MEMORY_MIB, MAX_MEMORY_MIB, 'MiB') ?? DEFAULT_MEMORY_MIB;
+  const timeoutSeconds = wholeNumber('--timeout', values.timeout, 1, 1_000_000, 'seconds');
+  const hypervisor = values.accel ?? 'emulated';
+  if (hypervisor !== 'emulated' && hypervisor !== 'host') {
+    throw new UsageError(`--accel '${hypervisor}' is neither emulated nor host`);
+  }
+  return {
+    kernel: resolve(values.kernel),
+    ...(values.initrd !== undefined && { initrd: resolve(values.initrd) }),
+    append: values.append ?? '',
+    memoryMiB,
+    ...(timeoutSeconds !== undefined && { timeoutSeconds }),
+    ...(values.screenshot !== undefined && { screenshot: resolve(values.screenshot) }),
+    stats: values.stats ?? false,
+    hypervisor,
+  };
+}
+
+function parseValues(args: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        kernel: { type: 'string' },
+        initrd: { type: 'string' },
+        append: { type: 'string' },
+        memory: { type: 'string' },
+        timeout: { type: 'string' },
+        screenshot: { type: 'string' },
+        stats: { type: 'boolean' },
+        accel: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function wholeNumber(
+  option: string,
+  text: string | undefined,
+  min: number,
+  max: number,
+  unit: string,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`${option} '${text}' is not a whole number of ${unit} from ${min} to ${max}`);
+}

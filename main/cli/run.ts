@@ -1,0 +1,129 @@
+/** `viv run`: one machine without a window, for scripts and tests. The same threads as in the app. */
+import { writeFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import type { MachineConfig, MachineStats, StopReason } from '../../core/contracts/machine.ts';
+import { startMachine, type Vm } from '../../core/worker/client.ts';
+import { StartError } from '../../core/worker/client-api.ts';
+import {
+  EXIT_INTERRUPTED,
+  EXIT_NO_INPUT,
+  EXIT_OK,
+  EXIT_OS_ERROR,
+  EXIT_TIMEOUT,
+  EXIT_USAGE,
+  exitStatusOf,
+} from './exit-status.ts';
+import { parseRunOptions, RUN_HELP, type RunOptions, UsageError } from './run-options.ts';
+import { openTerminal } from './terminal.ts';
+
+type Ending = StopReason | 'timeout' | 'quit';
+
+/** Runs to the end of the machine; resolves to the exit status. */
+export async function run(args: readonly string[]): Promise<number> {
+  let options: RunOptions | 'help';
+  try {
+    options = parseRunOptions(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    complain(`${error.message}. See viv run --help.`);
+    return EXIT_USAGE;
+  }
+  if (options === 'help') {
+    process.stdout.write(RUN_HELP);
+    return EXIT_OK;
+  }
+  try {
+    return await runMachine(options, await startMachine(machineConfig(options), options.hypervisor));
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    complain(`${error.message} ${error.hint}`);
+    return { file: EXIT_NO_INPUT, memory: EXIT_USAGE, other: EXIT_OS_ERROR }[error.subject];
+  }
+}
+
+function machineConfig({ kernel, initrd, append, memoryMiB }: RunOptions): MachineConfig {
+  return {
+    id: 'viv-run',
+    name: 'viv run',
+    memoryMiB,
+    vcpus: 1,
+    boot: { kernel, ...(initrd !== undefined && { initrd }), cmdline: append },
+    debugExit: true,
+  };
+}
+
+async function runMachine(options: RunOptions, vm: Vm): Promise<number> {
+  const startedMs = performance.now();
+  let stats: MachineStats | undefined;
+  const ending = await new Promise<Ending>((resolve) => {
+    const end = (how: Ending) => () => resolve(how);
+    const serial = vm.openStream('serial');
+    const terminal = openTerminal({
+      typed: (bytes) => serial.send(bytes.slice().buffer as ArrayBuffer),
+      quit: end('quit'),
+    });
+    serial.onMessage((message) => {
+      if (message instanceof ArrayBuffer) terminal.write(new Uint8Array(message));
+    });
+    process.once('SIGINT', end('quit')).once('SIGTERM', end('quit'));
+    if (options.timeoutSeconds !== undefined) setTimeout(end('timeout'), options.timeoutSeconds * 1000);
+    vm.onEvent((event) => {
+      if (event.type === 'stats') stats = event.stats;
+      if (event.type === 'log' && event.level !== 'info') complain(event.message);
+      if (event.type === 'state' && event.reason) resolve(event.reason);
+    });
+    process.once('exit', () => terminal.close());
+  });
+  const screenshotSaved = options.screenshot === undefined || (await saveScreenshot(vm, options.screenshot));
+  await vm.terminate();
+  if (options.stats) complain(describeStats(stats, performance.now() - startedMs));
+  explain(ending);
+  return screenshotSaved ? statusOf(ending) : EXIT_OS_ERROR;
+}
+
+function statusOf(ending: Ending): number {
+  if (ending === 'timeout') return EXIT_TIMEOUT;
+  if (ending === 'quit') return EXIT_INTERRUPTED;
+  return exitStatusOf(ending);
+}
+
+async function saveScreenshot(vm: Vm, path: string): Promise<boolean> {
+  try {
+    await writeFile(path, await vm.screenshot());
+    return true;
+  } catch (error) {
+    complain(`the screenshot ${path} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
+}
+
+function explain(ending: Ending): void {
+  if (typeof ending === 'string') return;
+  if (ending.kind === 'vcpu-shutdown') {
+    complain(`the virtual CPU shut down after a triple fault.\n${ending.registers}`);
+  } else if (ending.kind === 'internal-error') {
+    complain(`the virtual CPU stopped: ${ending.message}\n${ending.registers}`);
+  } else if (ending.kind === 'worker-died' || ending.kind === 'start-failed') {
+    complain(ending.message);
+  }
+}
+
+function describeStats(stats: MachineStats | undefined, elapsedMs: number): string {
+  if (!stats) return 'no statistics: the machine ended too soon';
+  const { counters, uptimeSeconds } = stats;
+  const busySeconds = counters['busy_ns'] === undefined ? uptimeSeconds : counters['busy_ns'] / 1e9;
+  const instructions = counters['insns'];
+  return [
+    `ran ${(elapsedMs / 1000).toFixed(2)} s, guest time ${uptimeSeconds.toFixed(2)} s`,
+    `vCPU busy ${busySeconds.toFixed(2)} s, idle ${(100 * (1 - busySeconds / Math.max(uptimeSeconds, 1e-9))).toFixed(1)} %`,
+    instructions === undefined
+      ? 'instructions are not counted by this hypervisor'
+      : `${instructions} instructions, ${(instructions / Math.max(busySeconds, 1e-9) / 1e6).toFixed(1)} MIPS while busy`,
+    `resident memory ${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MiB`,
+    ...Object.entries(counters).map(([name, value]) => `  ${name.padEnd(24)} ${value}`),
+  ].join('\n');
+}
+
+function complain(message: string): void {
+  process.stderr.write(`viv: ${message}\n`);
+}

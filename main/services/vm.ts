@@ -1,0 +1,300 @@
+/**
+ * One VM: its definition, its phase, and while it is active the handle on its threads, its serial pty and its figures.
+ * Commands answer when the machine has done what was asked, or has ended.
+ */
+import type { LogLine, VmDetails, VmId, VmSummary } from '../../core/contracts/calls.ts';
+import type { MachineEvent, MachineStats, StopReason, TextScreen } from '../../core/contracts/machine.ts';
+import type { StreamKind } from '../../core/contracts/streams.ts';
+import { type ByteStream, type MachineHandle, StartError, type StartMachine } from '../../core/worker/client-api.ts';
+import type { Definition } from './definitions.ts';
+import {
+  type Command,
+  describeStop,
+  endOf,
+  type Fact,
+  isActive,
+  next,
+  type Phase,
+  refusal,
+  stateOf,
+} from './lifecycle.ts';
+import { done, type Failed, fail, type Outcome, ok } from './outcome.ts';
+import type { OpenPty, SerialPty } from './pty.ts';
+import type { VmLog } from './vm-log.ts';
+
+export interface VmPorts {
+  readonly startMachine: StartMachine;
+  readonly openPty: OpenPty;
+  readonly log: VmLog;
+  /** Something in the summary changed. */
+  readonly changed: (vm: Vm) => void;
+}
+
+/** How long a guest may take over the power button before it counts as ignored. */
+export const SHUTDOWN_GRACE_MS = 60_000;
+/** How long the machine's thread may take over a command. */
+export const COMMAND_TIMEOUT_MS = 5_000;
+
+type Refused = Failed<'wrong-state'>;
+type Answer = Outcome<undefined, 'wrong-state' | 'internal'>;
+
+export class Vm {
+  readonly definition: Definition;
+  readonly #ports: VmPorts;
+  #phase: Phase = 'shutoff';
+  #stop: StopReason | undefined;
+  #handle: MachineHandle | undefined;
+  #pty: SerialPty | undefined;
+  #stats: MachineStats | undefined;
+  #shutdownTimer: NodeJS.Timeout | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(definition: Definition, ports: VmPorts) {
+    this.definition = definition;
+    this.#ports = ports;
+  }
+
+  get id(): VmId {
+    return this.definition.domain.uuid;
+  }
+
+  get name(): string {
+    return this.definition.domain.name;
+  }
+
+  get active(): boolean {
+    return isActive(this.#phase);
+  }
+
+  summary(): VmSummary {
+    const { domain } = this.definition;
+    return {
+      id: this.id,
+      name: this.name,
+      state: stateOf(this.#phase),
+      ...(this.#stop === undefined || this.active ? {} : { reason: describeStop(this.#stop) }),
+      memoryMiB: domain.memoryMiB,
+      vcpus: domain.vcpus,
+      cpuPercent: this.#stats?.cpuPercent ?? 0,
+      uptimeSeconds: this.#stats?.uptimeSeconds ?? 0,
+      ...(this.#pty === undefined ? {} : { serialPty: this.#pty.path }),
+    };
+  }
+
+  details(): VmDetails {
+    const { domain, path, xml } = this.definition;
+    return {
+      ...this.summary(),
+      ...(domain.title === undefined ? {} : { title: domain.title }),
+      ...(domain.description === undefined ? {} : { description: domain.description }),
+      boot: domain.boot,
+      domainXml: xml,
+      definitionPath: path,
+      ...(this.#stop === undefined || this.active ? {} : { stop: this.#stop }),
+      log: this.#ports.log.lines,
+    };
+  }
+
+  async start(): Promise<Outcome<undefined, 'wrong-state' | 'start-failed'>> {
+    const refused = this.#refuse('start');
+    if (refused) return refused;
+    this.#move('start');
+    this.#log('info', 'Starting.');
+    try {
+      const handle = await this.#ports.startMachine(this.definition.domain.machineConfig());
+      this.#attach(handle);
+      await this.#attachPty(handle);
+      return done;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const hint = error instanceof StartError ? error.hint : 'See the log of the virtual machine, then try again.';
+      this.#stop = { kind: 'start-failed', message, hint };
+      this.#log('error', `Could not start: ${message} ${hint}`);
+      this.#move('start-failed');
+      return fail('start-failed', `"${this.name}" could not start: ${message}`, hint);
+    }
+  }
+
+  pause(): Promise<Answer> {
+    return this.#commandUntil('pause', () => this.#phase !== 'running');
+  }
+
+  resume(): Promise<Answer> {
+    return this.#commandUntil('resume', () => this.#phase !== 'paused');
+  }
+
+  /** Presses the ACPI power button. The guest decides what follows. */
+  shutdown(): Outcome<undefined, 'wrong-state'> {
+    const refused = this.#refuse('shutdown');
+    if (refused) return refused;
+    this.#handle?.command({ type: 'power-button' });
+    this.#log('info', 'Power button pressed.');
+    clearTimeout(this.#shutdownTimer);
+    this.#shutdownTimer = setTimeout(() => this.#shutdownIgnored(), SHUTDOWN_GRACE_MS);
+    this.#move('shutdown');
+    return done;
+  }
+
+  /** Force Off. Ends the threads where the machine itself does not. */
+  async destroy(): Promise<Outcome<undefined, 'wrong-state'>> {
+    const refused = this.#refuse('destroy');
+    if (refused) return refused;
+    const handle = this.#handle;
+    handle?.command({ type: 'destroy' });
+    if (!(await this.#until(() => this.#handle !== handle))) this.#end({ kind: 'destroyed' });
+    await handle?.terminate();
+    return done;
+  }
+
+  reset(): Outcome<undefined, 'wrong-state'> {
+    const refused = this.#refuse('reset');
+    if (refused) return refused;
+    this.#handle?.command({ type: 'reset' });
+    clearTimeout(this.#shutdownTimer);
+    this.#log('info', 'Reset.');
+    this.#move('reset');
+    return done;
+  }
+
+  async textScreen(): Promise<Outcome<TextScreen, 'wrong-state'>> {
+    const handle = this.#handle;
+    const refused = this.#refuse('textScreen');
+    if (refused || handle === undefined) return refused ?? this.#refused('textScreen');
+    try {
+      return ok(await handle.textScreen());
+    } catch (error) {
+      if (this.#handle === handle) throw error;
+      return this.#refused('textScreen'); // it ended while it was asked
+    }
+  }
+
+  /** A viewer's end of the display or serial port; undefined while there is no machine. */
+  openStream(kind: StreamKind): ByteStream | undefined {
+    return this.#handle?.openStream(kind);
+  }
+
+  /** Whether it may be deleted now. */
+  refuseDelete(): Refused | undefined {
+    return this.#refuse('delete');
+  }
+
+  /** Resolves once it is not active any more; at once when it is not. */
+  async untilOff(timeoutMs: number): Promise<void> {
+    await this.#until(() => !this.active, timeoutMs);
+  }
+
+  async untilStarted(): Promise<void> {
+    await this.#until(() => this.#phase !== 'starting');
+  }
+
+  #attach(handle: MachineHandle): void {
+    this.#handle = handle;
+    this.#stop = undefined;
+    this.#stats = undefined;
+    handle.onEvent((event) => {
+      if (this.#handle === handle) this.#onEvent(event);
+    });
+    this.#log('info', 'Running.');
+    this.#move('started');
+  }
+
+  async #attachPty(handle: MachineHandle): Promise<void> {
+    try {
+      const pty = await this.#ports.openPty(() => handle.openStream('serial'));
+      if (this.#handle !== handle) return pty.close(); // it ended meanwhile
+      this.#pty = pty;
+      this.#log('info', `The serial port is ${pty.path}.`);
+      this.#ports.changed(this);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#log('warning', `The serial port has no pty on this host (${why}); use the Serial tab.`);
+    }
+  }
+
+  #onEvent(event: MachineEvent): void {
+    if (event.type === 'log') {
+      this.#log(event.level, event.message);
+    } else if (event.type === 'stats') {
+      this.#stats = event.stats;
+      this.#ports.changed(this);
+    } else if (event.state === 'running') {
+      this.#move('resumed');
+    } else if (event.state === 'paused') {
+      this.#move('paused');
+    } else {
+      const unknown = { kind: 'worker-died', message: 'it gave no reason' } as const;
+      this.#end(event.reason ?? (event.state === 'crashed' ? unknown : { kind: 'guest-shutdown' }));
+    }
+  }
+
+  #end(reason: StopReason): void {
+    const handle = this.#handle;
+    clearTimeout(this.#shutdownTimer);
+    this.#pty?.close();
+    this.#pty = undefined;
+    this.#handle = undefined;
+    this.#stats = undefined;
+    this.#stop = reason;
+    const registers = 'registers' in reason ? `\n${reason.registers}` : '';
+    this.#log(endOf(reason) === 'crashed' ? 'error' : 'info', `${describeStop(reason)}.${registers}`);
+    this.#move(endOf(reason));
+    handle?.terminate().catch((error: unknown) => this.#log('error', `Its threads did not end: ${String(error)}`));
+  }
+
+  #shutdownIgnored(): void {
+    if (next(this.#phase, 'shutdown-ignored') === undefined) return;
+    const seconds = SHUTDOWN_GRACE_MS / 1000;
+    this.#log('warning', `The guest did not act on the power button within ${seconds} s. It can be forced off.`);
+    this.#move('shutdown-ignored');
+  }
+
+  async #commandUntil(command: 'pause' | 'resume', settled: () => boolean): Promise<Answer> {
+    const refused = this.#refuse(command);
+    if (refused) return refused;
+    this.#handle?.command({ type: command });
+    if (await this.#until(settled)) return done;
+    return fail(
+      'internal',
+      `"${this.name}" did not ${command} within ${COMMAND_TIMEOUT_MS / 1000} s.`,
+      'Try again, or force it off.',
+    );
+  }
+
+  #refuse(command: Command): Refused | undefined {
+    return next(this.#phase, command) === undefined ? this.#refused(command) : undefined;
+  }
+
+  #refused(command: Command): Refused {
+    const { message, hint } = refusal(this.name, this.#phase, command);
+    return fail('wrong-state', message, hint);
+  }
+
+  #move(what: Command | Fact): void {
+    const phase = next(this.#phase, what);
+    if (phase === undefined || phase === this.#phase) return;
+    this.#phase = phase;
+    this.#ports.changed(this);
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Waits for a condition that phase changes bring about; false when the time is over. */
+  #until(condition: () => boolean, timeoutMs = COMMAND_TIMEOUT_MS): Promise<boolean> {
+    if (condition()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const finish = (met: boolean): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(check);
+        resolve(met);
+      };
+      const check = (): void => {
+        if (condition()) finish(true);
+      };
+      const timer = setTimeout(() => finish(false), timeoutMs);
+      this.#waiting.add(check);
+    });
+  }
+
+  #log(level: LogLine['level'], message: string): void {
+    this.#ports.log.add(level, message);
+  }
+}

@@ -1,0 +1,54 @@
+/** The text on the guest's screen as text: to read aloud, to select, to copy. New lines are announced politely. */
+import { useEffect, useRef, useState } from 'react';
+import type { VmSummary } from '../../../core/contracts/calls.ts';
+import { useSession } from '../../state/context.tsx';
+import { Button } from '../../ui/button.tsx';
+import { CopyButton } from '../../ui/copy-button.tsx';
+import { X } from '../../ui/icons.tsx';
+import { newLines, screenText } from './screen-text.ts';
+
+const POLL_MS = 1000;
+
+export function ScreenReader(props: { readonly vm: VmSummary; readonly onClose: () => void }) {
+  const { id } = props.vm;
+  const session = useSession();
+  const [text, setText] = useState<string>();
+  const [announced, setAnnounced] = useState('');
+  const [problem, setProblem] = useState<string>();
+  const last = useRef<string>(undefined);
+
+  useEffect(() => {
+    let over = false;
+    const read = async () => {
+      const reply = await session.api.call('vms.textScreen', { id });
+      if (over) return;
+      if (!reply.ok) return setProblem(reply.error.message);
+      const now = screenText(reply.value);
+      if (last.current !== undefined && now !== last.current) setAnnounced(newLines(last.current, now).join('\n'));
+      last.current = now;
+      setProblem(undefined);
+      setText(now);
+    };
+    void read();
+    const timer = setInterval(() => void read(), POLL_MS);
+    return () => {
+      over = true;
+      clearInterval(timer);
+    };
+  }, [session, id]);
+
+  return (
+    <section className="screen-reader" aria-label="Text on the screen">
+      <header>
+        <h2>Text on the screen</h2>
+        <CopyButton text={text ?? ''} name="Copy text" />
+        <Button label="Close the text" variant="plain" iconOnly icon={<X size={14} />} onPress={props.onClose} />
+      </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a block that scrolls must be reachable by keyboard */}
+      <pre tabIndex={0}>{problem ?? (text === '' ? 'The screen shows no text.' : text)}</pre>
+      <p className="visually-hidden" aria-live="polite">
+        {announced}
+      </p>
+    </section>
+  );
+}
