@@ -58,11 +58,11 @@ export function entryRegs(values: Partial<KvmRegs>): KvmRegs {
   }; // biome-ignore format: registers read best in rows
 }
 
-export const BOOT_CS = 0x10;
-export const BOOT_DS = 0x18;
+const BOOT_CS = 0x10;
+const BOOT_DS = 0x18;
 
 /** A flat 4 GiB segment, as the descriptors of flatGdt() describe them. */
-export function flatSegment(kind: 'code32' | 'code64' | 'data'): KvmSegment {
+function flatSegment(kind: 'code32' | 'code64' | 'data'): KvmSegment {
   const code = kind !== 'data';
   return {
     base: 0n,

@@ -3,7 +3,7 @@
  * (which puts devices there) agree. It is the shape of Intel's 440FX with PIIX, as most guests know it.
  */
 
-/** RAM lies below this address; what does not fit continues at 4 GiB. Between them: PCI, IOAPIC, LAPIC. */
+/** RAM lies below this address; what does not fit continues at 4 GiB. PCI memory begins here; behind it IOAPIC, LAPIC. */
 export const RAM_HOLE_START = 0xc000_0000;
 export const HIGH_RAM_START = 0x1_0000_0000;
 
@@ -19,7 +19,6 @@ export const EBDA_START = 0x9_fc00;
 export const ACPI_TABLES_START = 0xe_0000;
 export const BIOS_AREA_END = 0x10_0000;
 
-export const PCI_MEMORY_START = RAM_HOLE_START;
 export const PCI_MEMORY_END = 0xfec0_0000;
 export const IOAPIC_BASE = 0xfec0_0000;
 export const LAPIC_BASE = 0xfee0_0000;

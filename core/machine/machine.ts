@@ -91,7 +91,11 @@ export class Machine {
     this.#options = options;
     this.#ports = ports;
     this.#plan = planBoot(options.boot, { ramBytes: options.ramBytes, rsdpAddress: platform.ACPI_TABLES_START });
-    this.#vm = system.createVm({ userMemoryBytes: options.ramBytes + VGA_MEMORY_BYTES, thread: ports.thread, wall: ports.wall });
+    this.#vm = system.createVm({
+      userMemoryBytes: options.ramBytes + VGA_MEMORY_BYTES,
+      thread: ports.thread,
+      wall: ports.wall,
+    });
     this.#vm.setIdentityMapAddr(platform.KVM_IDENTITY_MAP);
     this.#vm.setTssAddr(platform.KVM_TSS);
     this.#vm.createIrqchip();

@@ -9,16 +9,12 @@ import { build } from 'vite';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** Everything that the client and the command line need. */
-export const THREAD_ENTRIES = {
-  client: 'core/worker/client.ts',
-  'machine-worker': 'core/worker/machine-worker.ts',
-  'io-worker': 'core/worker/io-worker.ts',
-  viv: 'main/cli/viv.ts',
-} as const;
+export const CLIENT = { client: 'core/worker/client.ts' } as const;
+export const IO_WORKER = { 'io-worker': 'core/worker/io-worker.ts' } as const;
+export const MACHINE_WORKER = { 'machine-worker': 'core/worker/machine-worker.ts' } as const;
 
 /** The folder that holds NAME.js for each entry. Inside the repository's dependencies, so that those resolve. */
-export async function buildThreads(entries: Readonly<Record<string, string>> = THREAD_ENTRIES): Promise<string> {
+export async function buildThreads(entries: Readonly<Record<string, string>>): Promise<string> {
   const outDir = mkdtempSync(join(ROOT, 'node_modules', '.vivarium-test-'));
   await build({
     configFile: false,

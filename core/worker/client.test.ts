@@ -2,13 +2,22 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { MachineConfig, MachineEvent, StopReason } from '../contracts/machine.ts';
 import { openHostKvm } from '../kvm/hw/index.ts';
-import { buildThreads, removeThreads, temporaryFolder } from '../testing/build-threads.ts';
+import {
+  buildThreads,
+  CLIENT,
+  IO_WORKER,
+  MACHINE_WORKER,
+  removeThreads,
+  temporaryFolder,
+} from '../testing/build-threads.ts';
 import { echoGuest } from '../testing/echo-guest.ts';
 import type * as Client from './client.ts';
 import type { StartError } from './client-api.ts';
+
+vi.setConfig({ testTimeout: 30_000 }); // for loaded machines: threads start, guests run
 
 const files = temporaryFolder();
 const kernel = join(files, 'echo.bin');
@@ -18,7 +27,7 @@ let running: Client.Vm[] = [];
 
 beforeAll(async () => {
   writeFileSync(kernel, echoGuest);
-  built = await buildThreads();
+  built = await buildThreads({ ...CLIENT, ...MACHINE_WORKER, ...IO_WORKER });
   client = (await import(pathToFileURL(join(built, 'client.js')).href)) as typeof Client;
 }, 60_000);
 afterEach(async () => {
@@ -237,7 +246,7 @@ describe('a thread that dies', () => {
 
   /** The client beside a machine thread of the test's own. */
   async function startBeside(machineWorker: string): Promise<Client.Vm> {
-    const dir = await buildThreads({ client: 'core/worker/client.ts', 'io-worker': 'core/worker/io-worker.ts' });
+    const dir = await buildThreads({ ...CLIENT, ...IO_WORKER });
     try {
       writeFileSync(join(dir, 'machine-worker.js'), machineWorker);
       const { startMachine } = (await import(pathToFileURL(join(dir, 'client.js')).href)) as typeof Client;

@@ -75,7 +75,9 @@ async function openHypervisor(hypervisor: Hypervisor): Promise<KvmSystem> {
 /** Words for whatever kept the machine from starting. */
 function explain(error: unknown): StartError {
   if (error instanceof StartError) return error;
-  if (error instanceof BootError) return new StartError(error.message, error.hint, error.subject);
+  if (error instanceof BootError) {
+    return new StartError(`Cannot boot ${data.config.boot.kernel}. ${error.message}`, error.hint, error.subject);
+  }
   const outOfMemory = error instanceof RangeError || (error instanceof KvmError && error.errno === 'ENOMEM');
   if (outOfMemory) {
     return new StartError(

@@ -4,7 +4,7 @@ import type { StopReason } from '../../core/contracts/machine.ts';
 export const EXIT_OK = 0;
 export const EXIT_USAGE = 64;
 export const EXIT_NO_INPUT = 66;
-export const EXIT_SOFTWARE = 70;
+const EXIT_SOFTWARE = 70;
 export const EXIT_OS_ERROR = 71;
 export const EXIT_TIMEOUT = 124;
 /** Ended from the keyboard, as a shell reports SIGINT. */

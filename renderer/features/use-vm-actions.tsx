@@ -21,6 +21,7 @@ export function useVmActions(id: VmId | undefined): Readonly<Record<VmActionId, 
   const session = useSession();
   const vm = useAppState((state) => (id === undefined ? undefined : state.vms.get(id)));
   const pending = useAppState((state) => (id === undefined ? undefined : state.pending.get(id)));
+  const offline = useAppState((state) => state.connection === 'offline');
   const make = (action: VmActionId): MenuAction => {
     const { label, shortcut } = VM_ACTIONS[action];
     return {
@@ -28,7 +29,8 @@ export function useVmActions(id: VmId | undefined): Readonly<Record<VmActionId, 
       label,
       shortcut,
       icon: ICONS[action],
-      disabledReason: unavailable(action, vm, pending),
+      disabledReason:
+        unavailable(action, vm, pending) ?? (offline && action !== 'open' ? 'Vivarium does not answer.' : undefined),
       onAction: () => {
         if (!vm) return;
         if (action === 'open') navigate({ screen: 'vm', id: vm.id });

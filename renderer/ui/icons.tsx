@@ -28,7 +28,6 @@ export {
   Plus,
   Power,
   PowerOff,
-  RefreshCw,
   RotateCcw,
   ScanText,
   Search,

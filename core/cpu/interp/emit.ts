@@ -356,13 +356,16 @@ export class InterpreterEmit implements Emit {
     const pending = i32.and(i32.load(this.#state(S.X87 + X87_FSW)), i32.const(X87_ES));
     this.f.if(pending, () => this.raise(S.MF));
   }
-  enterMmx(): void {
+  #setMmx(ftw: number): void {
     const fsw = i32.load(this.#state(S.X87 + X87_FSW));
     this.f.store32(this.#state(S.X87 + X87_FSW), i32.and(fsw, i32.const(~X87_TOP)));
-    this.f.store32(this.#state(S.X87 + X87_FTW), i32.const(0xff));
+    this.f.store32(this.#state(S.X87 + X87_FTW), i32.const(ftw));
+  }
+  enterMmx(): void {
+    this.#setMmx(0xff);
   }
   leaveMmx(): void {
-    this.f.store32(this.#state(S.X87 + X87_FTW), i32.const(0));
+    this.#setMmx(0);
   }
   mxcsr(): I32 {
     return i32.load(this.#state(S.MXCSR));

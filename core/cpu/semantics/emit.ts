@@ -82,7 +82,7 @@ export interface Emit {
   checkMmx(): void;
   /** All x87 registers in use, TOP 0. */
   enterMmx(): void;
-  /** All x87 registers empty (EMMS). */
+  /** All x87 registers empty, TOP 0 (EMMS). */
   leaveMmx(): void;
   mxcsr(): I32;
   vectorRegister(number: number): V128;

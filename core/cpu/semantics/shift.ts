@@ -1,6 +1,6 @@
 /**
  * Shifts and rotates. The count is masked to 5 bits (6 for 64-bit operands); a masked count of zero changes neither
- * operand nor flags. OF is defined for a count of one; for others it is what processors give: computed from the result
+ * operand nor flags, but a 32-bit register is written all the same, which clears its upper half. OF is defined for a count of one; for others it is what processors give: computed from the result
  * by the same rule.
  */
 import { type I32, i32, select } from '../../wasm/index.ts';
@@ -11,7 +11,10 @@ import type { Int } from './width.ts';
 function counted(e: Emit, countOperand: number, body: (a: Int, count: I32) => void): void {
   const a = e.readForWrite(0);
   const count = e.f.let(i32.and(e.read(countOperand) as I32, i32.const(e.size === 8 ? 63 : 31)));
-  e.f.if(count, () => body(a, count));
+  e.f.if(count, () => body(a, count), () => unchanged(e, a));
+}
+function unchanged(e: Emit, a: Int): void {
+  if (e.size === 4 && e.isRegister(0)) e.write(0, a);
 }
 
 const bit = (e: Emit, v: Int, index: I32): I32 => i32.and(e.w.toI32(e.w.shrU(v, e.w.fromI32(index))), i32.const(1));
@@ -101,7 +104,7 @@ function throughCarry(e: Emit, toLeft: (n: I32) => I32, direction: 'left' | 'rig
   const a = e.readForWrite(0);
   const masked = i32.and(e.read(1) as I32, i32.const(e.size === 8 ? 63 : 31));
   const n = e.f.let(e.size <= 2 ? i32.remU(masked, i32.const(e.w.bits + 1)) : masked);
-  e.f.if(n, () => {
+  const rotate = (): void => {
     const left = e.f.let(toLeft(n)); // 1..size
     const oldCf = e.f.let(e.flags.cf());
     const w = e.w;
@@ -112,7 +115,8 @@ function throughCarry(e: Emit, toLeft: (n: I32) => I32, direction: 'left' | 'rig
     const cf = e.f.let(bit(e, a, i32.sub(i32.const(w.bits), left)));
     e.write(0, r);
     setRotateFlags(e, cf, direction === 'left' ? i32.xor(w.msb(r), cf) : i32.xor(w.msb(r), nextToMsb(e, r)));
-  });
+  };
+  e.f.if(n, rotate, () => unchanged(e, a));
 }
 
 /** SHLD and SHRD: operand 0 filled from operand 1, count in operand 2. 16-bit counts above 16 are undefined. */

@@ -6,7 +6,12 @@ import * as S from '../state.ts';
 import { generalProtection, linearOf, maskOf, memoryOf, offsetOf, read, type SystemOp, writeRegister } from './operands.ts';
 
 type PortSize = 1 | 2 | 4;
-const portSize = (insn: Insn): PortSize => (insn.operandSize === 8 ? 4 : insn.operandSize);
+/** Size of operand i, the accumulator or the element in memory; there is no 64-bit port. */
+function portSize(insn: Insn, i: number): PortSize {
+  const o = insn.operands[i];
+  const size = o?.kind === 'register' || o?.kind === 'memory' ? o.size : 1;
+  return size > 4 ? 4 : (size as PortSize);
+}
 
 /** CPL above IOPL (and virtual-8086 mode) asks the TSS's I/O permission bitmap. */
 function requirePort(cpu: Cpu, port: number, size: number): void {
@@ -25,7 +30,7 @@ function requirePort(cpu: Cpu, port: number, size: number): void {
 }
 
 function portIn(cpu: Cpu, insn: Insn): number {
-  const size = portSize(insn);
+  const size = portSize(insn, 0);
   const port = Number(read(cpu, insn, 1) & 0xffffn);
   requirePort(cpu, port, size);
   if (cpu.host.claimsPort(port)) {
@@ -38,7 +43,7 @@ function portIn(cpu: Cpu, insn: Insn): number {
 }
 
 function portOut(cpu: Cpu, insn: Insn): number {
-  const size = portSize(insn);
+  const size = portSize(insn, 1);
   const port = Number(read(cpu, insn, 0) & 0xffffn);
   requirePort(cpu, port, size);
   const value = cpu.state.gpr32(S.RAX) & (size === 4 ? -1 : (1 << (size * 8)) - 1);
@@ -73,7 +78,7 @@ function counted(cpu: Cpu, insn: Insn): boolean {
 }
 
 function ins(cpu: Cpu, insn: Insn): number {
-  const size = portSize(insn);
+  const size = portSize(insn, 0);
   const port = cpu.state.gpr16(S.RDX);
   if (insn.repeat !== 0 && countOf(cpu, insn) === 0n) return cpu.serialize();
   requirePort(cpu, port, size);
@@ -95,7 +100,7 @@ function ins(cpu: Cpu, insn: Insn): number {
 }
 
 function outs(cpu: Cpu, insn: Insn): number {
-  const size = portSize(insn);
+  const size = portSize(insn, 0);
   const port = cpu.state.gpr16(S.RDX);
   if (insn.repeat !== 0 && countOf(cpu, insn) === 0n) return cpu.serialize();
   requirePort(cpu, port, size);

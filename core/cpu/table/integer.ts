@@ -211,7 +211,7 @@ const strings: RowSpec[] = [
 
 /** Hints and fences that need no work on a processor that executes in order. */
 const nothing: RowSpec[] = [
-  { op: 0x0f0d, name: 'PREFETCHW', form: 'Ev', emit: mov.emitNop },
+  { op: 0x0f0d, name: 'PREFETCHW', form: 'Mb', emit: mov.emitNop },
   { op: 0x0f18, name: 'PREFETCH', form: 'Ev', emit: mov.emitNop },
   ...[0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map((op): RowSpec => ({ op: 0x0f00 + op, name: 'NOP', form: 'Ev', emit: mov.emitNop })),
   { op: 0x0fae, ext: 5, mod: 'reg', name: 'LFENCE', emit: mov.emitNop, cpuid: 'sse2' },

@@ -11,7 +11,7 @@ import {
   IRQ_MOUSE,
   IRQ_RTC,
   PCI_MEMORY_END,
-  PCI_MEMORY_START,
+  RAM_HOLE_START,
   VGA_WINDOW_END,
   VGA_WINDOW_START,
 } from '../platform.ts';
@@ -68,7 +68,7 @@ function rootBridge(): Aml[] {
         wordIo(0, 0xcf7),
         wordIo(0xd00, 0xffff),
         dwordMemory(VGA_WINDOW_START, VGA_WINDOW_END - 1, true),
-        dwordMemory(PCI_MEMORY_START, PCI_MEMORY_END - 1, false),
+        dwordMemory(RAM_HOLE_START, PCI_MEMORY_END - 1, false),
       ),
     ),
     name('_PRT', interruptRouting()),

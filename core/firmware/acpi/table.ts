@@ -14,7 +14,7 @@ const CHECKSUM_OFFSET = 9;
 export type Acpi = Uint8Array;
 
 /** The byte that makes `bytes` sum to zero, when its place now holds zero. */
-export function checksum(bytes: Uint8Array): number {
+function checksum(bytes: Uint8Array): number {
   return -bytes.reduce((sum, byte) => sum + byte, 0) & 0xff;
 }
 

@@ -4,7 +4,7 @@ import { Button } from '../../ui/button.tsx';
 import type { FieldNote } from '../../ui/field.tsx';
 import { TextField } from '../../ui/field.tsx';
 import { FileChooser } from './file-chooser.tsx';
-import type { StepProps } from './vm-create-dialog.tsx';
+import type { StepProps } from './use-wizard.ts';
 import { checkKey } from './wizard-model.ts';
 
 type Role = 'kernel' | 'initrd';

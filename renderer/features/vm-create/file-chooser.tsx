@@ -2,7 +2,7 @@
  * Chooses a file of the computer that Vivarium runs on: in the browser host the browser's own dialog could not tell
  * its path. Type-ahead and arrows in the grid, Enter opens, Backspace goes up, a path can be typed or pasted.
  */
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import {
   Breadcrumb,
   Breadcrumbs,
@@ -35,55 +35,24 @@ export interface FileChooserProps {
 }
 
 export function FileChooser(props: FileChooserProps) {
-  const session = useSession();
-  const [listing, setListing] = useState<DirectoryListing>();
-  const [problem, setProblem] = useState<string>();
+  const { listing, problem, fromGrid, open } = useFolder(props.startAt);
   const [path, setPath] = useState('');
   const [showHidden, setShowHidden] = useState(false);
-  /** Focus follows into a folder that was opened from the grid, and stays where it is otherwise. */
-  const [fromGrid, setFromGrid] = useState(true);
   const [sort, setSort] = useState<Sort>({ column: 'name', direction: 'ascending' });
 
-  /** True when the path is a folder that is shown now. */
-  const open = useCallback(
-    async (folder: string | undefined, inGrid = false): Promise<boolean> => {
-      const reply = await session.api.call('files.list', folder === undefined ? {} : { path: folder });
-      if (reply.ok) {
-        setListing(reply.value);
-        setFromGrid(inGrid);
-        setPath('');
-        setProblem(undefined);
-      } else setProblem([reply.error.message, reply.error.hint].filter(Boolean).join(' '));
-      return reply.ok;
-    },
-    [session],
-  );
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: where to begin matters once
-  useEffect(() => {
-    const begin = async () => {
-      const folder = parentOf(props.startAt);
-      if (folder !== undefined && (await open(folder, true))) return;
-      await open(undefined, true);
-    };
-    void begin();
-  }, []);
-
-  /** A folder is entered; anything else is the choice, and the field's verdict will say what it is. */
+  const enter = async (folder: string, from: Origin) => {
+    if ((await open(folder, from)) === 'opened') setPath('');
+  };
+  /** A folder is entered; any other file is the choice, and the field's verdict will say what it is. */
   const confirm = async () => {
     const typed = path.trim();
     if (typed === '') return;
-    const reply = await session.api.call('files.list', { path: typed });
-    if (reply.ok) {
-      setListing(reply.value);
-      setFromGrid(false);
-      setPath('');
-      setProblem(undefined);
-    } else if (reply.error.code === 'not-a-directory') props.onChoose(typed);
-    else setProblem([reply.error.message, reply.error.hint].filter(Boolean).join(' '));
+    const outcome = await open(typed, 'elsewhere');
+    if (outcome === 'opened') setPath('');
+    else if (outcome === 'not-a-directory') props.onChoose(typed);
   };
   const act = (entry: DirectoryEntry) =>
-    entry.kind === 'directory' ? void open(entry.path, true) : props.onChoose(entry.path);
+    entry.kind === 'directory' ? void enter(entry.path, 'grid') : props.onChoose(entry.path);
   const entries = listing ? listedEntries(listing.entries, { showHidden, sort }) : [];
 
   return (
@@ -109,9 +78,9 @@ export function FileChooser(props: FileChooserProps) {
       }
     >
       <div className="file-chooser-body">
-        <Places listing={listing} onOpen={(folder) => void open(folder)} />
+        <Places listing={listing} onOpen={(folder) => void enter(folder, 'elsewhere')} />
         <div className="file-chooser-main">
-          <PathBar listing={listing} onOpen={(folder) => void open(folder)} />
+          <PathBar listing={listing} onOpen={(folder) => void enter(folder, 'elsewhere')} />
           {problem && (
             <p className="field-note file-chooser-problem" data-tone="bad" role="alert">
               <CircleAlert size={14} />
@@ -125,7 +94,7 @@ export function FileChooser(props: FileChooserProps) {
             onSort={setSort}
             onSelect={(entry) => setPath(entry?.path ?? '')}
             onAct={act}
-            onUp={() => listing?.parent !== undefined && void open(listing.parent, true)}
+            onUp={() => listing?.parent !== undefined && void enter(listing.parent, 'grid')}
             takeFocus={fromGrid && listing !== undefined}
           />
           <form
@@ -149,6 +118,44 @@ export function FileChooser(props: FileChooserProps) {
       </div>
     </Dialog>
   );
+}
+
+/** Where the wish to open a folder came from: the focus follows it into the grid only from there and at the start. */
+type Origin = 'start' | 'grid' | 'elsewhere';
+
+/** The folder that is shown. An answer that a later question has overtaken is dropped. */
+function useFolder(startAt: string) {
+  const session = useSession();
+  const [listing, setListing] = useState<DirectoryListing>();
+  const [problem, setProblem] = useState<string>();
+  const [fromGrid, setFromGrid] = useState(true);
+  const asked = useRef(0);
+
+  const open = async (folder: string | undefined, from: Origin) => {
+    const number = ++asked.current;
+    const reply = await session.api.call('files.list', folder === undefined ? {} : { path: folder });
+    if (number !== asked.current) return 'overtaken';
+    if (reply.ok) {
+      setListing(reply.value);
+      setFromGrid(from === 'grid' || (from === 'start' && !(document.activeElement instanceof HTMLInputElement)));
+      setProblem(undefined);
+      return 'opened';
+    }
+    if (reply.error.code === 'not-a-directory') return 'not-a-directory';
+    setProblem([reply.error.message, reply.error.hint].filter(Boolean).join(' '));
+    return 'failed';
+  };
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: where to begin matters once
+  useEffect(() => {
+    const begin = async () => {
+      const folder = parentOf(startAt);
+      const outcome = folder === undefined ? 'failed' : await open(folder, 'start');
+      if (outcome !== 'opened' && outcome !== 'overtaken') await open(undefined, 'start');
+    };
+    void begin();
+  }, []);
+  return { listing, problem, fromGrid, open };
 }
 
 interface FolderProps {

@@ -1,7 +1,7 @@
 /** Step 3: a name, and what will be made. */
 import { formatMiB } from '../../state/format.ts';
 import { Checkbox, TextField } from '../../ui/field.tsx';
-import type { StepProps } from './vm-create-dialog.tsx';
+import type { StepProps } from './use-wizard.ts';
 import { checkKey } from './wizard-model.ts';
 
 export function ReadyStep({ draft, change, errors, around }: StepProps) {

@@ -2,7 +2,7 @@
 import { MAX_VCPUS } from '../../../core/contracts/machine.ts';
 import { formatCount, formatMiB } from '../../state/format.ts';
 import { type FieldNote, TextField } from '../../ui/field.tsx';
-import type { StepProps } from './vm-create-dialog.tsx';
+import type { StepProps } from './use-wizard.ts';
 import { maxMemoryMiB } from './wizard-model.ts';
 
 export function ResourcesStep({ draft, change, errors, around }: StepProps) {

@@ -22,7 +22,7 @@ export type FieldName = keyof Omit<Draft, 'startNow'>;
 export type FieldErrors = Partial<Readonly<Record<FieldName, string>>>;
 
 /** Both consoles get the kernel's messages; the last one named gets the shell: the screen. */
-export const DEFAULT_CMDLINE = 'console=ttyS0 console=tty0';
+const DEFAULT_CMDLINE = 'console=ttyS0 console=tty0';
 
 export const EMPTY_DRAFT: Draft = {
   kernel: '',

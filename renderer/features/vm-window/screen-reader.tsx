@@ -1,5 +1,5 @@
 /** The text on the guest's screen as text: to read aloud, to select, to copy. New lines are announced politely. */
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { VmSummary } from '../../../core/contracts/calls.ts';
 import { useSession } from '../../state/context.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -37,6 +37,14 @@ export function ScreenReader(props: { readonly vm: VmSummary; readonly onClose: 
     };
   }, [session, id]);
 
+  // The newest lines are at the end: they stay in view, unless the person has scrolled up to read.
+  const block = useRef<HTMLPreElement>(null);
+  const atEnd = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new text is the reason to scroll
+  useLayoutEffect(() => {
+    if (atEnd.current) block.current?.scrollTo({ top: block.current.scrollHeight });
+  }, [text]);
+
   return (
     <section className="screen-reader" aria-label="Text on the screen">
       <header>
@@ -44,8 +52,16 @@ export function ScreenReader(props: { readonly vm: VmSummary; readonly onClose: 
         <CopyButton text={text ?? ''} name="Copy text" />
         <Button label="Close the text" variant="plain" iconOnly icon={<X size={14} />} onPress={props.onClose} />
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a block that scrolls must be reachable by keyboard */}
-      <pre tabIndex={0}>{problem ?? (text === '' ? 'The screen shows no text.' : text)}</pre>
+      <pre
+        ref={block}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a block that scrolls must be reachable by keyboard
+        tabIndex={0}
+        onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+          atEnd.current = scrollTop + clientHeight > scrollHeight - 4;
+        }}
+      >
+        {problem ?? (text === '' ? 'The screen shows no text.' : text)}
+      </pre>
       <p className="visually-hidden" aria-live="polite">
         {announced}
       </p>

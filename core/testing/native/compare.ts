@@ -1,0 +1,116 @@
+/** How two accounts of an instruction differ, where the manuals say what it does. */
+import { createHash } from 'node:crypto';
+import type { InstructionCase, Outcome } from './case.ts';
+
+const FLAG_BITS: Readonly<Record<string, number>> = { C: 1, P: 4, A: 0x10, Z: 0x40, S: 0x80, O: 0x800 };
+/** The arithmetic flags and DF; the others are the operating system's. */
+const COMPARED_FLAGS = 0xcd5;
+/** Exception flags are not emulated yet (semantics/sse/README.md). */
+const MXCSR_COMPARED = 0xffc0;
+const PAGE_FAULT = 14;
+const ROTATES = new Set(['ROL', 'ROR', 'RCL', 'RCR']);
+const SHIFTS = new Set([...ROTATES, 'SHL', 'SHR', 'SAR', 'SHLD', 'SHRD']);
+/** Instructions whose results differ from one CPU to the next: only their precision is promised. */
+const APPROXIMATE = new Set(['RCPPS', 'RCPSS', 'RSQRTPS', 'RSQRTSS']);
+/** 1.5 * 2^-12 for either account. */
+const APPROXIMATION_ERROR = 3 * 2 ** -12;
+
+export const isApproximate = (c: InstructionCase): boolean => APPROXIMATE.has(c.row.name);
+
+/** Shift count as the instruction takes it, or undefined where it is no shift. */
+function shiftCount(c: InstructionCase): number | undefined {
+  const { row } = c;
+  if (!SHIFTS.has(row.name)) return undefined;
+  const last = row.operands.at(-1);
+  const raw = last?.place === 'one' ? 1 : last?.place === 'I' ? (c.code.at(-1) ?? 0) : Number((c.gprs[1] ?? 0n) & 0xffn);
+  return raw & (c.size === 8 ? 63 : 31);
+}
+
+/** Flags whose value no manual defines for this case. */
+function undefinedFlags(c: InstructionCase): number {
+  let mask = 0;
+  for (const letter of c.row.undef ?? '') mask |= FLAG_BITS[letter] ?? 0;
+  const count = shiftCount(c);
+  if (count === undefined) return mask;
+  if (count === 0) return 0;
+  if (count === 1) mask &= ~0x800; // OF is defined for one bit
+  // CF after more bits than there are
+  if (!ROTATES.has(c.row.name) && count >= c.size * 8) mask |= 1;
+  return mask;
+}
+
+/** SHLD and SHRD of words by more than 16: the whole result is undefined. */
+function isUndefined(c: InstructionCase): boolean {
+  return /^SH[LR]D$/.test(c.row.name) && (shiftCount(c) ?? 0) > c.size * 8;
+}
+
+const hex = (value: bigint | number): string => value.toString(16);
+const hexBytes = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+
+/** Everything compared, by name, in a form that can be printed. */
+function account(c: InstructionCase, o: Outcome): Map<string, string> {
+  const fields = new Map<string, string>();
+  fields.set('vector', hex(o.vector));
+  if (o.vector !== 0xff) {
+    fields.set('error', hex(o.error));
+    if (o.vector === PAGE_FAULT) fields.set('CR2', hex(o.cr2));
+  }
+  const arbitrary = o.vector === 0xff && isUndefined(c);
+  if (!arbitrary) for (let n = 0; n < (c.long ? 16 : 8); n++) fields.set(`r${n}`, hex(c.long ? (o.gprs[n] ?? 0n) : (o.gprs[n] ?? 0n) & 0xffff_ffffn));
+  fields.set('RIP', hex(o.rip));
+  fields.set('flags', hex(o.eflags & COMPARED_FLAGS & ~(o.vector === 0xff ? undefinedFlags(c) : 0) & (arbitrary ? 0 : -1)));
+  fields.set('MXCSR', hex(o.mxcsr & MXCSR_COMPARED));
+  for (let n = 0; n < (c.long ? 16 : 8); n++) fields.set(`xmm${n}`, hexBytes(o.xmm.subarray(n * 16, n * 16 + 16)));
+  for (let n = 0; n < 8; n++) fields.set(`mm${n}`, `${hex(o.mm[n] ?? 0n)}:${hex(o.exponents[n] ?? 0)}`);
+  fields.set('FSW', hex(o.fsw));
+  fields.set('FTW', hex(o.ftw));
+  if (!arbitrary) fields.set('memory', hexBytes(o.memory));
+  return fields;
+}
+
+/** "field expected actual" for each that differs. */
+export function differences(c: InstructionCase, expected: Outcome, actual: Outcome): string[] {
+  const e = account(c, expected);
+  const a = account(c, actual);
+  const found: string[] = [];
+  for (const [field, value] of e) {
+    const other = a.get(field) ?? '(none)';
+    if (value === other || (field.startsWith('xmm') && isApproximate(c) && areClose(value, other))) continue;
+    found.push(`${field} ${value} ${other}`);
+  }
+  return found;
+}
+
+/** Four singles each. */
+function areClose(expected: string, actual: string): boolean {
+  const floats = (text: string): Float32Array =>
+    new Float32Array(Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)).buffer);
+  const bits = (values: Float32Array, n: number): number => new Uint32Array(values.buffer)[n] ?? 0;
+  const e = floats(expected);
+  const a = floats(actual);
+  return e.every((value, n) => {
+    if (bits(e, n) === bits(a, n)) return true;
+    return Math.abs((a[n] ?? 0) - value) <= Math.abs(value) * APPROXIMATION_ERROR;
+  });
+}
+
+/** A short name of what an account of some cases says. */
+export function digest(cases: readonly InstructionCase[], outcomes: readonly Outcome[]): string {
+  const hash = createHash('sha256');
+  cases.forEach((c, n) => {
+    const outcome = outcomes[n];
+    if (outcome !== undefined) for (const [field, value] of account(c, outcome)) hash.update(`${field}=${value};`);
+  });
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** The case and the mismatch, for people. */
+export function describeCase(c: InstructionCase, found: readonly string[]): string {
+  const { row } = c;
+  const registers = Array.from(c.gprs.subarray(0, c.long ? 16 : 8), (value, n) => `r${n}=${hex(value)}`).join(' ');
+  return [
+    `${row.name} ${row.form ?? ''} (op ${hex(row.op)}, ${c.long ? 64 : 32} bit, size ${c.size}, seed ${c.seed}): ${hexBytes(c.code)}`,
+    `  ${registers} flags=${hex(c.eflags)} mxcsr=${hex(c.mxcsr)}`,
+    ...found.map((line) => `  ${line}`),
+  ].join('\n');
+}

@@ -1,0 +1,161 @@
+/* Runs single instructions on the CPU of this machine, from any register state, and tells the state after: the ground
+ * truth for core/cpu.
+ *
+ * No instruction of ours runs beside the one under test: a signal's context sets every register, and the signal that
+ * follows tells them. The code region is filled with INT3, so whatever the instruction does (jump, repeat, fall
+ * through), the next one traps. 32-bit code runs with the kernel's compatibility code segment.
+ *
+ * stdin: struct in for each case; stdout: struct out for each.
+ * Build: gcc -O1 -o native-cpu native-cpu.c      (x86-64 Linux only)
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#define DATA 0x10000000ul /* two pages, nothing behind them */
+#define DATA_SIZE 0x2000ul
+#define WINDOW (DATA + 0x1000 - 96) /* the bytes a case sets and tells, across the page boundary */
+#define CODE 0x20000000ul
+#define CODE_SIZE 0x10000ul
+#define START (CODE + 0x8000)
+#define COMPATIBILITY_CS 0x23
+#define FLAT_DS 0x2b
+#define NO_VECTOR 0xff
+#define BREAKPOINT 3
+
+struct in {
+  uint8_t length, code[15];
+  uint64_t gpr[16]; /* in encoding order */
+  uint32_t eflags, mxcsr, compatibility;
+  uint16_t fcw, fsw, ftw, gap;
+  uint32_t gap2;
+  uint8_t xmm[16][16];
+  uint64_t mm[8]; /* by physical register; the exponent fields are 0x1234 */
+  uint8_t memory[192];
+};
+struct out {
+  uint64_t gpr[16], rip, cr2;
+  uint32_t eflags, mxcsr, vector, error;
+  uint16_t fsw, ftw, exponent[8], gap[6];
+  uint8_t xmm[16][16];
+  uint64_t mm[8];
+  uint8_t memory[192];
+};
+_Static_assert(sizeof(struct in) == 680 && sizeof(struct out) == 704, "records as native.ts has them");
+
+static const int GREG[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                             REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+static struct in *cases;
+static struct out *results;
+static size_t count, current;
+static int running;
+static gregset_t home;
+static struct _libc_fpstate home_fpu;
+
+static void load(ucontext_t *uc, const struct in *in) {
+  greg_t *g = uc->uc_mcontext.gregs;
+  struct _libc_fpstate *fpu = uc->uc_mcontext.fpregs;
+  memset((void *)DATA, 0, DATA_SIZE);
+  memcpy((void *)WINDOW, in->memory, sizeof in->memory);
+  memset((void *)START, 0xcc, 16);
+  memcpy((void *)START, in->code, in->length);
+  for (int i = 0; i < 16; i++) g[GREG[i]] = in->gpr[i];
+  g[REG_RIP] = START;
+  g[REG_EFL] = in->eflags;
+  g[REG_CSGSFS] = (home[REG_CSGSFS] & ~0xffffl) | (in->compatibility ? COMPATIBILITY_CS : home[REG_CSGSFS] & 0xffff);
+  fpu->cwd = in->fcw;
+  fpu->swd = in->fsw;
+  fpu->ftw = in->ftw;
+  fpu->mxcsr = in->mxcsr;
+  for (int i = 0; i < 8; i++) {
+    int n = (i + (in->fsw >> 11)) & 7;
+    memcpy(fpu->_st[i].significand, &in->mm[n], 8);
+    fpu->_st[i].exponent = 0x1234;
+  }
+  memcpy(fpu->_xmm, in->xmm, sizeof in->xmm);
+  *(uint64_t *)((char *)fpu + 512) |= 3; /* XSTATE_BV: x87 and SSE are not in their initial state */
+}
+
+static void save(const ucontext_t *uc, struct out *out) {
+  const greg_t *g = uc->uc_mcontext.gregs;
+  const struct _libc_fpstate *fpu = uc->uc_mcontext.fpregs;
+  for (int i = 0; i < 16; i++) out->gpr[i] = g[GREG[i]];
+  out->rip = g[REG_RIP];
+  out->eflags = g[REG_EFL];
+  out->vector = g[REG_TRAPNO];
+  out->error = g[REG_ERR];
+  out->cr2 = g[REG_CR2];
+  if (out->vector == BREAKPOINT) {
+    out->rip--;
+    out->vector = NO_VECTOR;
+  } else if (out->rip != START) {
+    out->vector = NO_VECTOR; /* it was a jump, and there is no code at its target */
+  }
+  out->mxcsr = fpu->mxcsr;
+  out->fsw = fpu->swd;
+  out->ftw = fpu->ftw;
+  for (int i = 0; i < 8; i++) {
+    int n = (i + (fpu->swd >> 11)) & 7;
+    memcpy(&out->mm[n], fpu->_st[i].significand, 8);
+    out->exponent[n] = fpu->_st[i].exponent;
+  }
+  memcpy(out->xmm, fpu->_xmm, sizeof out->xmm);
+  memcpy(out->memory, (void *)WINDOW, sizeof out->memory);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+  ucontext_t *uc = context;
+  (void)info;
+  if (!running) {
+    if (number != SIGTRAP) _exit(2);
+    running = 1;
+    memcpy(home, uc->uc_mcontext.gregs, sizeof home);
+    memcpy(&home_fpu, uc->uc_mcontext.fpregs, sizeof home_fpu);
+  } else {
+    save(uc, &results[current++]);
+  }
+  if (current < count) {
+    load(uc, &cases[current]);
+  } else {
+    running = 0;
+    memcpy(uc->uc_mcontext.gregs, home, sizeof home);
+    memcpy(uc->uc_mcontext.fpregs, &home_fpu, sizeof home_fpu);
+  }
+}
+
+static void *map(unsigned long at, unsigned long size, int protection) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE;
+  void *p = mmap((void *)at, size, protection, flags, -1, 0);
+  if (p == MAP_FAILED) perror("mmap"), exit(1);
+  return p;
+}
+
+int main(void) {
+  map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE);
+  memset(map(CODE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC), 0xcc, CODE_SIZE);
+
+  size_t room = 0;
+  for (;;) {
+    if (count == room) cases = realloc(cases, (room = room * 2 + 1024) * sizeof *cases);
+    if (cases == NULL) return perror("realloc"), 1;
+    if (fread(&cases[count], sizeof *cases, 1, stdin) != 1) break;
+    count++;
+  }
+  results = calloc(count + 1, sizeof *results);
+
+  stack_t stack = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18};
+  sigaltstack(&stack, NULL);
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+  const int signals[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+  for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+  /* 64-bit code ignores DS and ES, and so the kernel leaves them null */
+  __asm__ volatile("mov %0, %%ds\n mov %0, %%es" ::"r"(FLAT_DS));
+  if (count > 0) __asm__ volatile("int3" ::: "memory");
+  return fwrite(results, sizeof *results, count, stdout) == count ? 0 : 1;
+}

@@ -1,0 +1,110 @@
+/**
+ * A CPU for tests: long mode, user level (CPL 3), flat segments, a few pages where the test wants them, and nobody
+ * around it. It runs one instruction at a time and keeps the exception one raises instead of delivering it.
+ */
+import { Cpu, type CpuExit, type CpuHost, CpuOffsets as S, type Feature, memoryLayout, PAGE_SIZE, PhysicalMemory, refreshPaging } from '../cpu/index.ts';
+
+/** No devices, no MSRs, time stands still. */
+const ALONE: CpuHost = {
+  tsc: () => 0n,
+  claimsPort: () => false,
+  readPort: () => 0,
+  writePort: () => {},
+  claims: () => false,
+  read: () => 0,
+  write: () => {},
+  cpuid: () => ({ eax: 0, ebx: 0, ecx: 0, edx: 0 }),
+  readMsr: () => undefined,
+  writeMsr: () => false,
+  random64: () => 0n,
+  getCr8: () => 0,
+  setCr8: () => {},
+};
+
+const PTE_USER = 7; // present, writable, user
+const USER_CODE = S.AR_P | S.AR_S | 0x60 | 0xb;
+const USER_DATA = S.AR_P | S.AR_S | 0x60 | 3 | S.AR_DB;
+
+export interface RaisedException {
+  readonly vector: number;
+  readonly errorCode: number | undefined;
+}
+
+export class TestCpu extends Cpu {
+  raised: RaisedException | undefined;
+  readonly #base: number;
+  #nextTable = PAGE_SIZE;
+
+  /** `bytes`: guest physical memory, from 0, for page tables and what map() hands out. */
+  static create(features: ReadonlySet<Feature>, bytes = 1 << 20): TestCpu {
+    const layout = memoryLayout(1, bytes);
+    if (!layout) throw new RangeError(`${bytes} bytes of guest memory do not fit`);
+    const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
+    const physical = new PhysicalMemory(memory.buffer as unknown as SharedArrayBuffer, layout);
+    physical.mapSlot(0, bytes, layout.user, false, false);
+    return new TestCpu(layout.user, ...([0, memory, layout, physical, ALONE, features] as const));
+  }
+
+  private constructor(base: number, ...cpu: ConstructorParameters<typeof Cpu>) {
+    super(...cpu);
+    this.#base = base;
+    const s = this.state;
+    s.set32(S.CR0, S.CR0_PG | S.CR0_PE | S.CR0_NE | S.CR0_WP | S.CR0_ET);
+    s.set32(S.CR4, S.CR4_PAE | S.CR4_OSFXSR | S.CR4_OSXMMEXCPT);
+    s.set32(S.EFER, S.EFER_LME | S.EFER_LMA);
+    s.set32(S.CPL, 3);
+    for (const n of [S.ES, S.SS, S.DS, S.FS, S.GS]) s.setSegment(n, 0x2b, 0n, 0xffffffff, USER_DATA);
+    refreshPaging(this);
+    this.setLong(true);
+  }
+
+  /** 64-bit mode, or 32-bit compatibility mode. */
+  setLong(long: boolean): void {
+    const access = USER_CODE | (long ? S.AR_L : S.AR_DB);
+    this.state.setSegment(S.CS, long ? 0x33 : 0x23, 0n, 0xffffffff, access);
+    this.updateMode();
+  }
+
+  /** Maps pages of memory at a linear address, to be read and written at the bytes returned. */
+  map(linear: number, bytes: number): Uint8Array {
+    const first = this.#take(bytes);
+    for (let at = 0; at < bytes; at += PAGE_SIZE) {
+      let table = 0;
+      for (let shift = 39; shift > 12; shift -= 9) table = this.#table(table + (Math.floor(linear / 2 ** shift) % 512) * 8);
+      this.#setEntry(table + (Math.floor((linear + at) / PAGE_SIZE) % 512) * 8, first + at);
+    }
+    return this.physical.u8.subarray(this.#base + first, this.#base + first + bytes);
+  }
+  /** Root table at 0, others and mapped pages behind it. */
+  #take(bytes: number): number {
+    const at = this.#nextTable;
+    this.#nextTable += Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
+    return at;
+  }
+  #setEntry(at: number, address: number): void {
+    this.physical.u32[(this.#base + at) >> 2] = address | PTE_USER;
+  }
+  /** The table an entry points to, made if there is none. */
+  #table(entry: number): number {
+    const known = this.physical.u32[(this.#base + entry) >> 2] ?? 0;
+    if (known !== 0) return known & ~(PAGE_SIZE - 1);
+    const made = this.#take(PAGE_SIZE);
+    this.#setEntry(entry, made);
+    return made;
+  }
+
+  override inject(vector: number, errorCode: number | undefined): CpuExit {
+    this.raised = { vector, errorCode };
+    return 0;
+  }
+
+  /** Runs the instruction at RIP, a repeated one (`repeats`) to its end; the exception it raised, if it did. */
+  step(repeats: boolean): RaisedException | undefined {
+    const start = this.state.rip;
+    this.raised = undefined;
+    this.singleStep = true;
+    do this.run(1);
+    while (repeats && this.raised === undefined && this.state.rip === start);
+    return this.raised;
+  }
+}
