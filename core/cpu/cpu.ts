@@ -12,7 +12,7 @@ import { X87 } from './fpu/x87.ts';
 import { BlockCache } from './interp/blocks.ts';
 import { EXIT_FAULT, EXIT_GUARD, EXIT_LOOKUP, EXIT_SLICE, EXIT_STOP, EXIT_SYSTEM } from './interp/emit.ts';
 import {
-  buildInterpreter, type InterpreterExports, type InterpreterImports, SYSTEM_EXIT, SYSTEM_FAULT, SYSTEM_JUMP, SYSTEM_NEXT,
+  type InterpreterExports, type InterpreterImports, interpreterFor, SYSTEM_EXIT, SYSTEM_FAULT, SYSTEM_JUMP, SYSTEM_NEXT,
 } from './interp/module.ts';
 import { RECORD_HEADER, RECORD_LENGTH, RECORD_START } from './interp/record.ts';
 import type { MemoryLayout } from './layout.ts';
@@ -106,8 +106,8 @@ export class Cpu {
     this.tlb = new Tlb(buffer, at.tlb);
     this.walker = new PageWalker(this.state, physical);
     this.memory = new MemoryAccess(this.state, physical, this.tlb, this.walker, host, (h, n) => this.blocks.written(h, n));
-    const module = buildInterpreter(at, layout.wasmPages);
-    this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), module, at);
+    const interpreter = interpreterFor(at);
+    this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), interpreter, at);
     this.x87 = new X87(this.state.view, S.X87);
     this.#records = new DataView(buffer);
     const imports: InterpreterImports = {
@@ -120,7 +120,7 @@ export class Cpu {
       bulk: (...args) => this.memory.bulk(...args),
       system: (record) => this.#system(record),
     };
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes), {
+    const instance = new WebAssembly.Instance(interpreter.module, {
       env: { memory, ...imports } as unknown as WebAssembly.ModuleImports,
     });
     this.#engine = instance.exports as unknown as InterpreterExports;

@@ -5,6 +5,9 @@ import { type Callable, Func, type FuncType, VALTYPE_CODE } from './func.ts';
 
 const SECTION = { type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
 
+/** Of 64 KiB: 4 GiB. */
+const MAX_PAGES = 65536;
+
 interface FunctionImport extends Callable {
   readonly module: string;
   readonly name: string;
@@ -17,12 +20,12 @@ export class ModuleBuilder {
   readonly #functions: Func[] = [];
   readonly #exports: { name: string; func: Callable }[] = [];
   readonly #table: Callable[] = [];
-  #memory: { module: string; name: string; pages: number } | undefined;
+  #memory: { module: string; name: string } | undefined;
   #declaredFunctions = 0;
 
-  /** The one memory: imported and shared; pages is both minimum and maximum. */
-  importMemory(module: string, name: string, pages: number): void {
-    this.#memory = { module, name, pages };
+  /** The one memory: imported and shared, of any size up to 4 GiB. */
+  importMemory(module: string, name: string): void {
+    this.#memory = { module, name };
   }
 
   /** Imports come before any function. */
@@ -116,8 +119,8 @@ export class ModuleBuilder {
       s.name(this.#memory.name);
       s.byte(0x02);
       s.byte(0x03); // shared, with a maximum
-      s.u32(this.#memory.pages);
-      s.u32(this.#memory.pages);
+      s.u32(0);
+      s.u32(MAX_PAGES);
     }
   }
 

@@ -16,7 +16,7 @@ export const SYSTEM_JUMP = 2; // RIP is set
 export const SYSTEM_EXIT = 3; // RIP is set; leave
 
 export interface InterpreterModule {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly module: WebAssembly.Module;
   /** Table slot of a variant by key. */
   readonly slots: ReadonlyMap<string, number>;
   readonly systemSlot: number;
@@ -49,9 +49,9 @@ class Builder {
   readonly system: Callable;
   readonly next: Func;
 
-  constructor(readonly at: VcpuLayout, memoryPages: number) {
+  constructor(readonly at: VcpuLayout) {
     const m = this.m;
-    m.importMemory('env', 'memory', memoryPages);
+    m.importMemory('env', 'memory');
     const slow = (name: string) => m.importFunction('env', name, ['i32', 'i32', 'i32'], ['i32']);
     const slowRead = slow('slowRead');
     const slowWrite = slow('slowWrite');
@@ -230,8 +230,21 @@ class Builder {
   }
 }
 
-export function buildInterpreter(at: VcpuLayout, memoryPages: number): InterpreterModule {
-  const b = new Builder(at, memoryPages);
+/** Modules by vCPU: they depend on nothing else, so the VMs of a thread share them and their compiled code. */
+const built = new Map<number, InterpreterModule>();
+
+/** The interpreter of the vCPU whose state is at `at`. */
+export function interpreterFor(at: VcpuLayout): InterpreterModule {
+  let module = built.get(at.state);
+  if (!module) {
+    module = buildInterpreter(at);
+    built.set(at.state, module);
+  }
+  return module;
+}
+
+function buildInterpreter(at: VcpuLayout): InterpreterModule {
+  const b = new Builder(at);
   const slots = new Map<string, number>();
   for (const variant of allVariants()) slots.set(variant.key, b.m.tableSlot(b.handler(variant)));
   const systemSlot = b.m.tableSlot(b.systemHandler());
@@ -239,5 +252,5 @@ export function buildInterpreter(at: VcpuLayout, memoryPages: number): Interpret
   const guardSlot = b.m.tableSlot(b.guardHandler());
   b.m.export('run', b.next);
   b.m.export('enter', b.enter());
-  return { bytes: b.m.encode(), slots, systemSlot, endSlot, guardSlot };
+  return { module: new WebAssembly.Module(b.m.encode()), slots, systemSlot, endSlot, guardSlot };
 }
