@@ -42,11 +42,12 @@ echo "Power button pressed: shutting down" >/dev/console
 poweroff -f
 `;
 
-// busybox init gives a command with a leading '-' a session and the terminal as its controlling one.
+// busybox init gives a command with a leading '-' a session and the terminal as its controlling one. It also resets the
+// terminal of each command that it starts, so the power button's is not the console: a shell is using that.
 const INITTAB = `::sysinit:/etc/rc
 ttyS0::respawn:-/bin/sh
 tty1::respawn:-/bin/sh
-::respawn:/etc/power-button
+null::respawn:/etc/power-button
 ::ctrlaltdel:/sbin/reboot -f
 `;
 

@@ -3,16 +3,30 @@
  * world beyond guest memory only by the CpuHost it is given.
  */
 import { CpuState } from './cpu-state.ts';
-import { CPU_DEBUG, CPU_FAILURE, CPU_MMIO_READ, CPU_MMIO_WRITE, CPU_SHUTDOWN, CPU_SLICE, type CpuExit } from './exits.ts';
 import { Decoder } from './decode/decoder.ts';
 import type { Insn } from './decode/insn.ts';
 import * as M from './decode/mode.ts';
+import {
+  CPU_DEBUG,
+  CPU_FAILURE,
+  CPU_MMIO_READ,
+  CPU_MMIO_WRITE,
+  CPU_SHUTDOWN,
+  CPU_SLICE,
+  type CpuExit,
+} from './exits.ts';
 import { EmulationFailure, GuestFault, MmioWait } from './faults.ts';
 import { X87 } from './fpu/x87.ts';
 import { BlockCache } from './interp/blocks.ts';
 import { EXIT_FAULT, EXIT_GUARD, EXIT_LOOKUP, EXIT_SLICE, EXIT_STOP, EXIT_SYSTEM } from './interp/emit.ts';
 import {
-  type InterpreterExports, type InterpreterImports, interpreterFor, SYSTEM_EXIT, SYSTEM_FAULT, SYSTEM_JUMP, SYSTEM_NEXT,
+  type InterpreterExports,
+  type InterpreterImports,
+  interpreterFor,
+  SYSTEM_EXIT,
+  SYSTEM_FAULT,
+  SYSTEM_JUMP,
+  SYSTEM_NEXT,
 } from './interp/module.ts';
 import { RECORD_HEADER, RECORD_LENGTH, RECORD_START } from './interp/record.ts';
 import type { MemoryLayout } from './layout.ts';
@@ -105,7 +119,9 @@ export class Cpu {
     this.state = new CpuState(buffer, at.state);
     this.tlb = new Tlb(buffer, at.tlb);
     this.walker = new PageWalker(this.state, physical);
-    this.memory = new MemoryAccess(this.state, physical, this.tlb, this.walker, host, (h, n) => this.blocks.written(h, n));
+    this.memory = new MemoryAccess(this.state, physical, this.tlb, this.walker, host, (h, n) =>
+      this.blocks.written(h, n),
+    );
     const interpreter = interpreterFor(at);
     this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), interpreter, at);
     this.x87 = new X87(this.state.view, S.X87);
@@ -176,7 +192,9 @@ export class Cpu {
     const s = this.state;
     const at = S.SEG + n * S.SEG_SIZE;
     return (
-      s.segBase(n) === 0n && s.u32[(at + S.SEG_LOW) >> 2] === 0 && s.u32[(at + S.SEG_HIGH) >> 2] === 0xffffffff &&
+      s.segBase(n) === 0n &&
+      s.u32[(at + S.SEG_LOW) >> 2] === 0 &&
+      s.u32[(at + S.SEG_HIGH) >> 2] === 0xffffffff &&
       s.get32(at + S.SEG_RIGHTS) === (S.SEG_CAN_READ | S.SEG_CAN_WRITE)
     );
   }
@@ -226,8 +244,10 @@ export class Cpu {
     if (name === undefined) throw new Error(`${insn.row.name} is not a system instruction`);
     try {
       let status = SYSTEM[name](this, insn);
-      const interruptible = this.windowWanted && (this.state.get32(S.EFLAGS) & S.FLAG_IF) !== 0;
-      if (status < SYSTEM_EXIT && (this.memory.stopAfter || interruptible)) {
+      const flags = this.state.get32(S.EFLAGS);
+      // IF opened for a waiting interrupt, or TF asks for single steps from here
+      const leave = (this.windowWanted && (flags & S.FLAG_IF) !== 0) || (flags & S.FLAG_TF) !== 0;
+      if (status < SYSTEM_EXIT && (this.memory.stopAfter || leave)) {
         if (status === SYSTEM_NEXT) this.state.rip = this.nextIp;
         this.pendingExit = CPU_SLICE;
         status = SYSTEM_EXIT;
@@ -262,7 +282,8 @@ export class Cpu {
   }
 
   #run(): CpuExit {
-    const one = this.singleStep || this.memory.mmio.answered || (this.state.get32(S.EFLAGS) & S.FLAG_TF) !== 0;
+    this.#trapping = (this.state.get32(S.EFLAGS) & S.FLAG_TF) !== 0;
+    const one = this.singleStep || this.memory.mmio.answered || this.#trapping;
     let code = one ? this.#step() : this.#engine.run();
     for (;;) {
       switch (code) {
@@ -300,11 +321,13 @@ export class Cpu {
     }
   }
 
+  /** TF was set when the instruction began. */
+  #trapping = false;
   /** TF: a trap after the instruction, unless guest debugging took it. */
   #stepped(one: boolean): CpuExit {
     if (!one) return CPU_SLICE;
     if (this.singleStep) return CPU_DEBUG;
-    if ((this.state.get32(S.EFLAGS) & S.FLAG_TF) === 0) return CPU_SLICE;
+    if (!this.#trapping) return CPU_SLICE;
     this.state.set64(S.DR + 6 * 8, this.state.get64(S.DR + 6 * 8) | 0x4000n);
     this.#fault = new GuestFault(S.DB);
     return this.#raise();
@@ -331,7 +354,10 @@ export class Cpu {
     if (known >= 0) return known;
     const gpa = this.memory.translate(lo, hi, EXECUTE, user);
     const host = this.physical.host(gpa);
-    if (host < 0) throw new EmulationFailure(`code is fetched from guest physical address 0x${gpa.toString(16)}, where no memory is`);
+    if (host < 0)
+      throw new EmulationFailure(
+        `code is fetched from guest physical address 0x${gpa.toString(16)}, where no memory is`,
+      );
     return host;
   }
   /** Host address of the page behind the one RIP is in. */

@@ -10,4 +10,3 @@ export const CPU_SHUTDOWN = 5; // triple fault
 export const CPU_DEBUG = 6;
 export const CPU_FAILURE = 7; // Cpu.failure says why
 export type CpuExit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
-

@@ -9,8 +9,21 @@ import type { WallClock } from '../base/clock.ts';
 
 /** Errors: the symbolic errno the kernel documents for the ioctl. */
 export type Errno =
-  | 'EBADF' | 'EINVAL' | 'EEXIST' | 'E2BIG' | 'EINTR' | 'ENXIO' | 'ENOENT' | 'EFAULT' | 'ENOMEM' | 'EBUSY'
-  | 'ENOTTY' | 'EAGAIN' | 'EPERM' | 'EACCES' | 'ENOSPC';
+  | 'EBADF'
+  | 'EINVAL'
+  | 'EEXIST'
+  | 'E2BIG'
+  | 'EINTR'
+  | 'ENXIO'
+  | 'ENOENT'
+  | 'EFAULT'
+  | 'ENOMEM'
+  | 'EBUSY'
+  | 'ENOTTY'
+  | 'EAGAIN'
+  | 'EPERM'
+  | 'EACCES'
+  | 'ENOSPC';
 
 export class KvmError extends Error {
   constructor(
@@ -122,27 +135,64 @@ export interface KvmUserspaceMemoryRegion {
 }
 
 export interface KvmRegs {
-  rax: bigint; rbx: bigint; rcx: bigint; rdx: bigint;
-  rsi: bigint; rdi: bigint; rsp: bigint; rbp: bigint;
-  r8: bigint; r9: bigint; r10: bigint; r11: bigint;
-  r12: bigint; r13: bigint; r14: bigint; r15: bigint;
-  rip: bigint; rflags: bigint;
+  rax: bigint;
+  rbx: bigint;
+  rcx: bigint;
+  rdx: bigint;
+  rsi: bigint;
+  rdi: bigint;
+  rsp: bigint;
+  rbp: bigint;
+  r8: bigint;
+  r9: bigint;
+  r10: bigint;
+  r11: bigint;
+  r12: bigint;
+  r13: bigint;
+  r14: bigint;
+  r15: bigint;
+  rip: bigint;
+  rflags: bigint;
 }
 
 export interface KvmSegment {
-  base: bigint; limit: number; selector: number;
-  type: number; present: number; dpl: number; db: number; s: number; l: number; g: number; avl: number;
+  base: bigint;
+  limit: number;
+  selector: number;
+  type: number;
+  present: number;
+  dpl: number;
+  db: number;
+  s: number;
+  l: number;
+  g: number;
+  avl: number;
   unusable: number;
 }
 
-export interface KvmDtable { base: bigint; limit: number }
+export interface KvmDtable {
+  base: bigint;
+  limit: number;
+}
 
 export interface KvmSregs {
-  cs: KvmSegment; ds: KvmSegment; es: KvmSegment; fs: KvmSegment; gs: KvmSegment; ss: KvmSegment;
-  tr: KvmSegment; ldt: KvmSegment;
-  gdt: KvmDtable; idt: KvmDtable;
-  cr0: bigint; cr2: bigint; cr3: bigint; cr4: bigint; cr8: bigint;
-  efer: bigint; apicBase: bigint;
+  cs: KvmSegment;
+  ds: KvmSegment;
+  es: KvmSegment;
+  fs: KvmSegment;
+  gs: KvmSegment;
+  ss: KvmSegment;
+  tr: KvmSegment;
+  ldt: KvmSegment;
+  gdt: KvmDtable;
+  idt: KvmDtable;
+  cr0: bigint;
+  cr2: bigint;
+  cr3: bigint;
+  cr4: bigint;
+  cr8: bigint;
+  efer: bigint;
+  apicBase: bigint;
   /** 256 bits: a pending external interrupt, as KVM reports it. */
   interruptBitmap: bigint[];
 }
@@ -151,18 +201,30 @@ export interface KvmSregs {
 export interface KvmFpu {
   /** 8 registers of 16 bytes (10 used). */
   fpr: Uint8Array;
-  fcw: number; fsw: number; ftwx: number; lastOpcode: number;
-  lastIp: bigint; lastDp: bigint;
+  fcw: number;
+  fsw: number;
+  ftwx: number;
+  lastOpcode: number;
+  lastIp: bigint;
+  lastDp: bigint;
   /** 16 registers of 16 bytes. */
   xmm: Uint8Array;
   mxcsr: number;
 }
 
-export interface KvmMsrEntry { index: number; data: bigint }
+export interface KvmMsrEntry {
+  index: number;
+  data: bigint;
+}
 
 export interface KvmCpuidEntry2 {
-  function: number; index: number; flags: number;
-  eax: number; ebx: number; ecx: number; edx: number;
+  function: number;
+  index: number;
+  flags: number;
+  eax: number;
+  ebx: number;
+  ecx: number;
+  edx: number;
 }
 export const KVM_CPUID_FLAG_SIGNIFCANT_INDEX = 1;
 
@@ -197,8 +259,13 @@ export const KVM_IRQCHIP_PIC_MASTER = 0;
 export const KVM_IRQCHIP_PIC_SLAVE = 1;
 export const KVM_IRQCHIP_IOAPIC = 2;
 
-export interface KvmIrqLevel { irq: number; level: number }
-export interface KvmPitConfig { flags: number }
+export interface KvmIrqLevel {
+  irq: number;
+  level: number;
+}
+export interface KvmPitConfig {
+  flags: number;
+}
 
 /** What Linux gives a vCPU thread beside KVM itself: a clock to sleep on, and signals that interrupt KVM_RUN. */
 export interface VcpuThread {

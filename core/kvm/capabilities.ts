@@ -32,4 +32,3 @@ const CAPABILITIES: ReadonlyMap<number, number> = new Map([
 export function checkExtension(cap: number): number {
   return CAPABILITIES.get(cap) ?? 0;
 }
-

@@ -9,7 +9,8 @@ import type { Feature } from '../cpu/index.ts';
 import { KVM_CPUID_FLAG_SIGNIFCANT_INDEX, type KvmCpuidEntry2 } from './api.ts';
 
 const bits = (...numbers: number[]): number => numbers.reduce((v, n) => (v | (1 << n)) >>> 0, 0);
-const text = (s: string): number => s.charCodeAt(0) | (s.charCodeAt(1) << 8) | (s.charCodeAt(2) << 16) | (s.charCodeAt(3) << 24);
+const text = (s: string): number =>
+  s.charCodeAt(0) | (s.charCodeAt(1) << 8) | (s.charCodeAt(2) << 16) | (s.charCodeAt(3) << 24);
 
 const SIGNATURE = 0x000106ca; // family 6, model 28, stepping 10
 const PHYSICAL_BITS = 40;
@@ -30,14 +31,33 @@ const KVM_FEATURES = bits(0, 1, 3, 24);
 
 /** Features of the instruction table that these leaves offer. */
 export const FEATURES: ReadonlySet<Feature> = new Set<Feature>([
-  'fpu', 'cx8', 'mmx', 'fxsr', 'sse', 'sse2', 'cx16', 'movbe', 'popcnt', 'lzcnt', 'rdrand', 'rdseed', 'fsgsbase', 'rdtscp',
-  'clflush', 'erms',
+  'fpu',
+  'cx8',
+  'mmx',
+  'fxsr',
+  'sse',
+  'sse2',
+  'cx16',
+  'movbe',
+  'popcnt',
+  'lzcnt',
+  'rdrand',
+  'rdseed',
+  'fsgsbase',
+  'rdtscp',
+  'clflush',
+  'erms',
 ]);
 
 function entry(leaf: number, eax = 0, ebx = 0, ecx = 0, edx = 0, index?: number): KvmCpuidEntry2 {
   return {
-    function: leaf >>> 0, index: index ?? 0, flags: index === undefined ? 0 : KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-    eax: eax >>> 0, ebx: ebx >>> 0, ecx: ecx >>> 0, edx: edx >>> 0,
+    function: leaf >>> 0,
+    index: index ?? 0,
+    flags: index === undefined ? 0 : KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+    eax: eax >>> 0,
+    ebx: ebx >>> 0,
+    ecx: ecx >>> 0,
+    edx: edx >>> 0,
   };
 }
 
@@ -60,7 +80,9 @@ export function supportedCpuid(): KvmCpuidEntry2[] {
     entry(0x40000001, KVM_FEATURES),
     entry(0x80000000, 0x80000008),
     entry(0x80000001, 0, 0, EXT1_ECX, EXT1_EDX),
-    brandLeaf(0), brandLeaf(1), brandLeaf(2),
+    brandLeaf(0),
+    brandLeaf(1),
+    brandLeaf(2),
     entry(0x80000007, 0, 0, 0, bits(8)), // invariant TSC
     entry(0x80000008, PHYSICAL_BITS | (LINEAR_BITS << 8)),
   ];

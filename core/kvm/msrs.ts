@@ -21,8 +21,13 @@ const X2APIC_LAST = 0x8ff;
 /** MTRRs and machine-check registers are kept as written: caching has no effect here, and no machine check comes. */
 const STORED: readonly number[] = [
   ...Array.from({ length: 16 }, (_, i) => 0x200 + i),
-  0x250, 0x258, 0x259, ...Array.from({ length: 8 }, (_, i) => 0x268 + i),
-  0x2ff, 0x17a, 0x17b,
+  0x250,
+  0x258,
+  0x259,
+  ...Array.from({ length: 8 }, (_, i) => 0x268 + i),
+  0x2ff,
+  0x17a,
+  0x17b,
 ];
 /** IA32_MCG_CAP: no banks. */
 const MSR_MCG_CAP = 0x179;
@@ -50,8 +55,15 @@ export class VmMsrs {
   constructor(readonly ports: MsrPorts) {}
 
   static readonly INDICES: readonly number[] = [
-    MSR_IA32_TSC, MSR_IA32_TSC_ADJUST, MSR_IA32_APICBASE, MSR_IA32_TSCDEADLINE, MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME,
-    MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW, ...STORED,
+    MSR_IA32_TSC,
+    MSR_IA32_TSC_ADJUST,
+    MSR_IA32_APICBASE,
+    MSR_IA32_TSCDEADLINE,
+    MSR_KVM_WALL_CLOCK,
+    MSR_KVM_SYSTEM_TIME,
+    MSR_KVM_WALL_CLOCK_NEW,
+    MSR_KVM_SYSTEM_TIME_NEW,
+    ...STORED,
   ];
 
   tsc(): bigint {
@@ -131,12 +143,18 @@ export class VmMsrs {
     this.updateSystemTime();
   }
 
+  /** Even: a structure that is complete. */
+  #nextVersion(): number {
+    this.#version += 2;
+    return this.#version;
+  }
+
   /** struct pvclock_wall_clock: wall-clock time at guest time 0. */
   #writeWallClock(gpa: number): void {
     const bootMs = this.ports.wallNowMs() - this.ports.nowNs() / 1e6;
     const bytes = new Uint8Array(12);
     const view = new DataView(bytes.buffer);
-    view.setUint32(0, (this.#version += 2), true);
+    view.setUint32(0, this.#nextVersion(), true);
     view.setUint32(4, Math.floor(bootMs / 1000), true);
     view.setUint32(8, Math.floor((bootMs % 1000) * 1e6), true);
     this.ports.writeGuest(gpa, bytes);
@@ -147,7 +165,7 @@ export class VmMsrs {
     if ((this.#systemTime & 1n) === 0n) return;
     const bytes = new Uint8Array(32);
     const view = new DataView(bytes.buffer);
-    view.setUint32(0, (this.#version += 2), true);
+    view.setUint32(0, this.#nextVersion(), true);
     view.setBigUint64(8, this.tsc(), true);
     view.setBigUint64(16, BigInt(Math.floor(this.ports.nowNs())), true);
     view.setUint32(24, 0x80000000, true); // ((tsc << 1) * 2^31) >> 32

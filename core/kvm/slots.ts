@@ -37,11 +37,13 @@ export class MemorySlots {
     const bad = (why: string): never => {
       throw new KvmError(SET, 'EINVAL', why);
     };
-    if (!Number.isInteger(r.slot) || r.slot < 0 || r.slot >= MAX_SLOTS) bad(`slot ${r.slot} is not 0..${MAX_SLOTS - 1}`);
+    if (!Number.isInteger(r.slot) || r.slot < 0 || r.slot >= MAX_SLOTS)
+      bad(`slot ${r.slot} is not 0..${MAX_SLOTS - 1}`);
     if ((r.flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)) !== 0) bad(`flags 0x${r.flags.toString(16)}`);
     for (const value of [r.guestPhysAddr, r.memorySize, r.userspaceAddr])
       if (!Number.isSafeInteger(value) || value < 0 || value % PAGE_SIZE !== 0) bad('not a multiple of the page size');
-    if (r.guestPhysAddr + r.memorySize > MAX_SLOT_GPA) bad('above the highest guest physical address of a slot (8 GiB)');
+    if (r.guestPhysAddr + r.memorySize > MAX_SLOT_GPA)
+      bad('above the highest guest physical address of a slot (8 GiB)');
     if (r.memorySize > 0 && (r.userspaceAddr < this.userStart || r.userspaceAddr + r.memorySize > this.userEnd))
       bad('userspace_addr is not memory that mmap gave');
   }
@@ -54,7 +56,9 @@ export class MemorySlots {
     }
     for (const [slot, other] of this.#slots) {
       if (slot === r.slot) continue;
-      const apart = r.guestPhysAddr >= other.guestPhysAddr + other.memorySize || other.guestPhysAddr >= r.guestPhysAddr + r.memorySize;
+      const apart =
+        r.guestPhysAddr >= other.guestPhysAddr + other.memorySize ||
+        other.guestPhysAddr >= r.guestPhysAddr + r.memorySize;
       if (!apart) throw new KvmError(SET, 'EEXIST', `overlaps slot ${slot}`);
     }
   }

@@ -1,5 +1,5 @@
 /** The emulated /dev/kvm. */
-import { memoryLayout, MSRS, PhysicalMemory } from '../cpu/index.ts';
+import { MSRS, memoryLayout, PhysicalMemory } from '../cpu/index.ts';
 import * as A from './api.ts';
 import { checkExtension, MAX_VCPUS } from './capabilities.ts';
 import { supportedCpuid } from './cpuid.ts';
@@ -31,7 +31,8 @@ export class EmulatedKvm implements A.KvmSystem {
   getSupportedCpuid(maxEntries: number): A.KvmCpuidEntry2[] {
     this.#check('KVM_GET_SUPPORTED_CPUID');
     const entries = supportedCpuid();
-    if (entries.length > maxEntries) throw new A.KvmError('KVM_GET_SUPPORTED_CPUID', 'E2BIG', `${entries.length} entries`);
+    if (entries.length > maxEntries)
+      throw new A.KvmError('KVM_GET_SUPPORTED_CPUID', 'E2BIG', `${entries.length} entries`);
     return entries;
   }
 
@@ -45,7 +46,11 @@ export class EmulatedKvm implements A.KvmSystem {
       memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
     } catch (e) {
       const why = e instanceof Error ? e.message : String(e);
-      throw new A.KvmError('KVM_CREATE_VM', 'ENOMEM', `the host gave no ${layout.wasmPages / 16} MiB of address space: ${why}`);
+      throw new A.KvmError(
+        'KVM_CREATE_VM',
+        'ENOMEM',
+        `the host gave no ${layout.wasmPages / 16} MiB of address space: ${why}`,
+      );
     }
     const physical = new PhysicalMemory(memory.buffer as unknown as SharedArrayBuffer, layout);
     return new EmulatedVm(memory, layout, physical, options);

@@ -1,10 +1,38 @@
 /** The state of a vCPU in KVM's structures: KVM_GET/SET_REGS, SREGS, FPU, MSRS. */
-import { badCr0, type Cpu, CpuOffsets as S, CR4_OFFERED, EFER_OFFERED, MSRS, MXCSR_MASK, readFxsave, refreshPaging, writeFxsave } from '../cpu/index.ts';
+import {
+  badCr0,
+  type Cpu,
+  CR4_OFFERED,
+  EFER_OFFERED,
+  MSRS,
+  MXCSR_MASK,
+  readFxsave,
+  refreshPaging,
+  CpuOffsets as S,
+  writeFxsave,
+} from '../cpu/index.ts';
 import * as A from './api.ts';
 import type { Lapic } from './irqchip/irqchip.ts';
 import type { VmMsrs } from './msrs.ts';
 
-const GPR_NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'] as const;
+const GPR_NAMES = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+] as const;
 const SEGMENT_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldt', 'tr'] as const;
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 /** EFLAGS bits that exist. */
@@ -28,7 +56,9 @@ export class VcpuStateAccess {
 
   setRegs(regs: A.KvmRegs): void {
     const s = this.cpu.state;
-    GPR_NAMES.forEach((name, n) => s.setGpr(n, regs[name]));
+    GPR_NAMES.forEach((name, n) => {
+      s.setGpr(n, regs[name]);
+    });
     s.rip = regs.rip & MASK64;
     s.eflags = (Number(regs.rflags & 0xffff_ffffn) & EFLAGS_DEFINED) | 2;
     s.set32(S.SHADOW, 0);
@@ -39,8 +69,17 @@ export class VcpuStateAccess {
     const a = s.access(n);
     const bit = (mask: number): number => ((a & mask) !== 0 ? 1 : 0);
     return {
-      base: s.segBase(n), limit: s.segLimit(n), selector: s.selector(n), type: a & S.AR_TYPE, present: bit(S.AR_P),
-      dpl: (a >> S.AR_DPL_SHIFT) & 3, db: bit(S.AR_DB), s: bit(S.AR_S), l: bit(S.AR_L), g: bit(S.AR_G), avl: bit(S.AR_AVL),
+      base: s.segBase(n),
+      limit: s.segLimit(n),
+      selector: s.selector(n),
+      type: a & S.AR_TYPE,
+      present: bit(S.AR_P),
+      dpl: (a >> S.AR_DPL_SHIFT) & 3,
+      db: bit(S.AR_DB),
+      s: bit(S.AR_S),
+      l: bit(S.AR_L),
+      g: bit(S.AR_G),
+      avl: bit(S.AR_AVL),
       unusable: bit(S.SEG_UNUSABLE),
     };
   }
@@ -48,8 +87,15 @@ export class VcpuStateAccess {
   #setSegment(n: number, v: A.KvmSegment): void {
     const on = (flag: number, mask: number): number => (flag !== 0 ? mask : 0);
     const access =
-      (v.type & S.AR_TYPE) | on(v.s, S.AR_S) | ((v.dpl & 3) << S.AR_DPL_SHIFT) | on(v.present, S.AR_P) | on(v.avl, S.AR_AVL) |
-      on(v.l, S.AR_L) | on(v.db, S.AR_DB) | on(v.g, S.AR_G) | on(v.unusable, S.SEG_UNUSABLE);
+      (v.type & S.AR_TYPE) |
+      on(v.s, S.AR_S) |
+      ((v.dpl & 3) << S.AR_DPL_SHIFT) |
+      on(v.present, S.AR_P) |
+      on(v.avl, S.AR_AVL) |
+      on(v.l, S.AR_L) |
+      on(v.db, S.AR_DB) |
+      on(v.g, S.AR_G) |
+      on(v.unusable, S.SEG_UNUSABLE);
     this.cpu.state.setSegment(n, v.selector, v.base & MASK64, v.limit >>> 0, access);
   }
 
@@ -65,8 +111,14 @@ export class VcpuStateAccess {
       ...(segments as Required<typeof segments>),
       gdt: { base: s.get64(S.GDTR_BASE), limit: s.get32(S.GDTR_LIMIT) },
       idt: { base: s.get64(S.IDTR_BASE), limit: s.get32(S.IDTR_LIMIT) },
-      cr0: BigInt(s.cr0 >>> 0), cr2: s.get64(S.CR2), cr3: s.get64(S.CR3), cr4: BigInt(s.cr4 >>> 0),
-      cr8: BigInt(this.cpu.host.getCr8()), efer: BigInt(s.efer >>> 0), apicBase: this.lapic?.apicBase ?? 0n, interruptBitmap,
+      cr0: BigInt(s.cr0 >>> 0),
+      cr2: s.get64(S.CR2),
+      cr3: s.get64(S.CR3),
+      cr4: BigInt(s.cr4 >>> 0),
+      cr8: BigInt(this.cpu.host.getCr8()),
+      efer: BigInt(s.efer >>> 0),
+      apicBase: this.lapic?.apicBase ?? 0n,
+      interruptBitmap,
     };
   }
 
@@ -87,7 +139,9 @@ export class VcpuStateAccess {
     s.set64(S.CR2, v.cr2);
     s.set64(S.CR3, v.cr3);
     if (v.cr8 <= 15n) cpu.host.setCr8(Number(v.cr8));
-    SEGMENT_NAMES.forEach((name, n) => this.#setSegment(n, v[name]));
+    SEGMENT_NAMES.forEach((name, n) => {
+      this.#setSegment(n, v[name]);
+    });
     s.set32(S.CPL, (s.cr0 & S.CR0_PE) === 0 ? 0 : s.vm86 ? 3 : v.ss.dpl & 3);
     refreshPaging(cpu);
     cpu.flushTlb(true);
@@ -115,15 +169,22 @@ export class VcpuStateAccess {
     const xmm = new Uint8Array(256);
     for (let n = 0; n < 16; n++) xmm.set(s.u8.subarray(S.VEC + n * S.VEC_SIZE, S.VEC + n * S.VEC_SIZE + 16), n * 16);
     return {
-      fpr: bytes.slice(32, 160), fcw: area.getUint16(0, true), fsw: area.getUint16(2, true), ftwx: area.getUint8(4),
-      lastOpcode: area.getUint16(6, true), lastIp: area.getBigUint64(8, true), lastDp: area.getBigUint64(16, true), xmm,
+      fpr: bytes.slice(32, 160),
+      fcw: area.getUint16(0, true),
+      fsw: area.getUint16(2, true),
+      ftwx: area.getUint8(4),
+      lastOpcode: area.getUint16(6, true),
+      lastIp: area.getBigUint64(8, true),
+      lastDp: area.getBigUint64(16, true),
+      xmm,
       mxcsr: s.get32(S.MXCSR),
     };
   }
 
   setFpu(fpu: A.KvmFpu): void {
     const s = this.cpu.state;
-    if ((fpu.mxcsr & ~MXCSR_MASK) !== 0 || fpu.fpr.length !== 128 || fpu.xmm.length !== 256) throw new A.KvmError('KVM_SET_FPU', 'EINVAL');
+    if ((fpu.mxcsr & ~MXCSR_MASK) !== 0 || fpu.fpr.length !== 128 || fpu.xmm.length !== 256)
+      throw new A.KvmError('KVM_SET_FPU', 'EINVAL');
     const area = new DataView(new ArrayBuffer(512));
     area.setUint16(0, fpu.fcw, true);
     area.setUint16(2, fpu.fsw, true);

@@ -1,8 +1,20 @@
 /** The emulated vCPU file descriptor: KVM_RUN and the state ioctls. */
 import type { TimerQueue } from '../base/clock.ts';
 import {
-  Cpu, CPU_DEBUG, CPU_FAILURE, CPU_HLT, CPU_IO, CPU_MMIO_READ, CPU_MMIO_WRITE, CPU_SHUTDOWN, CPU_SLICE, type CpuExit, type CpuHost,
-  CpuOffsets as S, type MemoryLayout, type PhysicalMemory,
+  CPU_DEBUG,
+  CPU_FAILURE,
+  CPU_HLT,
+  CPU_IO,
+  CPU_MMIO_READ,
+  CPU_MMIO_WRITE,
+  CPU_SHUTDOWN,
+  CPU_SLICE,
+  Cpu,
+  type CpuExit,
+  type CpuHost,
+  type MemoryLayout,
+  type PhysicalMemory,
+  CpuOffsets as S,
 } from '../cpu/index.ts';
 import * as A from './api.ts';
 import { FEATURES, supportedCpuid } from './cpuid.ts';
@@ -43,7 +55,14 @@ export class EmulatedVcpu implements A.KvmVcpu {
   #queuedInterrupt = -1;
   #debug: A.KvmGuestDebug = { control: 0, debugreg: [] };
   readonly #counts: Record<string, number> = {
-    exits: 0, io_exits: 0, mmio_exits: 0, halt_exits: 0, signal_exits: 0, irq_injections: 0, nmi_injections: 0, slices: 0,
+    exits: 0,
+    io_exits: 0,
+    mmio_exits: 0,
+    halt_exits: 0,
+    signal_exits: 0,
+    irq_injections: 0,
+    nmi_injections: 0,
+    slices: 0,
   };
 
   constructor(
@@ -191,7 +210,10 @@ export class EmulatedVcpu implements A.KvmVcpu {
         }
       }
       const injected = this.#inject();
-      if (injected !== CPU_SLICE) return this.#exit(injected);
+      if (injected !== CPU_SLICE) {
+        this.#exit(injected);
+        return;
+      }
       if (this.#page.requestInterruptWindow && this.#canInject()) {
         this.#page.exitReason = A.KVM_EXIT_IRQ_WINDOW_OPEN;
         return;
@@ -201,7 +223,10 @@ export class EmulatedVcpu implements A.KvmVcpu {
       const exit = cpu.inShadow && cpu.windowWanted ? cpu.runShadowed() : cpu.run(SLICE);
       if (exit === CPU_HLT && this.vm.irqchip) this.#mpState = A.KVM_MP_STATE_HALTED;
       else if (exit === CPU_DEBUG && !this.#reportsStep()) continue;
-      else if (exit !== CPU_SLICE) return this.#exit(exit);
+      else if (exit !== CPU_SLICE) {
+        this.#exit(exit);
+        return;
+      }
     }
   }
 
@@ -260,12 +285,14 @@ export class EmulatedVcpu implements A.KvmVcpu {
     switch (exit) {
       case CPU_IO:
         this.#count('io_exits');
-        return page.io(cpu.io);
+        page.io(cpu.io);
+        return;
       case CPU_MMIO_READ: {
         this.#count('mmio_exits');
         const read = cpu.memory.mmio.pendingRead;
         if (!read) throw new Error('no MMIO read is pending');
-        return page.mmio(read, false);
+        page.mmio(read, false);
+        return;
       }
       case CPU_MMIO_WRITE:
         this.#postMmioWrite();
@@ -277,9 +304,11 @@ export class EmulatedVcpu implements A.KvmVcpu {
         page.exitReason = A.KVM_EXIT_SHUTDOWN;
         return;
       case CPU_DEBUG:
-        return page.debug(cpu.debugException, cpu.state.rip, cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
+        page.debug(cpu.debugException, cpu.state.rip, cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
+        return;
       case CPU_FAILURE:
-        return page.internalError(cpu.failure);
+        page.internalError(cpu.failure);
+        return;
       default:
         throw new Error(`vCPU exit ${exit}`);
     }
@@ -288,8 +317,10 @@ export class EmulatedVcpu implements A.KvmVcpu {
   // -- guest debugging ---------------------------------------------------------------------------------------------
   setGuestDebug(debug: A.KvmGuestDebug): void {
     this.#check('KVM_SET_GUEST_DEBUG');
-    const known = A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_SINGLESTEP | A.KVM_GUESTDBG_USE_SW_BP | A.KVM_GUESTDBG_USE_HW_BP;
-    if ((debug.control & ~known) !== 0) throw new A.KvmError('KVM_SET_GUEST_DEBUG', 'EINVAL', `control 0x${debug.control.toString(16)}`);
+    const known =
+      A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_SINGLESTEP | A.KVM_GUESTDBG_USE_SW_BP | A.KVM_GUESTDBG_USE_HW_BP;
+    if ((debug.control & ~known) !== 0)
+      throw new A.KvmError('KVM_SET_GUEST_DEBUG', 'EINVAL', `control 0x${debug.control.toString(16)}`);
     this.#debug = { control: debug.control, debugreg: [...debug.debugreg] };
     this.cpu.singleStep = this.#asked(A.KVM_GUESTDBG_SINGLESTEP) || this.#asked(A.KVM_GUESTDBG_USE_HW_BP);
     this.cpu.exitOnInt3 = this.#asked(A.KVM_GUESTDBG_USE_SW_BP);
@@ -341,7 +372,8 @@ export class EmulatedVcpu implements A.KvmVcpu {
   }
   getCpuid2(maxEntries: number): A.KvmCpuidEntry2[] {
     this.#check('KVM_GET_CPUID2');
-    if (this.#cpuid.length > maxEntries) throw new A.KvmError('KVM_GET_CPUID2', 'E2BIG', `${this.#cpuid.length} entries`);
+    if (this.#cpuid.length > maxEntries)
+      throw new A.KvmError('KVM_GET_CPUID2', 'E2BIG', `${this.#cpuid.length} entries`);
     return this.#cpuid.map((e) => ({ ...e }));
   }
   /** As KVM answers the CPUID instruction: an unknown leaf gives the highest basic leaf (Intel), unknown subleaves zero. */
@@ -414,7 +446,12 @@ export class EmulatedVcpu implements A.KvmVcpu {
     this.#check('KVM_GET_VCPU_EVENTS');
     return {
       exception: { injected: 0, nr: 0, hasErrorCode: 0, pending: 0, errorCode: 0 },
-      interrupt: { injected: this.#queuedInterrupt >= 0 ? 1 : 0, nr: Math.max(this.#queuedInterrupt, 0), soft: 0, shadow: this.cpu.inShadow ? 1 : 0 },
+      interrupt: {
+        injected: this.#queuedInterrupt >= 0 ? 1 : 0,
+        nr: Math.max(this.#queuedInterrupt, 0),
+        soft: 0,
+        shadow: this.cpu.inShadow ? 1 : 0,
+      },
       nmi: { injected: 0, pending: this.#nmiPending ? 1 : 0, masked: this.#nmiMasked ? 1 : 0 },
       sipiVector: 0,
       flags: 1, // KVM_VCPUEVENT_VALID_NMI_PENDING
@@ -422,15 +459,23 @@ export class EmulatedVcpu implements A.KvmVcpu {
   }
   setVcpuEvents(events: A.KvmVcpuEvents): void {
     this.#check('KVM_SET_VCPU_EVENTS');
-    if ((events.flags & ~0xf) !== 0 || (events.exception.injected !== 0 && (events.exception.nr > 31 || events.exception.nr === 2)))
+    if (
+      (events.flags & ~0xf) !== 0 ||
+      (events.exception.injected !== 0 && (events.exception.nr > 31 || events.exception.nr === 2))
+    )
       throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL');
     this.#queuedInterrupt = events.interrupt.injected !== 0 ? events.interrupt.nr : -1;
     if ((events.flags & 1) !== 0) this.#nmiPending = events.nmi.pending !== 0;
     this.#nmiMasked = events.nmi.masked !== 0;
     if ((events.flags & 4) !== 0) this.#state.setShadow(events.interrupt.shadow !== 0);
     if (events.exception.injected !== 0) {
-      const exit = this.cpu.inject(events.exception.nr, events.exception.hasErrorCode !== 0 ? events.exception.errorCode : undefined, 'exception');
-      if (exit !== CPU_SLICE) throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL', 'the exception cannot be delivered');
+      const exit = this.cpu.inject(
+        events.exception.nr,
+        events.exception.hasErrorCode !== 0 ? events.exception.errorCode : undefined,
+        'exception',
+      );
+      if (exit !== CPU_SLICE)
+        throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL', 'the exception cannot be delivered');
     }
   }
   getTscKhz(): number {
@@ -440,7 +485,11 @@ export class EmulatedVcpu implements A.KvmVcpu {
   stats(): Record<string, number> {
     const { cpu } = this;
     return {
-      ...this.#counts, insns: cpu.instructions, exceptions: cpu.exceptions, decoded_insns: cpu.blocks.decoded, code_flushes: cpu.blocks.flushes,
+      ...this.#counts,
+      insns: cpu.instructions,
+      exceptions: cpu.exceptions,
+      decoded_insns: cpu.blocks.decoded,
+      code_flushes: cpu.blocks.flushes,
     };
   }
 }

@@ -2,7 +2,17 @@
  * A CPU for tests: long mode, user level (CPL 3), flat segments, a few pages where the test wants them, and nobody
  * around it. It runs one instruction at a time and keeps the exception one raises instead of delivering it.
  */
-import { Cpu, type CpuExit, type CpuHost, CpuOffsets as S, type Feature, memoryLayout, PAGE_SIZE, PhysicalMemory, refreshPaging } from '../cpu/index.ts';
+import {
+  Cpu,
+  type CpuExit,
+  type CpuHost,
+  type Feature,
+  memoryLayout,
+  PAGE_SIZE,
+  PhysicalMemory,
+  refreshPaging,
+  CpuOffsets as S,
+} from '../cpu/index.ts';
 
 /** No devices, no MSRs, time stands still. */
 const ALONE: CpuHost = {
@@ -70,7 +80,8 @@ export class TestCpu extends Cpu {
     const first = this.#take(bytes);
     for (let at = 0; at < bytes; at += PAGE_SIZE) {
       let table = 0;
-      for (let shift = 39; shift > 12; shift -= 9) table = this.#table(table + (Math.floor(linear / 2 ** shift) % 512) * 8);
+      for (let shift = 39; shift > 12; shift -= 9)
+        table = this.#table(table + (Math.floor(linear / 2 ** shift) % 512) * 8);
       this.#setEntry(table + (Math.floor((linear + at) / PAGE_SIZE) % 512) * 8, first + at);
     }
     return this.physical.u8.subarray(this.#base + first, this.#base + first + bytes);

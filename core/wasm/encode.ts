@@ -30,7 +30,10 @@ export class ByteSink {
     for (;;) {
       const low = v & 0x7f;
       v >>= 7;
-      if ((v === 0 && (low & 0x40) === 0) || (v === -1 && (low & 0x40) !== 0)) return this.byte(low);
+      if ((v === 0 && (low & 0x40) === 0) || (v === -1 && (low & 0x40) !== 0)) {
+        this.byte(low);
+        return;
+      }
       this.byte(low | 0x80);
     }
   }
@@ -38,11 +41,17 @@ export class ByteSink {
   /** Signed LEB128 of an i64. */
   s64(value: bigint): void {
     let v = BigInt.asIntN(64, value);
-    if (v >= -0x8000_0000n && v <= 0x7fff_ffffn) return this.s32(Number(v));
+    if (v >= -0x8000_0000n && v <= 0x7fff_ffffn) {
+      this.s32(Number(v));
+      return;
+    }
     for (;;) {
       const low = Number(v & 0x7fn);
       v >>= 7n;
-      if ((v === 0n && (low & 0x40) === 0) || (v === -1n && (low & 0x40) !== 0)) return this.byte(low);
+      if ((v === 0n && (low & 0x40) === 0) || (v === -1n && (low & 0x40) !== 0)) {
+        this.byte(low);
+        return;
+      }
       this.byte(low | 0x80);
     }
   }

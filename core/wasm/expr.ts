@@ -3,7 +3,7 @@
  * once, and in program order when it reads what a statement in between may change; Func.let() gives it a local.
  * Operators on constants fold, so that a generator whose operands are constants pays for nothing.
  */
-import { ByteSink } from './encode.ts';
+import type { ByteSink } from './encode.ts';
 
 export type ValType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 export type ConstOf<T extends ValType> = T extends 'i64' ? bigint : number;
@@ -188,8 +188,7 @@ export const i64 = {
   extend8S: op1<'i64', 'i64'>('i64', 0xc2),
   extend16S: op1<'i64', 'i64'>('i64', 0xc3),
   extend32S: op1<'i64', 'i64'>('i64', 0xc4),
-  extendS: (a: I32): I64 =>
-    a.value !== undefined ? i64.const(BigInt(a.value)) : op1<'i32', 'i64'>('i64', 0xac)(a),
+  extendS: (a: I32): I64 => (a.value !== undefined ? i64.const(BigInt(a.value)) : op1<'i32', 'i64'>('i64', 0xac)(a)),
   extendU: (a: I32): I64 =>
     a.value !== undefined ? i64.const(BigInt(a.value >>> 0)) : op1<'i32', 'i64'>('i64', 0xad)(a),
   truncSatF32S: op1<'f32', 'i64'>('i64', 4, 0xfc),

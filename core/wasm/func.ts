@@ -1,8 +1,14 @@
 /** One WebAssembly function under construction: locals and statements over Expr values. */
 import { ByteSink } from './encode.ts';
-import { type Expr, foldAddress, type I32, type I64, i32, makeExpr, type ValType, type V128 } from './expr.ts';
+import { type Expr, foldAddress, type I32, type I64, i32, makeExpr, type V128, type ValType } from './expr.ts';
 
-export const VALTYPE_CODE: Readonly<Record<ValType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+export const VALTYPE_CODE: Readonly<Record<ValType, number>> = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+};
 
 export interface FuncType {
   readonly params: readonly ValType[];

@@ -1,6 +1,16 @@
-export { type Callable, type Func, type FuncType, type Label, type Local } from './func.ts';
 export {
-  type Expr, type F32, type F64, f32, f64, type I32, type I64, i32, i64, makeExpr, select, type V128, type ValType, v128,
+  type Expr,
+  f32,
+  f64,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  select,
+  type V128,
+  type ValType,
+  v128,
 } from './expr.ts';
+export type { Callable, Func, Label, Local } from './func.ts';
 export { ModuleBuilder } from './module.ts';
 export { anyTrue, f32x4, f64x2, i8x16, i16x8, i32x4, i64x2 } from './simd.ts';

@@ -37,7 +37,9 @@ export class ModuleBuilder {
   }
 
   func(params: readonly ValType[], results: readonly ValType[]): Func {
-    const func = new Func(this.#imports.length + this.#declaredFunctions++, { params, results }, (t) => this.#typeOf(t));
+    const func = new Func(this.#imports.length + this.#declaredFunctions++, { params, results }, (t) =>
+      this.#typeOf(t),
+    );
     this.#functions.push(func);
     return func;
   }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { i32, i64, ModuleBuilder, select } from './index.ts';
 
-function instantiate(m: ModuleBuilder, imports: Record<string, unknown> = {}): Record<string, (...a: never[]) => unknown> {
+function instantiate(
+  m: ModuleBuilder,
+  imports: Record<string, unknown> = {},
+): Record<string, (...a: never[]) => unknown> {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(m.encode()), { env: imports as never });
   return instance.exports as never;
 }
@@ -35,7 +38,7 @@ describe('wasm assembler', () => {
     f.returnCallIndirect(f.type, i32.const(slot), i32.sub(n, i32.const(1)), i32.add(acc, n));
     m.export('sum', f);
     const { sum } = instantiate(m);
-    expect((sum as unknown as (n: number, a: number) => number)(1_000_000, 0)).toBe((1_000_000 * 1_000_001 / 2) | 0);
+    expect((sum as unknown as (n: number, a: number) => number)(1_000_000, 0)).toBe(((1_000_000 * 1_000_001) / 2) | 0);
   });
 
   it('folds operators on constants', () => {

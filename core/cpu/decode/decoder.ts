@@ -18,7 +18,7 @@ export type DecodeFailure = { readonly failure: 'undefined' | 'too-long'; readon
 class TooLong extends Error {}
 
 const MAX_LENGTH = 15;
-const SEGMENT_PREFIX: Readonly<Record<number, number>> = { 0x26: ES, 0x2e: CS, 0x36: SS, 0x3e: DS, 0x64: FS, 0x65: GS };
+const SEGMENT_PREFIX: Readonly<Record<number, number>> = { 38: ES, 46: CS, 54: SS, 62: DS, 100: FS, 101: GS };
 
 export class Decoder {
   // the instruction being decoded
@@ -267,7 +267,14 @@ export class Decoder {
 
   #memoryAt(base: number, low: number, high: number, size: Size, segment: number): MemoryOperand {
     return {
-      kind: 'memory', size, base, index: NO_REGISTER, scale: 0, displacement: low, displacementHigh: high, segment,
+      kind: 'memory',
+      size,
+      base,
+      index: NO_REGISTER,
+      scale: 0,
+      displacement: low,
+      displacementHigh: high,
+      segment,
     };
   }
 
@@ -313,7 +320,13 @@ export class Decoder {
     return this.#place(base, INDEXES[rm] ?? NO_REGISTER, 0, displacement, base === RBP);
   }
 
-  #place(base: number, index: number, scale: number, displacement: number, byStack: boolean): Omit<MemoryOperand, 'size'> {
+  #place(
+    base: number,
+    index: number,
+    scale: number,
+    displacement: number,
+    byStack: boolean,
+  ): Omit<MemoryOperand, 'size'> {
     const segment = this.#segment !== NO_REGISTER ? this.#segment : byStack ? SS : DS;
     return { kind: 'memory', base, index, scale, displacement, displacementHigh: displacement >> 31, segment };
   }

@@ -49,7 +49,13 @@ export interface SpecialOperand {
   readonly kind: 'vector' | 'mmx' | 'segment' | 'control' | 'debug';
   readonly register: number;
 }
-export type Operand = RegisterOperand | ImmediateOperand | MemoryOperand | RelativeOperand | FarOperand | SpecialOperand;
+export type Operand =
+  | RegisterOperand
+  | ImmediateOperand
+  | MemoryOperand
+  | RelativeOperand
+  | FarOperand
+  | SpecialOperand;
 
 export interface Insn {
   readonly row: Row;

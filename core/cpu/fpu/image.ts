@@ -213,19 +213,3 @@ export function readFxsave(fpu: X87State, view: DataView, at: number, wide: bool
   set(X87_FDS, wide ? 0 : view.getUint16(at + FX_FDS, true));
   for (let i = 0; i < 8; i++) readRegister(fpu, i, view, at + FX_ST0 + i * FX_REGISTER_BYTES);
 }
-
-/** The tags and TOP that any MMX instruction but EMMS leaves: all in use, TOP 0. */
-export function enterMmx(fpu: X87State): void {
-  fpu.ftw = 0xff;
-  fpu.top = 0;
-}
-
-/** What a write to MMX register `index` does beyond its 64 bits: the exponent field reads as all ones. */
-export function markMmxWrite(fpu: X87State, index: number): void {
-  fpu.words[X87_REGISTERS / 4 + index * 4 + 2] = 0xffff;
-}
-
-/** EMMS: all registers empty. */
-export function leaveMmx(fpu: X87State): void {
-  fpu.ftw = 0;
-}

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { allForms } from '../../testing/x87/cases.ts';
 import { FlatMemory } from '../../testing/x87/run.ts';
-import { enterMmx, leaveMmx, markMmxWrite, readFxsave, writeFxsave } from './image.ts';
+import { readFxsave, writeFxsave } from './image.ts';
 import {
   ENVIRONMENT_16,
   ENVIRONMENT_32,
@@ -222,18 +222,6 @@ describe('the FXSAVE image', () => {
     new Uint8Array(area.buffer, BASE, X87_AREA_BYTES).fill(0);
     readFxsave(fpu, image, 0, wide);
     expect(snapshot()).toEqual(before);
-  });
-});
-
-describe('MMX', () => {
-  it('takes over all registers, marks what it writes and gives them back empty', () => {
-    run(FLD1);
-    enterMmx(fpu);
-    expect([fpu.top, fpu.ftw]).toEqual([0, 0xff]);
-    markMmxWrite(fpu, 3);
-    expect(area.getUint16(BASE + X87_REGISTERS + 3 * 16 + 8, true)).toBe(0xffff);
-    leaveMmx(fpu);
-    expect(fpu.ftw).toBe(0);
   });
 });
 

@@ -3,7 +3,7 @@
  * they came from, so that a write to one of them drops exactly what must go.
  */
 import type { CpuState } from '../cpu-state.ts';
-import { type DecodeFailure, type Decoder } from '../decode/decoder.ts';
+import type { DecodeFailure, Decoder } from '../decode/decoder.ts';
 import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
 import * as M from '../decode/mode.ts';
 import { X87_REGISTER_BYTES, X87_REGISTERS } from '../fpu/state.ts';
@@ -186,7 +186,8 @@ export class BlockCache {
     entry.keys.push(key);
     const from = (host % PAGE_SIZE) >> 2;
     const to = ((host % PAGE_SIZE) + size - 1) >> 2;
-    for (let unit = from; unit <= to; unit++) entry.bitmap[unit >> 5] = (entry.bitmap[unit >> 5] ?? 0) | (1 << (unit & 31));
+    for (let unit = from; unit <= to; unit++)
+      entry.bitmap[unit >> 5] = (entry.bitmap[unit >> 5] ?? 0) | (1 << (unit & 31));
   }
 
   #fetch(i: number): number {
@@ -340,7 +341,15 @@ function failed(failure: DecodeFailure, mode: number): Insn {
   return { ...EMPTY, row, length: failure.length, mode };
 }
 const EMPTY: Omit<Insn, 'row'> = {
-  length: 0, opcode: 0x0f0b, operandSize: 4, addressSize: 8, repeat: 0, lock: false, modrm: 0, operands: [], mode: 0,
+  length: 0,
+  opcode: 0x0f0b,
+  operandSize: 4,
+  addressSize: 8,
+  repeat: 0,
+  lock: false,
+  modrm: 0,
+  operands: [],
+  mode: 0,
 };
 
 /** An x87, MMX or SSE instruction that CR0 and CR4 forbid now raises #UD or #NM instead. */

@@ -5,7 +5,17 @@
  * @hot The code made here runs for every guest instruction that is not translated.
  */
 import {
-  type Callable, type Expr, type Func, type I32, type I64, i32, i64, type Label, type Local, type V128, v128,
+  type Callable,
+  type Expr,
+  type Func,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  type Label,
+  type Local,
+  type V128,
+  v128,
 } from '../../wasm/index.ts';
 import { X87_ES, X87_FSW, X87_FTW, X87_TOP } from '../fpu/state.ts';
 import type { Emit } from '../semantics/emit.ts';
@@ -490,8 +500,14 @@ export class InterpreterEmit implements Emit {
       const high = (x: I64) => i32.wrap(i64.shrU(x, i64.const(32n)));
       const most = w.select(w.gtU(count, w.const(4096)), w.const(4096), count);
       const done = f.call(
-        this.rt.bulk, i32.const(kind === 'movs' ? 0 : 1), i32.const(this.size), i32.wrap(dst), high(dst), i32.wrap(src),
-        high(src), w.toI32(most),
+        this.rt.bulk,
+        i32.const(kind === 'movs' ? 0 : 1),
+        i32.const(this.size),
+        i32.wrap(dst),
+        high(dst),
+        i32.wrap(src),
+        high(src),
+        w.toI32(most),
       );
       const bytes = f.let(w.fromI32(i32.mul(done, i32.const(this.size))));
       const add = (register: number, by: Int): void =>

@@ -5,7 +5,18 @@
 import { type Callable, type Func, i32, i64, ModuleBuilder } from '../../wasm/index.ts';
 import type { VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
-import { ACCESS_WRITE, chain, EXIT_FAULT, EXIT_GUARD, EXIT_LOOKUP, EXIT_SLICE, EXIT_STOP, EXIT_SYSTEM, InterpreterEmit, type InterpreterRuntime } from './emit.ts';
+import {
+  ACCESS_WRITE,
+  chain,
+  EXIT_FAULT,
+  EXIT_GUARD,
+  EXIT_LOOKUP,
+  EXIT_SLICE,
+  EXIT_STOP,
+  EXIT_SYSTEM,
+  InterpreterEmit,
+  type InterpreterRuntime,
+} from './emit.ts';
 import * as R from './record.ts';
 import { allVariants, type Variant } from './variant.ts';
 
@@ -64,7 +75,12 @@ class Builder {
     const offset = this.#offset();
     const checked = this.#checked();
     this.rt = {
-      slowRead, slowWrite, slowReadForWrite, raise, bulk, offset,
+      slowRead,
+      slowWrite,
+      slowReadForWrite,
+      raise,
+      bulk,
+      offset,
       linear: this.#linear(offset, checked),
       stackLinear: this.#stackLinear(checked),
       next: this.next,
@@ -151,10 +167,7 @@ class Builder {
     const last = i64.add(offset, i64.sub(i64.extendU(i32.and(access, i32.const(0xff))), i64.const(1n)));
     const right = i32.add(i32.const(1), i32.ne(writes, i32.const(0)));
     const refused = i32.or(
-      i32.or(
-        i64.ltU(offset, i64.load32U(segment, S.SEG_LOW)),
-        i64.gtU(last, i64.load32U(segment, S.SEG_HIGH)),
-      ),
+      i32.or(i64.ltU(offset, i64.load32U(segment, S.SEG_LOW)), i64.gtU(last, i64.load32U(segment, S.SEG_HIGH))),
       i32.eqz(i32.and(i32.load(segment, S.SEG_RIGHTS), right)),
     );
     f.if(refused, () => {

@@ -44,7 +44,7 @@ export interface Field {
   readonly size: 1 | 2 | 4 | 8 | 16;
 }
 
-export function fieldSize(field: Field): number {
+function fieldSize(field: Field): number {
   switch (field.kind) {
     case 'r':
     case 'v':

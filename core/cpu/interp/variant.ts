@@ -35,7 +35,14 @@ function emitterId(emit: Emitter): number {
   return id;
 }
 
-function makeKey(emit: Emitter, size: number, fields: readonly Field[], stack: number, addressSize: number, repeat: number): string {
+function makeKey(
+  emit: Emitter,
+  size: number,
+  fields: readonly Field[],
+  stack: number,
+  addressSize: number,
+  repeat: number,
+): string {
   let key = `${emitterId(emit)}/${size}/`;
   for (const f of fields) key += f.kind + f.size;
   return `${key}/${stack}/${addressSize}/${repeat}`;
@@ -44,8 +51,12 @@ function makeKey(emit: Emitter, size: number, fields: readonly Field[], stack: n
 export function variantKey(insn: Insn, emit: Emitter): string {
   const { row } = insn;
   return makeKey(
-    emit, insn.operandSize, insn.operands.map((o) => fieldOf(o, insn)), row.stack ? stackSize(insn.mode) : 0,
-    row.string || row.counts ? insn.addressSize : 8, repeatOf(row, insn.repeat),
+    emit,
+    insn.operandSize,
+    insn.operands.map((o) => fieldOf(o, insn)),
+    row.stack ? stackSize(insn.mode) : 0,
+    row.string || row.counts ? insn.addressSize : 8,
+    repeatOf(row, insn.repeat),
   );
 }
 
@@ -54,7 +65,7 @@ function repeatOf(row: Row, repeat: number): number {
   return repeat !== 0 && row.writes === undefined ? 0xf3 : repeat;
 }
 
-export function stackSize(mode: number): StackSize {
+function stackSize(mode: number): StackSize {
   if ((mode & MODE_SIZE_MASK) === MODE_64) return 8;
   return (mode & MODE_STACK32) !== 0 ? 4 : 2;
 }
@@ -113,7 +124,12 @@ function* rowVariants(row: Row, emit: Emitter): Generator<Variant> {
 }
 
 const NO_STACK: readonly StackSize[] = [0];
-const STACK_SIZES: Readonly<Record<1 | 2 | 4 | 8, readonly StackSize[]>> = { 1: [2, 4, 8], 2: [2, 4, 8], 4: [2, 4], 8: [8] };
+const STACK_SIZES: Readonly<Record<1 | 2 | 4 | 8, readonly StackSize[]>> = {
+  1: [2, 4, 8],
+  2: [2, 4, 8],
+  4: [2, 4],
+  8: [8],
+};
 const ADDRESS_SIZES = [2, 4, 8] as const;
 const WIDE_ONLY = [8] as const;
 

@@ -275,7 +275,11 @@ export class MemoryAccess {
   write(linear: bigint, size: 1 | 2 | 4 | 8, value: bigint | number, user = this.#user): void {
     this.state.set64(S.SCRATCH, BigInt.asUintN(64, BigInt(value)));
     const stop = this.#write(
-      Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)), size, this.#scratch, user,
+      Number(BigInt.asIntN(32, linear)),
+      Number(BigInt.asIntN(32, linear >> 32n)),
+      size,
+      this.#scratch,
+      user,
     );
     this.stopAfter ||= stop;
   }
@@ -286,7 +290,11 @@ export class MemoryAccess {
       this.state.u8.set(chunk, S.SCRATCH);
       const at = linear + BigInt(done);
       const stop = this.#write(
-        Number(BigInt.asIntN(32, at)), Number(BigInt.asIntN(32, at >> 32n)), chunk.length, this.#scratch, user,
+        Number(BigInt.asIntN(32, at)),
+        Number(BigInt.asIntN(32, at >> 32n)),
+        chunk.length,
+        this.#scratch,
+        user,
       );
       this.stopAfter ||= stop;
     }

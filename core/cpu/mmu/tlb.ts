@@ -12,7 +12,10 @@ const WORDS = S.TLB_ENTRY_SIZE >> 2;
 export class Tlb {
   readonly #words: Int32Array;
 
-  constructor(buffer: SharedArrayBuffer, readonly base: number) {
+  constructor(
+    buffer: SharedArrayBuffer,
+    readonly base: number,
+  ) {
     this.#words = new Int32Array(buffer, base, (2 * S.TLB_HALF_SIZE) / 4);
     this.flush();
   }

@@ -21,11 +21,11 @@ const HIGH_ADDRESS = 0xff;
 const HIGH_RESERVED = 0xfff00;
 
 // page-fault error code
-export const PF_PRESENT = 1;
-export const PF_WRITE = 2;
-export const PF_USER = 4;
-export const PF_RESERVED = 8;
-export const PF_FETCH = 16;
+const PF_PRESENT = 1;
+const PF_WRITE = 2;
+const PF_USER = 4;
+const PF_RESERVED = 8;
+const PF_FETCH = 16;
 
 export const READ = 0;
 export const WRITE = 1;
@@ -147,14 +147,24 @@ export class PageWalker {
 
   /** Rights, accessed and dirty bits of a leaf entry; the physical address. */
   #leaf(
-    at: number, low: number, high: number, lo: number, span: number, rights: number, nx: number, access: Access, user: boolean,
+    at: number,
+    low: number,
+    high: number,
+    lo: number,
+    span: number,
+    rights: number,
+    nx: number,
+    access: Access,
+    user: boolean,
   ): number {
     const state = this.state;
     const noExecute = (nx & PTE_NX_HIGH) !== 0;
     const smep = !user && (rights & PTE_US) !== 0 && (state.cr4 & CR4_SMEP) !== 0;
     const mayWrite = (rights & PTE_RW) !== 0 || (!user && (state.cr0 & CR0_WP) === 0);
     const denied =
-      (user && (rights & PTE_US) === 0) || (access === WRITE && !mayWrite) || (access === EXECUTE && (noExecute || smep));
+      (user && (rights & PTE_US) === 0) ||
+      (access === WRITE && !mayWrite) ||
+      (access === EXECUTE && (noExecute || smep));
     if (denied) return this.#fault(PF_PRESENT, access, user);
     let entry = low | PTE_A;
     if (access === WRITE) entry |= PTE_D;
@@ -175,4 +185,3 @@ export class PageWalker {
   /** Told of each host offset whose entry changed. */
   onTableWrite: (host: number) => void = () => {};
 }
-

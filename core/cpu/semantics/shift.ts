@@ -11,7 +11,11 @@ import type { Int } from './width.ts';
 function counted(e: Emit, countOperand: number, body: (a: Int, count: I32) => void): void {
   const a = e.readForWrite(0);
   const count = e.f.let(i32.and(e.read(countOperand) as I32, i32.const(e.size === 8 ? 63 : 31)));
-  e.f.if(count, () => body(a, count), () => unchanged(e, a));
+  e.f.if(
+    count,
+    () => body(a, count),
+    () => unchanged(e, a),
+  );
 }
 function unchanged(e: Emit, a: Int): void {
   if (e.size === 4 && e.isRegister(0)) e.write(0, a);
@@ -24,7 +28,9 @@ export const emitShl: Emitter = (e) =>
     const r = e.f.let(e.w.trim(shl(e, a, count)));
     // The last bit shifted out; counts beyond the size shift out zeros.
     const out = i32.sub(i32.const(e.w.bits), count);
-    const cf = e.f.let(e.w.bits < 32 ? select(i32.ltS(out, i32.const(0)), i32.const(0), bit(e, a, out)) : bit(e, a, out));
+    const cf = e.f.let(
+      e.w.bits < 32 ? select(i32.ltS(out, i32.const(0)), i32.const(0), bit(e, a, out)) : bit(e, a, out),
+    );
     e.write(0, r);
     e.flags.result(e.size, r, cf, i32.xor(e.w.msb(r), cf));
   });
@@ -93,8 +99,7 @@ function rotl64(e: Emit, a: Int, count: I32): Int {
 
 /** RCL and RCR: a rotate of size + 1 bits through CF. */
 export const emitRcl: Emitter = (e) => throughCarry(e, (n) => n, 'left');
-export const emitRcr: Emitter = (e) =>
-  throughCarry(e, (n) => i32.sub(i32.const(e.w.bits + 1), n), 'right');
+export const emitRcr: Emitter = (e) => throughCarry(e, (n) => i32.sub(i32.const(e.w.bits + 1), n), 'right');
 
 /**
  * With n = count modulo (size + 1), a rotate left by n is: (a << n) | (CF << n-1) | (a >> size + 1 - n); RCR by n is

@@ -5,12 +5,46 @@ import { CPU_HLT } from '../exits.ts';
 import { GuestFault } from '../faults.ts';
 import * as S from '../state.ts';
 import { isCanonical } from './descriptors.ts';
-import { addressOf, generalProtection, maskOf, memoryOf, offsetOf, linearOf, read, registerOf, requireCpl0, type SystemOp, SYSTEM_NEXT, undefinedOpcode, write } from './operands.ts';
+import {
+  addressOf,
+  generalProtection,
+  linearOf,
+  maskOf,
+  memoryOf,
+  offsetOf,
+  read,
+  registerOf,
+  requireCpl0,
+  SYSTEM_NEXT,
+  type SystemOp,
+  undefinedOpcode,
+  write,
+} from './operands.ts';
 
-const CR0_DEFINED = S.CR0_PE | S.CR0_MP | S.CR0_EM | S.CR0_TS | S.CR0_ET | S.CR0_NE | S.CR0_WP | S.CR0_AM | S.CR0_NW | S.CR0_CD | S.CR0_PG;
+const CR0_DEFINED =
+  S.CR0_PE |
+  S.CR0_MP |
+  S.CR0_EM |
+  S.CR0_TS |
+  S.CR0_ET |
+  S.CR0_NE |
+  S.CR0_WP |
+  S.CR0_AM |
+  S.CR0_NW |
+  S.CR0_CD |
+  S.CR0_PG;
 /** CR4 bits this processor offers. */
 export const CR4_OFFERED =
-  S.CR4_TSD | S.CR4_DE | S.CR4_PSE | S.CR4_PAE | S.CR4_MCE | S.CR4_PGE | S.CR4_PCE | S.CR4_OSFXSR | S.CR4_OSXMMEXCPT | S.CR4_FSGSBASE;
+  S.CR4_TSD |
+  S.CR4_DE |
+  S.CR4_PSE |
+  S.CR4_PAE |
+  S.CR4_MCE |
+  S.CR4_PGE |
+  S.CR4_PCE |
+  S.CR4_OSFXSR |
+  S.CR4_OSXMMEXCPT |
+  S.CR4_FSGSBASE;
 export const EFER_OFFERED = S.EFER_SCE | S.EFER_LME | S.EFER_LMA | S.EFER_NXE;
 
 /** The reason why a CR0 value is not allowed in the given state, or undefined. Used by MOV and by KVM_SET_SREGS. */
@@ -21,7 +55,7 @@ export function badCr0(value: bigint): boolean {
   return (v & S.CR0_NW) !== 0 && (v & S.CR0_CD) === 0;
 }
 
-export function setCr0(cpu: Cpu, value: bigint): void {
+function setCr0(cpu: Cpu, value: bigint): void {
   const s = cpu.state;
   if (badCr0(value)) generalProtection();
   const v = (Number(BigInt.asIntN(32, value)) & CR0_DEFINED) | S.CR0_ET;
@@ -40,7 +74,7 @@ export function setCr0(cpu: Cpu, value: bigint): void {
   cpu.updateMode();
 }
 
-export function setCr3(cpu: Cpu, value: bigint): void {
+function setCr3(cpu: Cpu, value: bigint): void {
   const s = cpu.state;
   if (s.longMode && value >> 40n !== 0n) generalProtection();
   s.set64(S.CR3, value);
@@ -72,7 +106,7 @@ function loadPdptes(cpu: Cpu): void {
   s.pdptes.set(loaded);
 }
 
-export function setCr4(cpu: Cpu, value: bigint): void {
+function setCr4(cpu: Cpu, value: bigint): void {
   const s = cpu.state;
   if ((value & ~BigInt(CR4_OFFERED)) !== 0n) generalProtection();
   const v = Number(value);
@@ -83,7 +117,7 @@ export function setCr4(cpu: Cpu, value: bigint): void {
   cpu.updateMode();
 }
 
-export function setEfer(cpu: Cpu, value: bigint): boolean {
+function setEfer(cpu: Cpu, value: bigint): boolean {
   const s = cpu.state;
   if ((value & ~BigInt(EFER_OFFERED)) !== 0n) return false;
   const v = Number(value) & ~S.EFER_LMA;
@@ -324,7 +358,20 @@ function random(cpu: Cpu, insn: Insn): number {
 }
 
 export const CONTROL = {
-  movFromControl, movToControl, movFromDebug, movToDebug, rdmsr, wrmsr, rdtsc, rdtscp, cpuid, invlpg, swapgs, smsw, lmsw, clts,
+  movFromControl,
+  movToControl,
+  movFromDebug,
+  movToDebug,
+  rdmsr,
+  wrmsr,
+  rdtsc,
+  rdtscp,
+  cpuid,
+  invlpg,
+  swapgs,
+  smsw,
+  lmsw,
+  clts,
   readFsGsBase: (cpu, insn) => {
     write(cpu, insn, 0, cpu.state.segBase(fsGsSegment(cpu, insn)) & maskOf(insn.operandSize));
     return SYSTEM_NEXT;

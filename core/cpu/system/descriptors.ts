@@ -37,13 +37,17 @@ function descriptorAddress(cpu: Cpu, selector: number, size: number): bigint | u
   return at + size - 1 > s.get32(S.GDTR_LIMIT) ? undefined : s.get64(S.GDTR_BASE) + BigInt(at);
 }
 
-export function decodeDescriptor(low: number, high: number, linear: bigint, baseHigh = 0): Descriptor {
+function decodeDescriptor(low: number, high: number, linear: bigint, baseHigh = 0): Descriptor {
   const access = (high >>> 8) & 0xf0ff;
   let limit = (low & 0xffff) | (high & 0xf0000);
   if ((access & S.AR_G) !== 0) limit = ((limit << 12) | 0xfff) >>> 0;
   const base32 = ((low >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000)) >>> 0;
   return {
-    low, high, linear, limit, access,
+    low,
+    high,
+    linear,
+    limit,
+    access,
     base: (BigInt(baseHigh >>> 0) << 32n) | BigInt(base32),
     type: access & S.AR_TYPE,
     isSystem: (access & S.AR_S) === 0,

@@ -3,10 +3,29 @@ import type { Cpu } from '../cpu.ts';
 import type { Insn } from '../decode/insn.ts';
 import { GuestFault } from '../faults.ts';
 import { readFxsave, writeFxsave } from '../fpu/image.ts';
-import { ENVIRONMENT_16, ENVIRONMENT_32, ENVIRONMENT_REAL, X87_MATH_FAULT, X87_UNDEFINED, type X87Memory, type X87Result } from '../fpu/instruction.ts';
+import {
+  ENVIRONMENT_16,
+  ENVIRONMENT_32,
+  ENVIRONMENT_REAL,
+  X87_MATH_FAULT,
+  X87_UNDEFINED,
+  type X87Memory,
+  type X87Result,
+} from '../fpu/instruction.ts';
 import { X87_CS, X87_DP, X87_DS, X87_EFLAGS, X87_IP } from '../fpu/state.ts';
 import * as S from '../state.ts';
-import { addressOf, generalProtection, linearOf, memoryOf, offsetOf, read, type SystemOp, SYSTEM_NEXT, undefinedOpcode, write } from './operands.ts';
+import {
+  addressOf,
+  generalProtection,
+  linearOf,
+  memoryOf,
+  offsetOf,
+  read,
+  SYSTEM_NEXT,
+  type SystemOp,
+  undefinedOpcode,
+  write,
+} from './operands.ts';
 
 /** #MF with CR0.NE; without it FERR# would go to IRQ 13 of the PC, and the instruction waits: raised as #MF as well. */
 function finish(result: X87Result): number {
@@ -114,7 +133,8 @@ function fxrstor(cpu: Cpu, insn: Insn): number {
   readFxsave(cpu.x87, view, 0, insn.operandSize === 8);
   if (simd) {
     s.set32(S.MXCSR, mxcsr);
-    for (let n = 0; n < registerCount(cpu); n++) s.u8.set(area.subarray(FX_XMM + n * 16, FX_XMM + n * 16 + 16), S.VEC + n * S.VEC_SIZE);
+    for (let n = 0; n < registerCount(cpu); n++)
+      s.u8.set(area.subarray(FX_XMM + n * 16, FX_XMM + n * 16 + 16), S.VEC + n * S.VEC_SIZE);
   }
   return SYSTEM_NEXT;
 }
@@ -125,7 +145,10 @@ function requireSse(cpu: Cpu): void {
 }
 
 export const FPU = {
-  x87, fwait, fxsave, fxrstor,
+  x87,
+  fwait,
+  fxsave,
+  fxrstor,
   ldmxcsr: (cpu, insn) => {
     requireSse(cpu);
     const value = Number(read(cpu, insn, 0));

@@ -9,5 +9,10 @@ import { SEGMENTS } from './segments.ts';
 import { TRANSFERS } from './transfers.ts';
 
 export const SYSTEM: Readonly<Record<SystemName, SystemOp>> = {
-  ...CONTROL, ...FPU, ...IO, ...LEGACY, ...SEGMENTS, ...TRANSFERS,
+  ...CONTROL,
+  ...FPU,
+  ...IO,
+  ...LEGACY,
+  ...SEGMENTS,
+  ...TRANSFERS,
 };

@@ -5,7 +5,16 @@
 import type { Cpu } from '../cpu.ts';
 import { EmulationFailure, GuestFault, MmioWait } from '../faults.ts';
 import * as S from '../state.ts';
-import { errorOf, isCanonical, isNull, loadCode, loadNull, loadRealSegment, markAccessed, readDescriptor } from './descriptors.ts';
+import {
+  errorOf,
+  isCanonical,
+  isNull,
+  loadCode,
+  loadNull,
+  loadRealSegment,
+  markAccessed,
+  readDescriptor,
+} from './descriptors.ts';
 import { maskOf, Stack } from './operands.ts';
 
 export class TripleFault extends Error {}
@@ -43,7 +52,13 @@ export function deliver(cpu: Cpu, vector: number, errorCode: number | undefined,
 }
 
 /** Goes through the IDT or IVT; `returnIp` is pushed. */
-export function enter(cpu: Cpu, vector: number, errorCode: number | undefined, kind: EventKind, returnIp: bigint): void {
+export function enter(
+  cpu: Cpu,
+  vector: number,
+  errorCode: number | undefined,
+  kind: EventKind,
+  returnIp: bigint,
+): void {
   const s = cpu.state;
   if (kind === 'exception' && vector === S.DB) s.set64(S.DR + 56, s.get64(S.DR + 56) & ~0x2000n); // DR7.GD
   if (!s.protectedMode) enterReal(cpu, vector, returnIp);
@@ -94,7 +109,8 @@ function readGate(cpu: Cpu, vector: number, kind: EventKind): Gate {
   if (type !== GATE_INTERRUPT && type !== GATE_TRAP && !legacy) throw new GuestFault(S.GP, error);
   if (kind === 'software' && ((high >>> 13) & 3) < s.cpl) throw new GuestFault(S.GP, error);
   if ((high & 0x8000) === 0) throw new GuestFault(S.NP, error);
-  if (type === GATE_TASK) throw new EmulationFailure(`vector ${vector} goes through a task gate: task switches are not emulated yet`);
+  if (type === GATE_TASK)
+    throw new EmulationFailure(`vector ${vector} goes through a task gate: task switches are not emulated yet`);
   let offset = BigInt(((high & 0xffff0000) | (low & 0xffff)) >>> 0);
   if (type === GATE_INTERRUPT_16 || type === GATE_TRAP_16) offset &= 0xffffn;
   if (s.longMode) offset |= BigInt(cpu.memory.read32(at + 8n, false)) << 32n;
@@ -108,7 +124,8 @@ function gateTarget(cpu: Cpu, gate: Gate, external: number) {
   const d = readDescriptor(cpu, selector);
   if (!d.isCode || d.dpl > cpu.state.cpl) throw new GuestFault(S.GP, errorOf(selector) | external);
   if (!d.present) throw new GuestFault(S.NP, errorOf(selector) | external);
-  if (cpu.state.longMode && (d.access & (S.AR_L | S.AR_DB)) !== S.AR_L) throw new GuestFault(S.GP, errorOf(selector) | external);
+  if (cpu.state.longMode && (d.access & (S.AR_L | S.AR_DB)) !== S.AR_L)
+    throw new GuestFault(S.GP, errorOf(selector) | external);
   const conforming = (d.type & 4) !== 0;
   return { d, cpl: conforming ? cpu.state.cpl : d.dpl };
 }
@@ -133,7 +150,13 @@ function enterLong(cpu: Cpu, vector: number, errorCode: number | undefined, kind
   rsp &= ~0xfn;
   if (!isCanonical(rsp)) throw new GuestFault(S.SS_VECTOR, 0);
   // everything is written as supervisor of the new level, before any register changes
-  const frame: bigint[] = [BigInt(s.selector(S.SS)), s.gpr(S.RSP), BigInt(savedFlags(cpu, kind)), BigInt(s.selector(S.CS)), returnIp];
+  const frame: bigint[] = [
+    BigInt(s.selector(S.SS)),
+    s.gpr(S.RSP),
+    BigInt(savedFlags(cpu, kind)),
+    BigInt(s.selector(S.CS)),
+    returnIp,
+  ];
   if (errorCode !== undefined) frame.push(BigInt(errorCode));
   for (const value of frame) {
     rsp = (rsp - 8n) & maskOf(8);
@@ -158,7 +181,13 @@ function tssStack(cpu: Cpu, offset: number): bigint {
   return cpu.memory.read64(s.segBase(S.TR) + BigInt(offset), false);
 }
 
-function enterProtected(cpu: Cpu, vector: number, errorCode: number | undefined, kind: EventKind, returnIp: bigint): void {
+function enterProtected(
+  cpu: Cpu,
+  vector: number,
+  errorCode: number | undefined,
+  kind: EventKind,
+  returnIp: bigint,
+): void {
   const s = cpu.state;
   const external = kind === 'software' ? 0 : 1;
   if (s.vm86) throw new EmulationFailure('an event in virtual-8086 mode: not emulated yet');
@@ -197,7 +226,11 @@ export function enterInner(cpu: Cpu, cpl: number, external: number, push: () => 
   const writable = !ss.isSystem && !ss.isCode && (ss.type & 2) !== 0;
   if ((selector & 3) !== cpl || ss.dpl !== cpl || !writable) throw new GuestFault(S.TS_VECTOR, error);
   if (!ss.present) throw new GuestFault(S.SS_VECTOR, error);
-  const old = { cpl: s.cpl, seg: s.u8.slice(S.SEG + S.SS * S.SEG_SIZE, S.SEG + (S.SS + 1) * S.SEG_SIZE), rsp: s.gpr(S.RSP) };
+  const old = {
+    cpl: s.cpl,
+    seg: s.u8.slice(S.SEG + S.SS * S.SEG_SIZE, S.SEG + (S.SS + 1) * S.SEG_SIZE),
+    rsp: s.gpr(S.RSP),
+  };
   const marked = markAccessed(cpu, ss);
   s.set32(S.CPL, cpl);
   s.setSegment(S.SS, selector, marked.base, marked.limit, marked.access);

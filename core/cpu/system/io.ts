@@ -1,9 +1,18 @@
 /** Port I/O. In-kernel devices answer at once; others are an exit to userspace, which IN and INS wait for. */
 import type { Cpu } from '../cpu.ts';
-import { CPU_IO } from '../exits.ts';
 import type { Insn } from '../decode/insn.ts';
+import { CPU_IO } from '../exits.ts';
 import * as S from '../state.ts';
-import { generalProtection, linearOf, maskOf, memoryOf, offsetOf, read, type SystemOp, writeRegister } from './operands.ts';
+import {
+  generalProtection,
+  linearOf,
+  maskOf,
+  memoryOf,
+  offsetOf,
+  read,
+  type SystemOp,
+  writeRegister,
+} from './operands.ts';
 
 type PortSize = 1 | 2 | 4;
 /** Size of operand i, the accumulator or the element in memory; there is no 64-bit port. */

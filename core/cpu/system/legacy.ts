@@ -4,7 +4,19 @@ import type { Insn } from '../decode/insn.ts';
 import { GuestFault } from '../faults.ts';
 import * as S from '../state.ts';
 import {
-  addressOf, generalProtection, linearOf, load, maskOf, offsetOf, read, Stack, type SystemOp, SYSTEM_NEXT, memoryOf, write, writeRegister,
+  addressOf,
+  generalProtection,
+  linearOf,
+  load,
+  maskOf,
+  memoryOf,
+  offsetOf,
+  read,
+  Stack,
+  SYSTEM_NEXT,
+  type SystemOp,
+  write,
+  writeRegister,
 } from './operands.ts';
 import { writableFlags } from './transfers.ts';
 
@@ -99,7 +111,11 @@ function byteFlags(byte: number, af: boolean, cf: boolean): number {
   parity ^= parity >> 2;
   parity ^= parity >> 1;
   return (
-    (cf ? S.FLAG_CF : 0) | ((parity & 1) === 0 ? S.FLAG_PF : 0) | (af ? S.FLAG_AF : 0) | (byte === 0 ? S.FLAG_ZF : 0) | (byte & 0x80)
+    (cf ? S.FLAG_CF : 0) |
+    ((parity & 1) === 0 ? S.FLAG_PF : 0) |
+    (af ? S.FLAG_AF : 0) |
+    (byte === 0 ? S.FLAG_ZF : 0) |
+    (byte & 0x80)
   );
 }
 
@@ -172,7 +188,14 @@ function compareExchange(cpu: Cpu, insn: Insn, half: 4 | 8): number {
 }
 
 export const LEGACY = {
-  pusha, popa, popMemory, popf, enter: enterFrame, bound, salc, cmpxchg8b,
+  pusha,
+  popa,
+  popMemory,
+  popf,
+  enter: enterFrame,
+  bound,
+  salc,
+  cmpxchg8b,
   daa: decimalAdjust(1),
   das: decimalAdjust(-1),
   aaa: asciiAdjust(1),

@@ -1,6 +1,13 @@
 /** Operands of system instructions, read and written by TypeScript. Integer values are unsigned bigints. */
 import type { Cpu } from '../cpu.ts';
-import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand, type RegisterOperand } from '../decode/insn.ts';
+import {
+  BASE_RIP,
+  type Insn,
+  type MemoryOperand,
+  NO_REGISTER,
+  type Operand,
+  type RegisterOperand,
+} from '../decode/insn.ts';
 import { GuestFault } from '../faults.ts';
 import { SYSTEM_NEXT } from '../interp/module.ts';
 import * as S from '../state.ts';

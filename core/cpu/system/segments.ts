@@ -3,14 +3,43 @@ import type { Cpu } from '../cpu.ts';
 import type { Insn } from '../decode/insn.ts';
 import { GuestFault } from '../faults.ts';
 import * as S from '../state.ts';
-import { type Descriptor, errorOf, isCanonical, isNull, loadNull, loadSegment, readSystemDescriptor, tryReadDescriptor } from './descriptors.ts';
 import {
-  addressOf, generalProtection, load, maskOf, read, registerOf, requireCpl0, Stack, type SystemOp, SYSTEM_NEXT, undefinedOpcode, write,
+  type Descriptor,
+  errorOf,
+  isCanonical,
+  isNull,
+  loadNull,
+  loadSegment,
+  readSystemDescriptor,
+  tryReadDescriptor,
+} from './descriptors.ts';
+import {
+  addressOf,
+  generalProtection,
+  load,
+  maskOf,
+  read,
+  registerOf,
+  requireCpl0,
+  Stack,
+  SYSTEM_NEXT,
+  type SystemOp,
+  undefinedOpcode,
+  write,
 } from './operands.ts';
 
 const PUSH_POP: Readonly<Record<number, number>> = {
-  0x06: S.ES, 0x07: S.ES, 0x0e: S.CS, 0x16: S.SS, 0x17: S.SS, 0x1e: S.DS, 0x1f: S.DS,
-  0x0fa0: S.FS, 0x0fa1: S.FS, 0x0fa8: S.GS, 0x0fa9: S.GS,
+  6: S.ES,
+  7: S.ES,
+  14: S.CS,
+  22: S.SS,
+  23: S.SS,
+  30: S.DS,
+  31: S.DS,
+  4000: S.FS,
+  4001: S.FS,
+  4008: S.GS,
+  4009: S.GS,
 };
 const segmentOf = (insn: Insn): number => PUSH_POP[insn.opcode] ?? S.DS;
 const stackSize = (insn: Insn): 2 | 4 | 8 => insn.operandSize as 2 | 4 | 8;
@@ -54,7 +83,7 @@ function movToSegment(cpu: Cpu, insn: Insn): number {
   return cpu.serialize();
 }
 
-const FAR_LOADS: Readonly<Record<number, number>> = { 0xc4: S.ES, 0xc5: S.DS, 0x0fb2: S.SS, 0x0fb4: S.FS, 0x0fb5: S.GS };
+const FAR_LOADS: Readonly<Record<number, number>> = { 196: S.ES, 197: S.DS, 4018: S.SS, 4020: S.FS, 4021: S.GS };
 function loadFarPointer(cpu: Cpu, insn: Insn): number {
   const size = insn.operandSize;
   const offset = load(cpu, addressOf(cpu, insn, 1, size, false), size);
@@ -195,7 +224,12 @@ function arpl(cpu: Cpu, insn: Insn): number {
 }
 
 export const SEGMENTS = {
-  pushSegment, popSegment, movFromSegment, movToSegment, loadFarPointer, arpl,
+  pushSegment,
+  popSegment,
+  movFromSegment,
+  movToSegment,
+  loadFarPointer,
+  arpl,
   sgdt: storeTable(S.GDTR_BASE, S.GDTR_LIMIT),
   sidt: storeTable(S.IDTR_BASE, S.IDTR_LIMIT),
   lgdt: loadTable(S.GDTR_BASE, S.GDTR_LIMIT),

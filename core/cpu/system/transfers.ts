@@ -3,16 +3,33 @@
  * Not yet: task gates and task switches, virtual-8086 mode (IRET to it, interrupts in it).
  */
 import type { Cpu } from '../cpu.ts';
-import { CPU_DEBUG } from '../exits.ts';
 import type { Insn } from '../decode/insn.ts';
+import { CPU_DEBUG } from '../exits.ts';
 import { EmulationFailure, GuestFault } from '../faults.ts';
 import * as S from '../state.ts';
 import {
-  type Descriptor, errorOf, isCanonical, isNull, loadCode, loadNull, loadRealSegment, markAccessed, readDescriptor,
+  type Descriptor,
+  errorOf,
+  isCanonical,
+  isNull,
+  loadCode,
+  loadNull,
+  loadRealSegment,
+  markAccessed,
+  readDescriptor,
 } from './descriptors.ts';
 import { enter, enterInner } from './interrupts.ts';
 import {
-  addressOf, generalProtection, load, maskOf, memoryOf, read, requireCpl0, Stack, type SystemOp, undefinedOpcode,
+  addressOf,
+  generalProtection,
+  load,
+  maskOf,
+  memoryOf,
+  read,
+  requireCpl0,
+  Stack,
+  type SystemOp,
+  undefinedOpcode,
 } from './operands.ts';
 
 type FarSize = 2 | 4 | 8;
@@ -35,7 +52,8 @@ function checkCode(cpu: Cpu, selector: number, d: Descriptor): void {
   const conforming = (d.type & 4) !== 0;
   if (conforming ? d.dpl > cpl : (selector & 3) > cpl || d.dpl !== cpl) throw new GuestFault(S.GP, errorOf(selector));
   if (!d.present) throw new GuestFault(S.NP, errorOf(selector));
-  if (cpu.state.longMode && (d.access & (S.AR_L | S.AR_DB)) === (S.AR_L | S.AR_DB)) throw new GuestFault(S.GP, errorOf(selector));
+  if (cpu.state.longMode && (d.access & (S.AR_L | S.AR_DB)) === (S.AR_L | S.AR_DB))
+    throw new GuestFault(S.GP, errorOf(selector));
 }
 
 function checkOffset(cpu: Cpu, d: Descriptor, offset: bigint): void {
@@ -84,7 +102,8 @@ function callGate(cpu: Cpu, selector: number, d: Descriptor): CallGate {
   const known = d.type === CALL_GATE_32 || (!s.longMode && d.type === CALL_GATE_16);
   if (!known) {
     const task = !s.longMode && (d.type === 1 || d.type === 9 || d.type === 5);
-    if (task) throw new EmulationFailure('a far transfer through a task gate or TSS: task switches are not emulated yet');
+    if (task)
+      throw new EmulationFailure('a far transfer through a task gate or TSS: task switches are not emulated yet');
     throw new GuestFault(S.GP, error);
   }
   if (d.dpl < s.cpl || d.dpl < (selector & 3)) throw new GuestFault(S.GP, error);
@@ -387,7 +406,11 @@ function sysexit(cpu: Cpu, insn: Insn): number {
 }
 
 export const TRANSFERS = {
-  jumpFar, callFar, jumpFarIndirect: jumpFar, callFarIndirect: callFar, retFar,
+  jumpFar,
+  callFar,
+  jumpFarIndirect: jumpFar,
+  callFarIndirect: callFar,
+  retFar,
   iret: (cpu, insn) => {
     const status = iret(cpu, insn);
     cpu.onIret?.();
@@ -405,5 +428,8 @@ export const TRANSFERS = {
     enter(cpu, S.DB, undefined, 'external', ip);
     return cpu.jump(cpu.state.rip);
   },
-  syscall, sysret, sysenter, sysexit,
+  syscall,
+  sysret,
+  sysenter,
+  sysexit,
 } satisfies Record<string, SystemOp>;

@@ -15,7 +15,31 @@
 import type { Emitter } from '../semantics/emit.ts';
 import type { SystemName } from './system-names.ts';
 
-export type OperandPlace = 'E' | 'M' | 'R' | 'G' | 'Z' | 'I' | 'sI' | 'J' | 'A' | 'O' | 'X' | 'Y' | 'B' | 'S' | 'C' | 'D' | 'V' | 'W' | 'U' | 'P' | 'Q' | 'N' | 'fixed' | 'one';
+export type OperandPlace =
+  | 'E'
+  | 'M'
+  | 'R'
+  | 'G'
+  | 'Z'
+  | 'I'
+  | 'sI'
+  | 'J'
+  | 'A'
+  | 'O'
+  | 'X'
+  | 'Y'
+  | 'B'
+  | 'S'
+  | 'C'
+  | 'D'
+  | 'V'
+  | 'W'
+  | 'U'
+  | 'P'
+  | 'Q'
+  | 'N'
+  | 'fixed'
+  | 'one';
 export type SizeCode = 'b' | 'w' | 'd' | 'q' | 'x' | 'v' | 'z' | 'y' | 'p' | '';
 
 export interface OperandSpec {
@@ -26,7 +50,34 @@ export interface OperandSpec {
 }
 
 /** CPUID features a row may need; without it the encoding means what it did before, or #UD. */
-export type Feature = 'sse' | 'sse2' | 'sse3' | 'ssse3' | 'sse41' | 'sse42' | 'mmx' | 'fpu' | 'cx16' | 'cx8' | 'popcnt' | 'lzcnt' | 'bmi1' | 'movbe' | 'rdtscp' | 'fsgsbase' | 'xsave' | 'rdrand' | 'rdseed' | 'smap' | 'invpcid' | 'monitor' | 'clflush' | 'clflushopt' | 'rdpid' | 'fxsr' | 'erms';
+export type Feature =
+  | 'sse'
+  | 'sse2'
+  | 'sse3'
+  | 'ssse3'
+  | 'sse41'
+  | 'sse42'
+  | 'mmx'
+  | 'fpu'
+  | 'cx16'
+  | 'cx8'
+  | 'popcnt'
+  | 'lzcnt'
+  | 'bmi1'
+  | 'movbe'
+  | 'rdtscp'
+  | 'fsgsbase'
+  | 'xsave'
+  | 'rdrand'
+  | 'rdseed'
+  | 'smap'
+  | 'invpcid'
+  | 'monitor'
+  | 'clflush'
+  | 'clflushopt'
+  | 'rdpid'
+  | 'fxsr'
+  | 'erms';
 
 export interface RowSpec {
   /** Opcode with its map: 0x00..0xff, 0x0f00.., 0x0f3800.., 0x0f3a00... */
@@ -83,7 +134,7 @@ const FIXED: Readonly<Record<string, OperandSpec>> = {
   '1': { place: 'one', size: 'b' },
 };
 
-export function parseForm(form: string): OperandSpec[] {
+function parseForm(form: string): OperandSpec[] {
   if (form === '') return [];
   return form.split(',').map((text) => {
     const fixed = FIXED[text];
@@ -98,8 +149,7 @@ const MODRM_PLACES = new Set<OperandPlace>(['E', 'M', 'R', 'G', 'S', 'C', 'D', '
 
 export function makeRow(spec: RowSpec, id: number): Row {
   const operands = parseForm(spec.form ?? '');
-  const hasModrm =
-    spec.ext !== undefined || spec.mod !== undefined || operands.some((o) => MODRM_PLACES.has(o.place));
+  const hasModrm = spec.ext !== undefined || spec.mod !== undefined || operands.some((o) => MODRM_PLACES.has(o.place));
   if ((spec.emit === undefined) === (spec.system === undefined)) throw new Error(`${spec.name}: emit or system?`);
   return { ...spec, id, operands, hasModrm, sizes: sizesOf(spec, operands) };
 }

@@ -1,5 +1,6 @@
 /** How two accounts of an instruction differ, where the manuals say what it does. */
 import { createHash } from 'node:crypto';
+import type { Row } from '../../cpu/table/index.ts';
 import type { InstructionCase, Outcome } from './case.ts';
 
 const FLAG_BITS: Readonly<Record<string, number>> = { C: 1, P: 4, A: 0x10, Z: 0x40, S: 0x80, O: 0x800 };
@@ -15,14 +16,15 @@ const APPROXIMATE = new Set(['RCPPS', 'RCPSS', 'RSQRTPS', 'RSQRTSS']);
 /** 1.5 * 2^-12 for either account. */
 const APPROXIMATION_ERROR = 3 * 2 ** -12;
 
-export const isApproximate = (c: InstructionCase): boolean => APPROXIMATE.has(c.row.name);
+export const isApproximate = (row: Row): boolean => APPROXIMATE.has(row.name);
 
 /** Shift count as the instruction takes it, or undefined where it is no shift. */
 function shiftCount(c: InstructionCase): number | undefined {
   const { row } = c;
   if (!SHIFTS.has(row.name)) return undefined;
   const last = row.operands.at(-1);
-  const raw = last?.place === 'one' ? 1 : last?.place === 'I' ? (c.code.at(-1) ?? 0) : Number((c.gprs[1] ?? 0n) & 0xffn);
+  const raw =
+    last?.place === 'one' ? 1 : last?.place === 'I' ? (c.code.at(-1) ?? 0) : Number((c.gprs[1] ?? 0n) & 0xffn);
   return raw & (c.size === 8 ? 63 : 31);
 }
 
@@ -56,9 +58,14 @@ function account(c: InstructionCase, o: Outcome): Map<string, string> {
     if (o.vector === PAGE_FAULT) fields.set('CR2', hex(o.cr2));
   }
   const arbitrary = o.vector === 0xff && isUndefined(c);
-  if (!arbitrary) for (let n = 0; n < (c.long ? 16 : 8); n++) fields.set(`r${n}`, hex(c.long ? (o.gprs[n] ?? 0n) : (o.gprs[n] ?? 0n) & 0xffff_ffffn));
+  if (!arbitrary)
+    for (let n = 0; n < (c.long ? 16 : 8); n++)
+      fields.set(`r${n}`, hex(c.long ? (o.gprs[n] ?? 0n) : (o.gprs[n] ?? 0n) & 0xffff_ffffn));
   fields.set('RIP', hex(o.rip));
-  fields.set('flags', hex(o.eflags & COMPARED_FLAGS & ~(o.vector === 0xff ? undefinedFlags(c) : 0) & (arbitrary ? 0 : -1)));
+  fields.set(
+    'flags',
+    hex(o.eflags & COMPARED_FLAGS & ~(o.vector === 0xff ? undefinedFlags(c) : 0) & (arbitrary ? 0 : -1)),
+  );
   fields.set('MXCSR', hex(o.mxcsr & MXCSR_COMPARED));
   for (let n = 0; n < (c.long ? 16 : 8); n++) fields.set(`xmm${n}`, hexBytes(o.xmm.subarray(n * 16, n * 16 + 16)));
   for (let n = 0; n < 8; n++) fields.set(`mm${n}`, `${hex(o.mm[n] ?? 0n)}:${hex(o.exponents[n] ?? 0)}`);
@@ -75,7 +82,7 @@ export function differences(c: InstructionCase, expected: Outcome, actual: Outco
   const found: string[] = [];
   for (const [field, value] of e) {
     const other = a.get(field) ?? '(none)';
-    if (value === other || (field.startsWith('xmm') && isApproximate(c) && areClose(value, other))) continue;
+    if (value === other || (field.startsWith('xmm') && isApproximate(c.row) && areClose(value, other))) continue;
     found.push(`${field} ${value} ${other}`);
   }
   return found;
@@ -109,7 +116,7 @@ export function describeCase(c: InstructionCase, found: readonly string[]): stri
   const { row } = c;
   const registers = Array.from(c.gprs.subarray(0, c.long ? 16 : 8), (value, n) => `r${n}=${hex(value)}`).join(' ');
   return [
-    `${row.name} ${row.form ?? ''} (op ${hex(row.op)}, ${c.long ? 64 : 32} bit, size ${c.size}, seed ${c.seed}): ${hexBytes(c.code)}`,
+    `${row.name} ${row.form ?? ''} (op ${hex(row.op)}, ${c.long ? 64 : 32} bit, size ${c.size}, seed ${hex(c.seed)}): ${hexBytes(c.code)}`,
     `  ${registers} flags=${hex(c.eflags)} mxcsr=${hex(c.mxcsr)}`,
     ...found.map((line) => `  ${line}`),
   ].join('\n');

@@ -1,9 +1,19 @@
 /** The emulated CPU as one that runs single instructions. */
-import { CpuOffsets as S, type Feature } from '../../cpu/index.ts';
+
 import { X87_REGISTER_BYTES, X87_REGISTERS } from '../../cpu/fpu/state.ts';
+import { type Feature, CpuOffsets as S } from '../../cpu/index.ts';
 import { TestCpu } from '../test-cpu.ts';
 import {
-  CODE, CODE_BYTES, DATA, DATA_BYTES, EXPONENT_BEFORE, type InstructionCase, NO_VECTOR, type Outcome, START, WINDOW,
+  CODE,
+  CODE_BYTES,
+  DATA,
+  DATA_BYTES,
+  EXPONENT_BEFORE,
+  type InstructionCase,
+  NO_VECTOR,
+  type Outcome,
+  START,
+  WINDOW,
   WINDOW_BYTES,
 } from './case.ts';
 

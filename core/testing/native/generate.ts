@@ -29,10 +29,6 @@ const FSW_PENDING = 0x8081;
 const CENTRE = WINDOW + WINDOW_BYTES / 2;
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e];
 
-/** Rows with a meaning as an emitter, which are the ones that can be tried alone. */
-export const isTried = (row: Row): boolean => row.emit !== undefined;
-export const existsIn = (row: Row, long: boolean): boolean => row.only === undefined || (row.only === '64') === long;
-
 type Size = 1 | 2 | 4 | 8;
 
 class CaseBuilder {
@@ -65,7 +61,7 @@ class CaseBuilder {
     readonly long: boolean,
     readonly seed: number,
   ) {
-    this.random = new SeededRandom(seed * 2 + (long ? 1 : 0));
+    this.random = new SeededRandom(seed);
     this.opcode = row.op;
     this.size = this.#chooseSize();
     // 16-bit addresses reach nothing in a process
@@ -75,7 +71,12 @@ class CaseBuilder {
   }
 
   #addressSizeMatters(): boolean {
-    return this.row.hasModrm || this.row.string === true || this.row.counts === true || this.row.operands.some((o) => 'OXYB'.includes(o.place));
+    return (
+      this.row.hasModrm ||
+      this.row.string === true ||
+      this.row.counts === true ||
+      this.row.operands.some((o) => 'OXYB'.includes(o.place))
+    );
   }
 
   #chooseSize(): Size {
@@ -107,7 +108,8 @@ class CaseBuilder {
 
   #fill(): void {
     const { random } = this;
-    for (let n = 0; n < 16; n++) this.gprs[n] = this.long ? integer(random) : n < 8 ? integer(random) & 0xffff_ffffn : 0n;
+    for (let n = 0; n < 16; n++)
+      this.gprs[n] = this.long ? integer(random) : n < 8 ? integer(random) & 0xffff_ffffn : 0n;
     const view = new DataView(this.xmm.buffer);
     for (let n = 0; n < 16; n++) fillVector(random, view, n * 16);
     for (let at = 0; at < WINDOW_BYTES; at += 16) fillVector(random, this.view, at);
@@ -198,7 +200,7 @@ class CaseBuilder {
     const { random } = this;
     let mod = random.pick([0, 1, 1, 2]);
     if (mod === 0 && (base & 7) === 5) mod = 1;
-    const displacement = mod === 0 ? 0 : mod === 1 ? ((random.uint32() << 24) >> 24) : random.below(0x20000) - 0x10000;
+    const displacement = mod === 0 ? 0 : mod === 1 ? (random.uint32() << 24) >> 24 : random.below(0x20000) - 0x10000;
     const index = chance(random, 35) ? this.#freeRegister() : undefined;
     const scale = random.below(4);
     let rest = address - BigInt(displacement);
@@ -231,8 +233,21 @@ class CaseBuilder {
     }
     const { mxcsr, fcw, fsw, ftw } = this.#floatState();
     return {
-      row, long: this.long, seed: this.seed, code: Uint8Array.from(code), size: this.size, repeats: this.repeats,
-      gprs: this.gprs, eflags: this.eflags, mxcsr, fcw, fsw, ftw, xmm: this.xmm, mm: this.mm, memory: this.memory,
+      row,
+      long: this.long,
+      seed: this.seed,
+      code: Uint8Array.from(code),
+      size: this.size,
+      repeats: this.repeats,
+      gprs: this.gprs,
+      eflags: this.eflags,
+      mxcsr,
+      fcw,
+      fsw,
+      ftw,
+      xmm: this.xmm,
+      mm: this.mm,
+      memory: this.memory,
     };
   }
 
@@ -363,7 +378,8 @@ function prepareString(b: CaseBuilder): void {
   b.set(RCX, BigInt(random.below(6)) | (b.repeats ? noise : 0n));
   if (chance(random, 40)) b.eflags |= FLAG_DF;
   for (const register of [RSI, RDI]) b.setAddress(register, BigInt(CENTRE - 40 + random.below(72)));
-  if (chance(random, 4)) b.setAddress(row.operands[0]?.place === 'Y' ? RDI : RSI, BigInt(DATA + DATA_BYTES - random.below(12)));
+  if (chance(random, 4))
+    b.setAddress(row.operands[0]?.place === 'Y' ? RDI : RSI, BigInt(DATA + DATA_BYTES - random.below(12)));
   // runs of equal elements, for SCAS and CMPS
   if (chance(random, 60)) b.memory.fill(Number((b.gprs[RAX] ?? 0n) & 0xffn), 0, 60 + random.below(60));
   if (chance(random, 30)) b.set(RAX, BigInt(b.memory[0] ?? 0) * 0x0101_0101_0101_0101n);
@@ -378,7 +394,8 @@ function prepareDivision(b: CaseBuilder): void {
     return;
   }
   const low = BigInt.asIntN(8 * b.size, b.gprs[RAX] ?? 0n);
-  if (chance(random, 70)) b.set(RDX, random.pick([0n, BigInt.asUintN(64, low < 0n ? -1n : 0n), BigInt(random.below(64))]));
+  if (chance(random, 70))
+    b.set(RDX, random.pick([0n, BigInt.asUintN(64, low < 0n ? -1n : 0n), BigInt(random.below(64))]));
 }
 
 /** Values that need to know which operands were chosen. */
@@ -395,6 +412,7 @@ function adjust(b: CaseBuilder): void {
   }
 }
 
+/** A case of a row; `long`: in 64-bit mode. */
 export function makeCase(row: Row, long: boolean, seed: number): InstructionCase {
   const b = new CaseBuilder(row, long, seed);
   prepare(b);

@@ -15,9 +15,24 @@ const SOURCE = fileURLToPath(new URL('./native-cpu.c', import.meta.url));
 
 /** Features by their names in /proc/cpuinfo. */
 const FEATURE_NAMES: Readonly<Record<string, Feature>> = {
-  sse: 'sse', sse2: 'sse2', pni: 'sse3', ssse3: 'ssse3', sse4_1: 'sse41', sse4_2: 'sse42', mmx: 'mmx', fpu: 'fpu',
-  cx16: 'cx16', cx8: 'cx8', popcnt: 'popcnt', abm: 'lzcnt', bmi1: 'bmi1', movbe: 'movbe', rdrand: 'rdrand',
-  rdseed: 'rdseed', fxsr: 'fxsr', clflush: 'clflush',
+  sse: 'sse',
+  sse2: 'sse2',
+  pni: 'sse3',
+  ssse3: 'ssse3',
+  sse4_1: 'sse41',
+  sse4_2: 'sse42',
+  mmx: 'mmx',
+  fpu: 'fpu',
+  cx16: 'cx16',
+  cx8: 'cx8',
+  popcnt: 'popcnt',
+  abm: 'lzcnt',
+  bmi1: 'bmi1',
+  movbe: 'movbe',
+  rdrand: 'rdrand',
+  rdseed: 'rdseed',
+  fxsr: 'fxsr',
+  clflush: 'clflush',
 };
 
 export class NativeMachine {
@@ -56,7 +71,9 @@ export class NativeMachine {
     });
     const ran = spawnSync(this.program, { input, maxBuffer: (BATCH + 1) * OUT_BYTES });
     if (ran.status !== 0 || ran.stdout.length !== cases.length * OUT_BYTES)
-      throw new Error(`native-cpu ended with ${ran.signal ?? ran.status} after ${ran.stdout.length} bytes: ${ran.stderr}`);
+      throw new Error(
+        `native-cpu ended with ${ran.signal ?? ran.status} after ${ran.stdout.length} bytes: ${ran.stderr}`,
+      );
     return cases.map((_, n) => decode(new Uint8Array(ran.stdout.subarray(n * OUT_BYTES, (n + 1) * OUT_BYTES))));
   }
 }

@@ -31,13 +31,37 @@ const SINGLES = [
   0xff7f_ffff, 0x7f80_0000, 0xff80_0000, 0x7f80_0001, 0xffa0_0000, 0x7fc0_0000, 0xffc1_2345, 0x4b00_0001,
 ];
 const DOUBLES = [
-  0n, 1n << 63n, 1n, 0x000f_ffff_ffff_ffffn, 0x0010_0000_0000_0000n, 0x3ff0_0000_0000_0000n, 0xbff0_0000_0000_0000n,
-  0x3fe0_0000_0000_0000n, 0x3ff8_0000_0000_0000n, 0x41df_ffff_ffc0_0000n, 0x41df_ffff_ffe0_0000n,
-  0x41e0_0000_0000_0000n, 0xc1e0_0000_0000_0000n, 0xc1e0_0000_0010_0000n, 0xc1e0_0000_0020_0000n,
-  0x43df_ffff_ffff_ffffn, 0x43e0_0000_0000_0000n, 0xc3e0_0000_0000_0000n, 0x7fef_ffff_ffff_ffffn,
-  0x7ff0_0000_0000_0000n, 0xfff0_0000_0000_0000n, 0x7ff0_0000_0000_0001n, 0xfff4_0000_0000_0000n,
-  0x7ff8_0000_0000_0000n, 0xfff8_1234_5678_9abcn, 0x47ef_ffff_e000_0000n, 0x47ef_ffff_f000_0000n,
-  0x3810_0000_0000_0000n, 0x36a0_0000_0000_0000n, 0x3690_0000_0000_0000n, 0x3680_0000_0000_0001n,
+  0n,
+  1n << 63n,
+  1n,
+  0x000f_ffff_ffff_ffffn,
+  0x0010_0000_0000_0000n,
+  0x3ff0_0000_0000_0000n,
+  0xbff0_0000_0000_0000n,
+  0x3fe0_0000_0000_0000n,
+  0x3ff8_0000_0000_0000n,
+  0x41df_ffff_ffc0_0000n,
+  0x41df_ffff_ffe0_0000n,
+  0x41e0_0000_0000_0000n,
+  0xc1e0_0000_0000_0000n,
+  0xc1e0_0000_0010_0000n,
+  0xc1e0_0000_0020_0000n,
+  0x43df_ffff_ffff_ffffn,
+  0x43e0_0000_0000_0000n,
+  0xc3e0_0000_0000_0000n,
+  0x7fef_ffff_ffff_ffffn,
+  0x7ff0_0000_0000_0000n,
+  0xfff0_0000_0000_0000n,
+  0x7ff0_0000_0000_0001n,
+  0xfff4_0000_0000_0000n,
+  0x7ff8_0000_0000_0000n,
+  0xfff8_1234_5678_9abcn,
+  0x47ef_ffff_e000_0000n,
+  0x47ef_ffff_f000_0000n,
+  0x3810_0000_0000_0000n,
+  0x36a0_0000_0000_0000n,
+  0x3690_0000_0000_0000n,
+  0x3680_0000_0000_0001n,
 ];
 
 function single(random: SeededRandom): number {
@@ -67,7 +91,11 @@ export function fillVector(random: SeededRandom, view: DataView, at: number): vo
     else if (kind === 3) {
       // each word an edge
       for (let n = 0; n < 8; n += 2)
-        view.setUint16(at + half + n, random.pick([0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, random.uint32() & 0xffff]), true);
+        view.setUint16(
+          at + half + n,
+          random.pick([0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, random.uint32() & 0xffff]),
+          true,
+        );
     } else view.setBigUint64(at + half, uint64(random), true);
   }
 }

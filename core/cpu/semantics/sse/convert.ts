@@ -3,8 +3,22 @@
  * rounded as MXCSR.RC says, but for the CVTT forms, which truncate.
  */
 import {
-  anyTrue, type Expr, f32, f32x4, f64, f64x2, type I32, type I64, i32, i32x4, i64, i64x2, select, type V128,
-  type ValType, v128,
+  anyTrue,
+  type Expr,
+  f32,
+  f32x4,
+  f64,
+  f64x2,
+  type I32,
+  type I64,
+  i32,
+  i32x4,
+  i64,
+  i64x2,
+  select,
+  type V128,
+  type ValType,
+  v128,
 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
 import { packedBytes } from './mmx.ts';
@@ -14,8 +28,7 @@ const RC_SHIFT = 13;
 const RC_DOWN = 1;
 const RC_UP = 2;
 /** MXCSR.RC: 0 nearest, 1 down, 2 up, 3 toward zero. */
-const roundingControl = (e: Emit): I32 =>
-  e.f.let(i32.and(i32.shrU(e.mxcsr(), i32.const(RC_SHIFT)), i32.const(3)));
+const roundingControl = (e: Emit): I32 => e.f.let(i32.and(i32.shrU(e.mxcsr(), i32.const(RC_SHIFT)), i32.const(3)));
 
 type RoundingOperators<T extends ValType> = Record<'nearest' | 'floor' | 'ceil' | 'trunc', (v: Expr<T>) => Expr<T>>;
 

@@ -4,7 +4,19 @@
  * the second, made quiet; the default NaN where neither is one.
  */
 import {
-  anyTrue, type Expr, type Func, f32, f32x4, f64, f64x2, type I32, i32, i32x4, i64x2, type V128, v128,
+  anyTrue,
+  type Expr,
+  type Func,
+  f32,
+  f32x4,
+  f64,
+  f64x2,
+  type I32,
+  i32,
+  i32x4,
+  i64x2,
+  type V128,
+  v128,
 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
 import { mergeLow } from './move.ts';
@@ -214,7 +226,10 @@ const addSub =
 export const emitAddsubps = addSub(SINGLE, i32x4.const(0, -1));
 export const emitAddsubpd = addSub(DOUBLE, i64x2.const(0n, -1n));
 
-const EVEN = { 4: [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27], 8: [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23] };
+const EVEN = {
+  4: [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27],
+  8: [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23],
+};
 /** HADDPS and so on: pairs of neighbours, first those of the destination, then those of the source. */
 const horizontal =
   (s: Format, op: 'add' | 'sub'): Emitter =>

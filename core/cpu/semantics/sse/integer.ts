@@ -3,7 +3,17 @@
  * stored.
  */
 import {
-  i8x16, i16x8, type I32, i32, i32x4, type I64, i64, i64x2, select, type V128, v128,
+  type I32,
+  type I64,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  i64,
+  i64x2,
+  select,
+  type V128,
+  v128,
 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
 import { packedBytes, readPacked } from './mmx.ts';
@@ -42,12 +52,24 @@ function sumOfDifferences(a: V128, b: V128, e: Emit): V128 {
 }
 
 export const emitPadd = {
-  b: packed(i8x16.add), w: packed(i16x8.add), d: packed(i32x4.add), q: packed(i64x2.add),
-  sb: packed(i8x16.addSatS), sw: packed(i16x8.addSatS), usb: packed(i8x16.addSatU), usw: packed(i16x8.addSatU),
+  b: packed(i8x16.add),
+  w: packed(i16x8.add),
+  d: packed(i32x4.add),
+  q: packed(i64x2.add),
+  sb: packed(i8x16.addSatS),
+  sw: packed(i16x8.addSatS),
+  usb: packed(i8x16.addSatU),
+  usw: packed(i16x8.addSatU),
 };
 export const emitPsub = {
-  b: packed(i8x16.sub), w: packed(i16x8.sub), d: packed(i32x4.sub), q: packed(i64x2.sub),
-  sb: packed(i8x16.subSatS), sw: packed(i16x8.subSatS), usb: packed(i8x16.subSatU), usw: packed(i16x8.subSatU),
+  b: packed(i8x16.sub),
+  w: packed(i16x8.sub),
+  d: packed(i32x4.sub),
+  q: packed(i64x2.sub),
+  sb: packed(i8x16.subSatS),
+  sw: packed(i16x8.subSatS),
+  usb: packed(i8x16.subSatU),
+  usw: packed(i16x8.subSatU),
 };
 export const emitPcmpeq = { b: packed(i8x16.eq), w: packed(i16x8.eq), d: packed(i32x4.eq) };
 export const emitPcmpgt = { b: packed(i8x16.gtS), w: packed(i16x8.gtS), d: packed(i32x4.gtS) };

@@ -1,5 +1,5 @@
 /** Interleaving, shuffles by an immediate, and single words in and out. */
-import { i8x16, i16x8, type I32, i32, select, type V128, v128 } from '../../../wasm/index.ts';
+import { type I32, i8x16, i16x8, i32, select, type V128, v128 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
 import { packed } from './integer.ts';
 import { packedBytes, readPacked } from './mmx.ts';
@@ -29,8 +29,7 @@ export const emitPunpckh = { bw: unpackHigh(1), wd: unpackHigh(2), dq: unpackHig
 /** Multiplying by these and shifting right by 6 brings field n of the immediate to words 2n and 2n + 1, or word n. */
 const DWORD_WEIGHTS = i16x8.const(64, 64, 16, 16, 4, 4, 1, 1);
 const WORD_WEIGHTS = i16x8.const(64, 16, 4, 1);
-const fields = (imm: I32, weights: V128): V128 =>
-  i16x8.shrU(i16x8.mul(i16x8.splat(imm), weights), i32.const(6));
+const fields = (imm: I32, weights: V128): V128 => i16x8.shrU(i16x8.mul(i16x8.splat(imm), weights), i32.const(6));
 
 /** Byte indices of four dwords, each chosen by two bits of the immediate. */
 function dwordIndices(imm: I32): V128 {
