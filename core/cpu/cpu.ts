@@ -418,7 +418,20 @@ export class Cpu {
     this.#fault = undefined;
     if (!fault) throw new Error('no exception is pending');
     this.exceptions++;
-    return this.inject(fault.vector, fault.errorCode, 'exception');
+    const vector = fault.nonCanonical && this.#usesStack() ? S.SS_VECTOR : fault.vector;
+    return this.inject(vector, fault.errorCode, 'exception');
+  }
+
+  /** The instruction at RIP, which faulted, accesses memory through SS. */
+  #usesStack(): boolean {
+    try {
+      const insn = this.blocks.insnAt(this.#codeHost(), this.state.get32(S.CODE_MODE), () => this.#nextPage());
+      const memory = insn.operands.find((o) => o.kind === 'memory');
+      return memory ? memory.segment === S.SS : insn.row.stack === true;
+    } catch (e) {
+      if (e instanceof GuestFault) return false; // its page has gone meanwhile
+      throw e;
+    }
   }
 
   /** Delivers an exception or an external interrupt at RIP. CPU_SHUTDOWN after a triple fault. */

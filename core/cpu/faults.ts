@@ -9,6 +9,8 @@ export class GuestFault {
     readonly vector: number,
     /** undefined: the vector has no error code. */
     readonly errorCode?: number,
+    /** #GP for a non-canonical address: #SS when the access was through the stack segment. */
+    readonly nonCanonical = false,
   ) {}
 }
 

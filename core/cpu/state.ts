@@ -196,7 +196,7 @@ export const XM = 19;
  * The TLB: TLB_ENTRIES direct-mapped entries for supervisor, then as many for user mode. A tag is the page's linear
  * address when that kind of access needs nothing but the addend; NO_TAG otherwise. host = low32(linear) + addend.
  */
-export const TLB_ENTRIES = 1024;
+export const TLB_ENTRIES = 2048;
 export const TLB_ENTRY_SIZE = 32;
 export const TLB_READ = 0; // i64 tag
 export const TLB_WRITE = 8; // i64 tag
@@ -212,7 +212,7 @@ export const TLB_HALF_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
 export const REFUSED_HIGH = 0x80000000 | 0;
 
 /** Block hash: direct-mapped cache of decoded blocks, keyed by host address and CODE_MODE. */
-export const HASH_ENTRIES = 1 << 15;
+export const HASH_ENTRIES = 1 << 16;
 export const HASH_ENTRY_SIZE = 16;
 export const HASH_HOST = 0; // u32
 export const HASH_MODE = 4; // u32

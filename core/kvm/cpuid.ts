@@ -17,8 +17,8 @@ const PHYSICAL_BITS = 40;
 const LINEAR_BITS = 48;
 const BRAND = 'Vivarium Virtual Processor';
 
-/** leaf 1 ECX: CX16 MOVBE POPCNT TSC-deadline RDRAND hypervisor */
-const LEAF1_ECX = bits(13, 22, 23, 24, 30, 31);
+/** leaf 1 ECX: SSE3 CX16 MOVBE POPCNT TSC-deadline RDRAND hypervisor */
+const LEAF1_ECX = bits(0, 13, 22, 23, 24, 30, 31);
 /** leaf 1 EDX: FPU DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 */
 const LEAF1_EDX = bits(0, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
 /** leaf 7 EBX: FSGSBASE, TSC_ADJUST, ERMS, RDSEED */
@@ -37,6 +37,7 @@ export const FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'fxsr',
   'sse',
   'sse2',
+  'sse3',
   'cx16',
   'movbe',
   'popcnt',

@@ -490,6 +490,8 @@ export class EmulatedVcpu implements A.KvmVcpu {
       exceptions: cpu.exceptions,
       decoded_insns: cpu.blocks.decoded,
       code_flushes: cpu.blocks.flushes,
+      block_lookups: cpu.blocks.lookups,
+      tlb_fills: cpu.memory.tlbFills,
     };
   }
 }

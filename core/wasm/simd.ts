@@ -2,7 +2,7 @@
  * Lane-wise SIMD operators by shape, named as in WebAssembly 2.0 (section 5.4.9 has the opcodes). All take and give
  * v128; shift counts are i32 and taken modulo the lane size.
  */
-import { type F32, type F64, type I32, type I64, type V128, v128 } from './expr.ts';
+import { type I32, type I64, type V128, v128 } from './expr.ts';
 
 type Unary = (a: V128) => V128;
 type Binary = (a: V128, b: V128) => V128;
@@ -113,7 +113,6 @@ export const i64x2 = {
 };
 
 export const f32x4 = {
-  splat: (a: F32): V128 => v128.op(0x13, a),
   eq: binary(0x41),
   ne: binary(0x42),
   lt: binary(0x43),
@@ -138,7 +137,6 @@ export const f32x4 = {
 };
 
 export const f64x2 = {
-  splat: (a: F64): V128 => v128.op(0x14, a),
   eq: binary(0x47),
   ne: binary(0x48),
   lt: binary(0x49),

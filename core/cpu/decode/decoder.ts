@@ -223,7 +223,14 @@ export class Decoder {
       case 'Y':
         return this.#memoryAt(RDI, 0, 0, size, ES);
       case 'B':
-        return this.#memoryAt(RBX, 0, 0, size, this.#segment === NO_REGISTER ? DS : this.#segment);
+      case 'T':
+        return this.#memoryAt(
+          spec.place === 'B' ? RBX : RDI,
+          0,
+          0,
+          size,
+          this.#segment === NO_REGISTER ? DS : this.#segment,
+        );
       case 'S':
         return reg > 5 ? undefined : { kind: 'segment', register: reg };
       case 'C':

@@ -4,16 +4,7 @@
  */
 import { A, A_HI, A_LO, A_SE, unpack, W, ZERO } from './ext80.ts';
 import { ENVIRONMENT_32, ENVIRONMENT_REAL } from './instruction.ts';
-import {
-  X87_FCS,
-  X87_FDP,
-  X87_FDS,
-  X87_FIP,
-  X87_FOP,
-  X87_OPERAND_BYTES,
-  X87_REGISTERS,
-  type X87State,
-} from './state.ts';
+import { X87_FCS, X87_FDP, X87_FDS, X87_FIP, X87_FOP, X87_OPERAND_BYTES, type X87State } from './state.ts';
 
 const FOP_BITS = 0x7ff;
 const REGISTER_BYTES = 10;

@@ -27,7 +27,6 @@ import {
   X87_IP,
   X87_OPERAND,
   X87_OPERAND_BYTES,
-  X87_REGISTERS,
 } from './state.ts';
 import { findInstruction } from './table.ts';
 import { X87 } from './x87.ts';

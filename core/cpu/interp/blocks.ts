@@ -57,6 +57,8 @@ export class BlockCache {
   #nextPage: () => number = () => -1;
   insns: Insn[] = [];
   flushes = 0;
+  /** Blocks that the hash did not have. */
+  lookups = 0;
   decoded = 0;
 
   constructor(
@@ -78,6 +80,7 @@ export class BlockCache {
    * linear memory, and throws GuestFault when it cannot be fetched from.
    */
   get(host: number, mode: number, nextPage: () => number): Block {
+    this.lookups++;
     const key = host * 256 + mode;
     let block = this.#blocks.get(key);
     if (!block) {
@@ -99,6 +102,19 @@ export class BlockCache {
       this.#arena = arena;
     }
   }
+  /** Decodes one instruction, and nothing more. */
+  insnAt(host: number, mode: number, nextPage: () => number): Insn {
+    this.#begin(host, nextPage);
+    return this.#decodeOne(mode);
+  }
+  #begin(host: number, nextPage: () => number): void {
+    this.#host = host;
+    this.#offset = 0;
+    this.#second = -1;
+    this.#first = true;
+    this.#nextPage = nextPage;
+  }
+
   /** Instructions of kept blocks; behind them lies at most the one of the last single step. */
   #keptInsns = 0;
 
@@ -199,11 +215,7 @@ export class BlockCache {
   }
 
   #build(host: number, mode: number, nextPage: () => number, limit: number): Block {
-    this.#host = host;
-    this.#offset = 0;
-    this.#second = -1;
-    this.#first = true;
-    this.#nextPage = nextPage;
+    this.#begin(host, nextPage);
     const start = this.#arena;
     let count = 0;
     let ended = false;

@@ -158,6 +158,7 @@ function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): Field[] {
     case 'X':
     case 'Y':
     case 'B':
+    case 'T':
     case 'O':
       return memory;
     case 'G':

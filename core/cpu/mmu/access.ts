@@ -24,6 +24,8 @@ const OFFSET = PAGE_SIZE - 1;
 export class MemoryAccess {
   readonly mmio = new MmioFragments();
   readonly #scratch: number;
+  /** Page walks that filled the TLB. */
+  tlbFills = 0;
   /** The exception that a slow path of generated code raised. */
   fault: GuestFault | undefined;
 
@@ -48,8 +50,8 @@ export class MemoryAccess {
     const state = this.state;
     if (hi === 0 && !state.longMode) return;
     if (state.longMode && hi === (hi << 16) >> 16) return;
-    const vector = hi === S.REFUSED_HIGH && lo === 0 ? state.get32(S.SEGMENT_FAULT) : S.GP;
-    throw new GuestFault(vector === 0 ? S.GP : vector, 0);
+    if (state.code64) throw new GuestFault(S.GP, 0, true);
+    throw new GuestFault(state.get32(S.SEGMENT_FAULT) || S.GP, 0);
   }
 
   /**
@@ -66,6 +68,7 @@ export class MemoryAccess {
     }
     const host = this.memory.host(gpa);
     if (host >= 0) {
+      this.tlbFills++;
       if (access === WRITE) this.memory.markDirty(gpa);
       const write = walker.writable && this.memory.isPlain(gpa);
       this.tlb.fill(lo, hi, user, host - (lo & OFFSET), write, walker.executable, walker.global);

@@ -62,4 +62,3 @@ export const emitPopcnt: Emitter = (e) => {
   // ZF by the source; the others clear
   e.flags.setArith(e.f.let(i32.shl(e.w.eqz(v), i32.const(6))));
 };
-

@@ -129,6 +129,7 @@ export interface Emit {
    * MOVS and STOS: moves as many elements at once as one page allows, registers and count included; the rest is left to
    * the loop that follows.
    */
-  bulkString(kind: 'movs' | 'stos'): void;}
+  bulkString(kind: 'movs' | 'stos'): void;
+}
 
 export type Emitter = (e: Emit) => void;

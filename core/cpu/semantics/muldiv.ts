@@ -219,4 +219,3 @@ export const emitAad: Emitter = (e) => {
   e.setReg(RAX, 2, al);
   e.flags.logic(1, al);
 };
-

@@ -22,7 +22,11 @@ export class Width {
   const(n: number | bigint): Int {
     return this.wide ? i64.const(BigInt(n)) : i32.const(Number(BigInt.asIntN(32, BigInt(n))));
   }
-  #pick(op: 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor' | 'shl' | 'shrU' | 'shrS' | 'divU' | 'divS' | 'remU' | 'remS', a: Int, b: Int): Int {
+  #pick(
+    op: 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor' | 'shl' | 'shrU' | 'shrS' | 'divU' | 'divS' | 'remU' | 'remS',
+    a: Int,
+    b: Int,
+  ): Int {
     return this.wide ? i64[op](as64(a), as64(b)) : i32[op](as32(a), as32(b));
   }
   #compare(op: 'eq' | 'ne' | 'ltU' | 'ltS' | 'leU' | 'gtU' | 'geU' | 'geS', a: Int, b: Int): I32 {

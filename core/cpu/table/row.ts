@@ -6,7 +6,8 @@
  * for its size.
  *   E  ModRM r/m, register or memory     G  ModRM reg               Z  register in the opcode's low bits
  *   M  ModRM r/m, memory only            R  ModRM r/m, register     I  immediate       sI  immediate, sign-extended
- *   J  relative target                   A  far pointer             O  memory offset   X  [rSI]    Y  [rDI]   B  [rBX]
+ *   J  relative target                   A  far pointer             O  memory offset   X  [rSI]    Y  ES:[rDI]
+ *   B  [rBX]   T  [rDI]
  *   S  segment register   C  control register   D  debug register
  *   V  XMM by ModRM reg   W  XMM or memory by r/m   U  XMM by r/m   P, Q, N  the same for MMX
  *   b 1, w 2, d 4, q 8, x 16 bytes; v by operand size 2 4 8; z 2 or 4; y 4 or 8; p far pointer or descriptor-table operand
@@ -29,6 +30,7 @@ export type OperandPlace =
   | 'X'
   | 'Y'
   | 'B'
+  | 'T'
   | 'S'
   | 'C'
   | 'D'
@@ -156,7 +158,7 @@ export function makeRow(spec: RowSpec, id: number): Row {
 
 function sizesOf(spec: RowSpec, operands: OperandSpec[]): (1 | 2 | 4 | 8)[] {
   const codes = operands.map((o) => o.size);
-  if (codes.includes('v') || codes.includes('z') || spec.size64 !== undefined) return [2, 4, 8];
+  if (codes.some((c) => c === 'v' || c === 'z' || c === 'p') || spec.size64 !== undefined) return [2, 4, 8];
   if (codes.includes('y')) return [4, 8];
   if (codes[0] === 'b') return [1];
   if (codes[0] === 'w') return [2];

@@ -67,8 +67,8 @@ const conversionsWithMmx: RowSpec[] = [
   // from memory no MMX register is involved (on AMD's; Intel's CVTPI2PS enters MMX state all the same)
   { op: 0x0f2a, pp: 0, mod: 'mem', name: 'CVTPI2PS', form: 'Vx,Qq', emit: convert.emitCvtpi2ps, cpuid: 'sse' },
   { op: 0x0f2a, pp: 0, mod: 'reg', name: 'CVTPI2PS', form: 'Vx,Nq', emit: mmx(convert.emitCvtpi2ps), cpuid: 'sse' },
-  { op: 0x0f2a, pp: 0x66, mod: 'mem', name: 'CVTPI2PD', form: 'Vx,Qq', emit: convert.emitCvtpi2pd, cpuid: 'sse2' },
-  { op: 0x0f2a, pp: 0x66, mod: 'reg', name: 'CVTPI2PD', form: 'Vx,Nq', emit: mmx(convert.emitCvtpi2pd), cpuid: 'sse2' },
+  { op: 0x0f2a, pp: 0x66, mod: 'mem', name: 'CVTPI2PD', form: 'Vx,Qq', emit: convert.emitCvtdq2pd, cpuid: 'sse2' },
+  { op: 0x0f2a, pp: 0x66, mod: 'reg', name: 'CVTPI2PD', form: 'Vx,Nq', emit: mmx(convert.emitCvtdq2pd), cpuid: 'sse2' },
   { op: 0x0f2c, pp: 0, name: 'CVTTPS2PI', form: 'Pq,Wq', emit: mmx(convert.emitCvttps2dq), cpuid: 'sse' },
   { op: 0x0f2d, pp: 0, name: 'CVTPS2PI', form: 'Pq,Wq', emit: mmx(convert.emitCvtps2dq), cpuid: 'sse' },
   { op: 0x0f2c, pp: 0x66, name: 'CVTTPD2PI', form: 'Pq,Wx', emit: mmx(convert.emitCvttpd2dq), cpuid: 'sse2' },

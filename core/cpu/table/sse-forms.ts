@@ -3,7 +3,7 @@ import type { Emitter } from '../semantics/emit.ts';
 import { mmx } from '../semantics/sse/mmx.ts';
 import type { Feature, RowSpec } from './row.ts';
 
-export const MAP_0F = 0x0f00;
+const MAP_0F = 0x0f00;
 
 /** A packed instruction without prefix for MMX and with 66 for XMM. */
 export function packedRows(op: number, name: string, emit: Emitter, mmxFeature: Feature = 'mmx'): RowSpec[] {

@@ -53,8 +53,8 @@ const masks: RowSpec[] = [
   { op: 0x0f50, pp: 0x66, name: 'MOVMSKPD', form: 'Gd,Ux', emit: move.emitMovmskpd, cpuid: 'sse2' },
   { op: 0x0fd7, pp: 0, name: 'PMOVMSKB', form: 'Gd,Nq', emit: mmx(move.emitPmovmskb), cpuid: 'sse' },
   { op: 0x0fd7, pp: 0x66, name: 'PMOVMSKB', form: 'Gd,Ux', emit: move.emitPmovmskb, cpuid: 'sse2' },
-  { op: 0x0ff7, pp: 0, name: 'MASKMOVQ', form: 'Pq,Nq,Yb', emit: mmx(move.emitMaskMove), cpuid: 'sse' },
-  { op: 0x0ff7, pp: 0x66, name: 'MASKMOVDQU', form: 'Vx,Ux,Yb', emit: move.emitMaskMove, cpuid: 'sse2' },
+  { op: 0x0ff7, pp: 0, name: 'MASKMOVQ', form: 'Pq,Nq,Tb', emit: mmx(move.emitMaskMove), cpuid: 'sse' },
+  { op: 0x0ff7, pp: 0x66, name: 'MASKMOVDQU', form: 'Vx,Ux,Tb', emit: move.emitMaskMove, cpuid: 'sse2' },
 ];
 
 export const SSE_MOVES: readonly RowSpec[] = [...whole, ...halves, ...scalar, ...ofMmx, ...masks];

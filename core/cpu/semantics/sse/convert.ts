@@ -265,8 +265,8 @@ function dwordsToSingles(e: Emit, v: V128): V128 {
 }
 
 export const emitCvtdq2ps: Emitter = (e) => e.writeVector(0, dwordsToSingles(e, e.readVector(1, 16, true)), 16);
+/** Also CVTPI2PD: 32 bits always fit. */
 export const emitCvtdq2pd: Emitter = (e) => e.writeVector(0, f64x2.convertLowI32S(e.readVector(1, 8)), 16);
-export const emitCvtpi2pd = emitCvtdq2pd;
 /** The upper half stays. */
 export const emitCvtpi2ps: Emitter = (e) => {
   const b = e.readVector(1, 8);
