@@ -28,7 +28,7 @@ import {
   SYSTEM_JUMP,
   SYSTEM_NEXT,
 } from './interp/module.ts';
-import { RECORD_HEADER, RECORD_LENGTH, RECORD_START } from './interp/record.ts';
+import { LINK_GENERATION, NEVER_LINKED, RECORD_HEADER, RECORD_LENGTH, RECORD_START } from './interp/record.ts';
 import type { MemoryLayout } from './layout.ts';
 import { type KernelMmio, MemoryAccess } from './mmu/access.ts';
 import type { PhysicalMemory } from './mmu/physical.ts';
@@ -146,7 +146,11 @@ export class Cpu {
   /** Power-on state. [SDM] volume 3, table 10-1. */
   reset(): void {
     const s = this.state;
+    const generation = s.get32(S.CODE_GENERATION);
     s.u8.fill(0);
+    s.set32(S.CODE_GENERATION, generation); // decoded code outlives a reset
+    s.set32(S.NO_LINK + LINK_GENERATION, NEVER_LINKED);
+    this.blocks.newGeneration();
     s.eflags = 2;
     s.rip = 0xfff0n;
     s.set32(S.CR0, S.CR0_ET | S.CR0_CD | S.CR0_NW);
@@ -179,6 +183,7 @@ export class Cpu {
       if ((s.access(S.SS) & S.AR_DB) !== 0) mode |= M.MODE_STACK32;
       if (this.#isFlat(S.SS) && this.#isFlat(S.DS) && this.#isFlat(S.ES)) mode |= M.MODE_FLAT;
     }
+    if (code64 || (s.segBase(S.CS) === 0n && s.segLimit(S.CS) === 0xffffffff)) mode |= M.MODE_FLAT_CODE;
     const cr0 = s.cr0;
     if ((cr0 & S.CR0_EM) !== 0 || (s.cr4 & S.CR4_OSFXSR) === 0) mode |= M.MODE_NO_SSE;
     if ((cr0 & S.CR0_TS) !== 0) mode |= M.MODE_TASK_SWITCHED;

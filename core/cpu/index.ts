@@ -1,4 +1,6 @@
 /** The CPU's only door. */
+export { Assembler } from './asm/assembler.ts';
+export { far, type Label, mem, reg, sys } from './asm/operands.ts';
 export { Cpu, type CpuHost } from './cpu.ts';
 export {
   CPU_DEBUG,

@@ -38,6 +38,11 @@ export const SHADOW_RIP = 0x0d8; // i64
 /** An interrupt waits for IF: an instruction that sets it leaves. */
 export const WINDOW = 0x0e8; // i32
 
+/** Counts every time decoded code was dropped: links of other generations are stale. */
+export const CODE_GENERATION = 0x0ec; // i32
+/** A link that is never one, for jumps that have none of their own (interp/record.ts). */
+export const NO_LINK = 0x0f0; // 12 bytes
+
 /** Segment registers in encoding order ES CS SS DS FS GS, then LDTR, TR: SEG_SIZE bytes each. */
 export const SEG = 0x100;
 export const SEG_SIZE = 32;

@@ -26,6 +26,7 @@ export class MemorySlots {
       return;
     }
     this.#checkChange(region, old);
+    if (old && old.guestPhysAddr === region.guestPhysAddr && old.flags === region.flags) return; // its dirty log stays
     if (old) this.memory.unmapSlot(old.guestPhysAddr, old.memorySize);
     this.#slots.set(region.slot, { ...region });
     const log = (region.flags & KVM_MEM_LOG_DIRTY_PAGES) !== 0;
@@ -75,6 +76,7 @@ export class MemorySlots {
     for (const r of this.#slots.values()) {
       const from = Math.max(host, r.userspaceAddr);
       const to = Math.min(host + length, r.userspaceAddr + r.memorySize);
+      if (to <= from) continue;
       const first = Math.floor((from - r.userspaceAddr) / PAGE_SIZE);
       for (let page = first; r.userspaceAddr + page * PAGE_SIZE < to; page++) yield r.guestPhysAddr + page * PAGE_SIZE;
     }

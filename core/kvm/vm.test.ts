@@ -48,7 +48,7 @@ describe('a VM', () => {
   it('has no interrupt lines or chips without an irqchip', () => {
     const vm = bare();
     const calls: (() => unknown)[] = [
-      () => vm.irqLine({ irq: 0, level: 1 }), () => vm.getIrqchip(0), () => vm.setIrqchip(0, new Uint8Array(512)),
+      () => vm.irqLine({ irq: 0, level: 1 }), () => vm.getIrqchip(0), () => vm.setIrqchip(0, new Uint8Array(520)),
       () => vm.getPit2(), () => vm.setPit2(new Uint8Array(112)),
     ];
     for (const call of calls) expect(call).toThrow(errno('ENXIO'));
@@ -64,7 +64,7 @@ describe('a VM', () => {
     vm.irqLine({ irq: 5, level: 1 });
     for (const chip of [A.KVM_IRQCHIP_PIC_MASTER, A.KVM_IRQCHIP_PIC_SLAVE, A.KVM_IRQCHIP_IOAPIC]) {
       const state = vm.getIrqchip(chip);
-      expect(state).toHaveLength(512);
+      expect(state).toHaveLength(520);
       vm.setIrqchip(chip, state);
       expect(vm.getIrqchip(chip)).toEqual(state);
     }
@@ -90,7 +90,7 @@ describe('a VM', () => {
       () => vm.mmap(4096), () => vm.checkExtension(0), () => vm.createVcpu(0), () => vm.createIrqchip(), () => vm.createPit2({ flags: 0 }),
       () => vm.setUserMemoryRegion({ slot: 0, flags: 0, guestPhysAddr: 0, memorySize: 0, userspaceAddr: 0 }),
       () => vm.setTssAddr(0), () => vm.setIdentityMapAddr(0), () => vm.irqLine({ irq: 0, level: 0 }), () => vm.getIrqchip(0),
-      () => vm.setIrqchip(0, new Uint8Array(512)), () => vm.getPit2(), () => vm.setPit2(new Uint8Array(112)),
+      () => vm.setIrqchip(0, new Uint8Array(520)), () => vm.getPit2(), () => vm.setPit2(new Uint8Array(112)),
       () => vm.getDirtyLog(0), () => vm.notifyWrite(0, 1), () => vm.close(), () => vcpu.kvmRun(), () => vcpu.getRegs(),
     ];
     for (const call of calls) expect(call).toThrow(errno('EBADF'));

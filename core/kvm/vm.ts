@@ -30,7 +30,7 @@ export class EmulatedVm implements A.KvmVm {
     this.memory = physical.buffer;
     this.timers = new TimerQueue(options.thread);
     this.#nextMmap = layout.user;
-    this.#userEnd = layout.wasmPages * 65536;
+    this.#userEnd = layout.user + Math.ceil(options.userMemoryBytes / PAGE_SIZE) * PAGE_SIZE;
     this.slots = new MemorySlots(physical, layout.user, this.#userEnd);
   }
 
@@ -99,7 +99,9 @@ export class EmulatedVm implements A.KvmVm {
   }
 
   createPit2(config: A.KvmPitConfig): void {
-    const irqchip = this.#requireIrqchip('KVM_CREATE_PIT2');
+    this.#check('KVM_CREATE_PIT2');
+    const { irqchip } = this;
+    if (!irqchip) throw new A.KvmError('KVM_CREATE_PIT2', 'ENOENT', 'the VM has no in-kernel irqchip');
     if (this.#hasPit) throw new A.KvmError('KVM_CREATE_PIT2', 'EEXIST');
     if ((config.flags & ~1) !== 0) throw new A.KvmError('KVM_CREATE_PIT2', 'EINVAL', `flags ${config.flags}`);
     irqchip.createPit();

@@ -15,3 +15,5 @@ export const MODE_NO_SSE = 16;
 export const MODE_TASK_SWITCHED = 32;
 /** CR0.EM: x87 raises #NM, MMX #UD. */
 export const MODE_EMULATE = 64;
+/** CS is flat (base 0, limit 4 GiB), or 64-bit: EIP needs no check. */
+export const MODE_FLAT_CODE = 128;

@@ -141,8 +141,15 @@ export class BlockCache {
     this.#dropPage(Math.floor(host / PAGE_SIZE));
   }
 
+  /** No link made before holds any more. */
+  newGeneration(): void {
+    const next = (this.state.get32(S.CODE_GENERATION) + 1) & 0x7fffffff;
+    this.state.set32(S.CODE_GENERATION, next === 0 ? 1 : next);
+  }
+
   flush(): void {
     this.flushes++;
+    this.newGeneration();
     for (const page of this.#pages.keys()) this.memory.flags[page] = (this.memory.flags[page] ?? 0) & ~FLAG_CODE;
     this.#blocks.clear();
     this.#pages.clear();
@@ -155,6 +162,7 @@ export class BlockCache {
   #dropPage(page: number): void {
     const entry = this.#pages.get(page);
     if (!entry) return;
+    this.newGeneration();
     for (const key of entry.keys) {
       const block = this.#blocks.get(key);
       if (!block) continue;
@@ -296,13 +304,24 @@ export class BlockCache {
         const end = this.#offset + insn.length;
         v.setInt32(at, end + o.displacement, true);
         v.setInt32(at + 4, end, true);
-        return at + 8;
+        return this.#links(insn, at, end, end + o.displacement);
       }
       case 'memory':
         return isNear(o, insn) ? this.#near(o, insn, at) : this.#general(o, insn, at);
       default:
         throw new Error(`${insn.row.name}: a ${o.kind} operand has no field`);
     }
+  }
+
+  /** Links of a relative jump: they may be made when the target lies in the block's page and EIP needs no check. */
+  #links(insn: Insn, at: number, end: number, target: number): number {
+    const start = this.#host % PAGE_SIZE;
+    const inPage = (to: number): boolean => start + to >= 0 && start + to < PAGE_SIZE;
+    const exact = (insn.mode & M.MODE_FLAT_CODE) !== 0 && insn.operandSize !== 2;
+    const first = at + R.RELATIVE_LINKS + R.LINK_GENERATION;
+    this.#view.setInt32(first, exact && inPage(target) ? 0 : R.NEVER_LINKED, true);
+    this.#view.setInt32(first + R.LINK_SIZE, exact && inPage(end) ? 0 : R.NEVER_LINKED, true);
+    return at + R.RELATIVE_LINKS + 2 * R.LINK_SIZE;
   }
 
   #base(register: number): number {

@@ -22,7 +22,19 @@ import type { Emit } from '../semantics/emit.ts';
 import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
 import * as S from '../state.ts';
 import { MemoryFlags } from './flags.ts';
-import { GENERAL_CHECKED, GENERAL_FLAGS, layout, RECORD_HANDLER, RECORD_LENGTH, RECORD_START } from './record.ts';
+import {
+  GENERAL_CHECKED,
+  GENERAL_FLAGS,
+  LINK_COUNT,
+  LINK_GENERATION,
+  LINK_RECORD,
+  LINK_SIZE,
+  layout,
+  RECORD_HANDLER,
+  RECORD_LENGTH,
+  RECORD_START,
+  RELATIVE_LINKS,
+} from './record.ts';
 import type { Variant } from './variant.ts';
 
 /** Why the interpreter came back; RIP is exact in every case. */
@@ -56,7 +68,7 @@ export interface InterpreterRuntime {
   readonly offset: Callable;
   /** (offset, access) -> linear address within SS, limit checked */
   readonly stackLinear: Callable;
-  /** () -> EXIT */
+  /** (link) -> EXIT: goes on at RIP, and remembers in the link where that was */
   readonly next: Callable;
   /** (record) -> EXIT */
   readonly fault: Callable;
@@ -458,17 +470,35 @@ export class InterpreterEmit implements Emit {
     this.#leave();
   }
   jumpRelative(i: number): void {
-    this.jump(i64.add(i64.load(this.#state(S.RIP)), i64.load32S(this.#record, this.#field(i).at)));
+    this.#jumpLinked(this.#record, this.#field(i).at, i32.const(0));
   }
   branch(cond: I32, i: number): void {
     const at = this.#field(i).at;
+    const not = this.f.let(i32.eqz(cond));
     // the two displacements lie side by side: taken, not taken
-    const field = i32.add(this.#record, i32.shl(i32.eqz(cond), i32.const(2)));
-    this.jump(i64.add(i64.load(this.#state(S.RIP)), i64.load32S(field, at)));
+    const field = i32.add(this.#record, i32.shl(not, i32.const(2)));
+    this.#jumpLinked(field, at, i32.mul(not, i32.const(LINK_SIZE)));
+  }
+  /** Jumps by the displacement at field + at; straight to the record its link knows, when that is of this generation. */
+  #jumpLinked(field: I32, at: number, linkOffset: I32): void {
+    const f = this.f;
+    const link = f.let(i32.add(i32.add(this.#record, i32.const(at + RELATIVE_LINKS)), linkOffset));
+    const target = i64.add(i64.load(this.#state(S.RIP)), i64.load32S(field, at));
+    f.store64(this.#state(S.RIP), this.#truncateIp(target));
+    if (this.#stop) f.if(this.#stop, () => f.return(i32.const(EXIT_STOP)));
+    f.if(i32.eq(i32.load(link, LINK_GENERATION), i32.load(this.#state(S.CODE_GENERATION))), () => {
+      const budget = f.let(i32.load(this.#state(S.BUDGET)));
+      const waiting = i32.or(i32.ltS(budget, i32.const(0)), i32.load(this.#state(S.REQUEST)));
+      f.if(waiting, () => f.return(i32.const(EXIT_SLICE)));
+      f.store32(this.#state(S.BUDGET), i32.sub(budget, i32.load(link, LINK_COUNT)));
+      chain(f, f.let(i32.load(link, LINK_RECORD)), 0);
+    });
+    f.returnCall(this.rt.next, link);
+    this.#ended = true;
   }
   #leave(): void {
     if (this.#stop) this.f.if(this.#stop, () => this.f.return(i32.const(EXIT_STOP)));
-    this.f.returnCall(this.rt.next);
+    this.f.returnCall(this.rt.next, this.#state(S.NO_LINK));
     this.#ended = true;
   }
   raise(vector: number): void {

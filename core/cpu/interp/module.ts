@@ -70,7 +70,7 @@ class Builder {
     const raise = m.importFunction('env', 'raise', ['i32'], []);
     const bulk = m.importFunction('env', 'bulk', ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
     this.system = m.importFunction('env', 'system', ['i32'], ['i32']);
-    this.next = m.func([], ['i32']);
+    this.next = m.func(['i32'], ['i32']);
     this.#emitNext(this.next);
     const offset = this.#offset();
     const checked = this.#checked();
@@ -115,6 +115,12 @@ class Builder {
       i32.xor(i32.load(entry, S.HASH_MODE), i32.load(this.state(S.CODE_MODE))),
     );
     f.if(other, () => f.return(i32.const(EXIT_LOOKUP)));
+    const link = f.param(0, 'i32');
+    f.if(i32.ne(i32.load(link, R.LINK_GENERATION), i32.const(R.NEVER_LINKED)), () => {
+      f.store32(link, i32.load(entry, S.HASH_RECORD), R.LINK_RECORD);
+      f.store32(link, i32.load(entry, S.HASH_COUNT), R.LINK_COUNT);
+      f.store32(link, i32.load(this.state(S.CODE_GENERATION)), R.LINK_GENERATION);
+    });
     f.store32(this.state(S.BUDGET), i32.sub(budget, i32.load(entry, S.HASH_COUNT)));
     chain(f, f.let(i32.load(entry, S.HASH_RECORD)), 0);
     f.unreachable();
@@ -201,7 +207,7 @@ class Builder {
     const record = f.param(0, 'i32');
     const status = f.call(this.system, record);
     f.if(i32.eq(status, i32.const(SYSTEM_FAULT)), () => f.returnCall(this.rt.fault, record));
-    f.if(i32.eq(status, i32.const(SYSTEM_JUMP)), () => f.returnCall(this.next));
+    f.if(i32.eq(status, i32.const(SYSTEM_JUMP)), () => f.returnCall(this.next, this.state(S.NO_LINK)));
     f.if(status, () => f.return(i32.const(EXIT_SYSTEM)));
     chain(f, record, SPECIAL_RECORD_SIZE);
     f.unreachable();
@@ -213,7 +219,7 @@ class Builder {
     const f = this.m.func(['i32'], ['i32']);
     const length = i64.extendU(i32.load16U(f.param(0, 'i32'), R.RECORD_START));
     f.store64(this.state(S.RIP), i64.add(i64.load(this.state(S.RIP)), length));
-    f.returnCall(this.next);
+    f.returnCall(this.next, this.state(S.NO_LINK));
     f.unreachable();
     return f;
   }
@@ -231,6 +237,13 @@ class Builder {
     const same = i32.and(i64.eq(i64.load(tlb, S.TLB_EXEC), page), i32.eq(host, i32.load(record, R.RECORD_HEADER)));
     f.if(i32.eqz(same), () => f.return(i32.const(EXIT_GUARD)));
     chain(f, record, SPECIAL_RECORD_SIZE);
+    f.unreachable();
+    return f;
+  }
+
+  run(): Func {
+    const f = this.m.func([], ['i32']);
+    f.returnCall(this.next, this.state(S.NO_LINK));
     f.unreachable();
     return f;
   }
@@ -263,7 +276,7 @@ function buildInterpreter(at: VcpuLayout): InterpreterModule {
   const systemSlot = b.m.tableSlot(b.systemHandler());
   const endSlot = b.m.tableSlot(b.endHandler());
   const guardSlot = b.m.tableSlot(b.guardHandler());
-  b.m.export('run', b.next);
+  b.m.export('run', b.run());
   b.m.export('enter', b.enter());
   return { module: new WebAssembly.Module(b.m.encode()), slots, systemSlot, endSlot, guardSlot };
 }

@@ -10,7 +10,8 @@
  *
  *   register, vector   u32  address of the register
  *   immediate          i32 (sign-extended), or i64 when its size is 8
- *   relative           i32 taken, i32 not taken: from the block's first byte
+ *   relative           i32 taken, i32 not taken: from the block's first byte; then a link for each: u32 record,
+ *                      u32 instructions, u32 generation
  *   memory, near       u32  address of the base register, i32 displacement: base + displacement, no segment, 64-bit
  *   memory, general    u32 base, u32 index, i64 displacement, u32 segment, u8 scale, u8 flags, u16 unused, i64 mask
  */
@@ -39,6 +40,15 @@ export const GENERAL_WRAP32 = 1;
 /** Limit and rights of the segment must be checked. */
 export const GENERAL_CHECKED = 2;
 
+/** Where the links of a relative field begin, and their layout. */
+export const RELATIVE_LINKS = 8;
+export const LINK_SIZE = 12;
+export const LINK_RECORD = 0;
+export const LINK_COUNT = 4;
+export const LINK_GENERATION = 8;
+/** Generation of a link that leads out of the block's page and is looked up each time. */
+export const NEVER_LINKED = -1;
+
 export interface Field {
   readonly kind: FieldKind;
   readonly size: 1 | 2 | 4 | 8 | 16;
@@ -52,6 +62,7 @@ function fieldSize(field: Field): number {
     case 'i':
       return field.size === 8 ? 8 : 4;
     case 'j':
+      return RELATIVE_LINKS + 2 * LINK_SIZE;
     case 'm':
       return 8;
     case 'g':

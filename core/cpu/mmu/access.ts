@@ -46,7 +46,7 @@ export class MemoryAccess {
   }
 
   // -- translation -------------------------------------------------------------------------------------------------
-  #checkAddress(lo: number, hi: number): void {
+  #checkAddress(hi: number): void {
     const state = this.state;
     if (hi === 0 && !state.longMode) return;
     if (state.longMode && hi === (hi << 16) >> 16) return;
@@ -58,7 +58,7 @@ export class MemoryAccess {
    * Guest physical address of an access within one page; fills the TLB. Throws #PF, #GP or #SS. @hot
    */
   translate(lo: number, hi: number, access: Access, user: boolean): number {
-    this.#checkAddress(lo, hi);
+    this.#checkAddress(hi);
     const walker = this.walker;
     const gpa = walker.walk(lo, hi, access, user);
     if (gpa === NOT_MAPPED) {
@@ -71,7 +71,7 @@ export class MemoryAccess {
       this.tlbFills++;
       if (access === WRITE) this.memory.markDirty(gpa);
       const write = walker.writable && this.memory.isPlain(gpa);
-      this.tlb.fill(lo, hi, user, host - (lo & OFFSET), write, walker.executable, walker.global);
+      this.tlb.fill(lo, hi, user, host - (lo & OFFSET), write, walker.executable, walker.global, walker.large);
     }
     return gpa;
   }
@@ -171,11 +171,16 @@ export class MemoryAccess {
     const { memory } = this;
     const host = memory.host(gpa);
     if (host >= 0) {
-      if (memory.isReadOnly(gpa)) return this.#postWrite(gpa, size, source);
+      if (memory.isReadOnly(gpa)) return this.#postWrites(gpa, size, source);
       memory.markDirty(gpa);
       memory.u8.copyWithin(host, source, source + size);
       return ((memory.flags[host >>> 12] ?? 0) & FLAG_CODE) !== 0 && this.codeWritten(host, size);
     }
+    return this.#postWrites(gpa, size, source);
+  }
+
+  /** In parts of at most 8 bytes. */
+  #postWrites(gpa: number, size: number, source: number): boolean {
     let stop = false;
     for (let done = 0; done < size; ) {
       const step = mmioStep(gpa + done, size - done, this.kernel.claims(gpa + done) ? 4 : 8);

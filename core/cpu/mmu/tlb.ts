@@ -8,9 +8,15 @@ const TAG_EXEC = S.TLB_EXEC >> 2;
 const ADDEND = S.TLB_ADDEND >> 2;
 const GLOBAL = S.TLB_GLOBAL >> 2;
 const WORDS = S.TLB_ENTRY_SIZE >> 2;
+/** In the word TLB_GLOBAL: the page is a part of a larger one. */
+const LARGE = 2;
+/** The gigabyte that a linear address lies in. */
+const gigabyteOf = (lo: number, hi: number): number => (hi | 0) * 4 + (lo >>> 30);
 
 export class Tlb {
   readonly #words: Int32Array;
+  /** Gigabytes of linear addresses with parts of large pages. */
+  readonly #large = new Set<number>();
 
   constructor(
     buffer: SharedArrayBuffer,
@@ -30,7 +36,9 @@ export class Tlb {
   }
 
   /** Allows reads, and the other kinds as given, of a page whose first byte is at `host`. @hot */
-  fill(lo: number, hi: number, user: boolean, host: number, write: boolean, execute: boolean, global: boolean): void {
+  fill(
+    lo: number, hi: number, user: boolean, host: number, write: boolean, execute: boolean, global: boolean, large: boolean,
+  ): void {
     const w = this.#words;
     const at = this.#entry(lo, user);
     const page = lo & ~(PAGE_SIZE - 1);
@@ -40,7 +48,8 @@ export class Tlb {
       this.#clear(at);
       w[at + ADDEND] = addend;
     }
-    w[at + GLOBAL] = global ? 1 : 0;
+    w[at + GLOBAL] = (global ? 1 : 0) | (large ? LARGE : 0);
+    if (large) this.#large.add(gigabyteOf(lo, hi));
     w[at + TAG_READ] = page;
     w[at + TAG_READ + 1] = hi;
     if (write) {
@@ -78,19 +87,30 @@ export class Tlb {
 
   flush(): void {
     this.#words.fill(-1);
+    this.#large.clear();
   }
 
   /** All but global mappings (a CR3 load). */
   flushNonGlobal(): void {
     const w = this.#words;
-    for (let at = 0; at < w.length; at += WORDS) if (w[at + GLOBAL] !== 1) w.fill(-1, at, at + ADDEND);
+    for (let at = 0; at < w.length; at += WORDS) if (((w[at + GLOBAL] ?? 0) & 1) === 0) w.fill(-1, at, at + ADDEND);
   }
 
+  /** INVLPG: all of the page, which may be a large one that is here in parts. */
   flushPage(lo: number, hi: number): void {
     const page = lo & ~(PAGE_SIZE - 1);
     for (const user of [false, true]) {
       const at = this.#entry(lo, user);
       if (this.#holds(at, page, hi)) this.#clear(at);
+    }
+    if (this.#large.has(gigabyteOf(lo, hi))) this.#flushLarge(lo, hi);
+  }
+  /** Drops what large pages left in the gigabyte of an address: no page is larger. */
+  #flushLarge(lo: number, hi: number): void {
+    const w = this.#words;
+    for (let at = 0; at < w.length; at += WORDS) {
+      const tag = at + TAG_READ;
+      if (((w[at + GLOBAL] ?? 0) & LARGE) !== 0 && gigabyteOf(w[tag] ?? 0, w[tag + 1] ?? 0) === gigabyteOf(lo, hi)) this.#clear(at);
     }
   }
 

@@ -38,10 +38,11 @@ export const NOT_MAPPED = -1;
 export class PageWalker {
   /** Error code of the last fault. */
   error = 0;
-  /** Of the last translation: writes are allowed and the dirty bit is set; executing is allowed; global. */
+  /** Of the last translation: writes are allowed and the dirty bit is set; executing is allowed; global; above 4 KiB. */
   writable = false;
   executable = false;
   global = false;
+  large = false;
 
   constructor(
     readonly state: CpuState,
@@ -54,13 +55,16 @@ export class PageWalker {
     this.writable = true;
     this.executable = true;
     this.global = false;
+    this.large = false;
     if ((cr0 & CR0_PG) === 0) return lo >>> 0;
     if ((this.state.efer & EFER_LMA) !== 0) return this.#walk64(lo, hi, access, user);
     return (this.state.cr4 & CR4_PAE) !== 0 ? this.#walkPae(lo, access, user) : this.#walk32(lo, access, user);
   }
 
   #fault(code: number, access: Access, user: boolean): number {
-    const fetch = access === EXECUTE && ((this.state.efer & EFER_NXE) !== 0 || (this.state.cr4 & CR4_SMEP) !== 0);
+    const { efer, cr4 } = this.state;
+    const nx = (efer & EFER_NXE) !== 0 && (cr4 & CR4_PAE) !== 0;
+    const fetch = access === EXECUTE && (nx || (cr4 & CR4_SMEP) !== 0);
     this.error = code | (access === WRITE ? PF_WRITE : 0) | (user ? PF_USER : 0) | (fetch ? PF_FETCH : 0);
     return NOT_MAPPED;
   }
@@ -75,7 +79,8 @@ export class PageWalker {
     let nx = 0;
     for (let level = 4; ; level--) {
       const index = level === 4 ? levels4 : level === 3 ? levels3 : (lo >>> (level === 2 ? 21 : 12)) & 0x1ff;
-      const at = this.memory.host(table + index * 8);
+      const entry = table + index * 8;
+      const at = this.memory.host(entry);
       if (at < 0) return this.#fault(0, access, user);
       const low = this.memory.u32[at >> 2] ?? 0;
       const high = this.memory.u32[(at >> 2) + 1] ?? 0;
@@ -89,9 +94,9 @@ export class PageWalker {
         const span = level === 1 ? 12 : level === 2 ? 21 : 30;
         if (level > 1 && (low & ((1 << span) - 1) & ~0x1fff) !== 0)
           return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
-        return this.#leaf(at, low, high, lo, span, rights, nx, access, user);
+        return this.#leaf(entry, low, high, lo, span, rights, nx, access, user);
       }
-      if ((low & PTE_A) === 0) this.#setBits(at, low | PTE_A);
+      if ((low & PTE_A) === 0) this.#setBits(entry, low | PTE_A);
       table = (high & HIGH_ADDRESS) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
     }
   }
@@ -108,7 +113,8 @@ export class PageWalker {
     let rights = PTE_RW | PTE_US;
     let nx = 0;
     for (let level = 2; ; level--) {
-      const at = this.memory.host(table + ((lo >>> (level === 2 ? 21 : 12)) & 0x1ff) * 8);
+      const entry = table + ((lo >>> (level === 2 ? 21 : 12)) & 0x1ff) * 8;
+      const at = this.memory.host(entry);
       if (at < 0) return this.#fault(0, access, user);
       const low = this.memory.u32[at >> 2] ?? 0;
       const high = this.memory.u32[(at >> 2) + 1] ?? 0;
@@ -119,17 +125,18 @@ export class PageWalker {
       if (level === 1 || (low & PTE_PS) !== 0) {
         const span = level === 1 ? 12 : 21;
         if (level === 2 && (low & 0x1fe000) !== 0) return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
-        return this.#leaf(at, low, high, lo, span, rights, nx, access, user);
+        return this.#leaf(entry, low, high, lo, span, rights, nx, access, user);
       }
-      if ((low & PTE_A) === 0) this.#setBits(at, low | PTE_A);
+      if ((low & PTE_A) === 0) this.#setBits(entry, low | PTE_A);
       table = (high & HIGH_ADDRESS) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
     }
   }
 
   #walk32(lo: number, access: Access, user: boolean): number {
-    const directory = this.memory.host(this.state.cr3Page + (lo >>> 22) * 4);
-    if (directory < 0) return this.#fault(0, access, user);
-    const pde = this.memory.u32[directory >> 2] ?? 0;
+    const directory = this.state.cr3Page + (lo >>> 22) * 4;
+    const pdeAt = this.memory.host(directory);
+    if (pdeAt < 0) return this.#fault(0, access, user);
+    const pde = this.memory.u32[pdeAt >> 2] ?? 0;
     if ((pde & PTE_P) === 0) return this.#fault(0, access, user);
     if ((pde & PTE_PS) !== 0 && (this.state.cr4 & CR4_PSE) !== 0) {
       if ((pde & 0x200000) !== 0) return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
@@ -138,11 +145,12 @@ export class PageWalker {
       return this.#leaf(directory, pde, high, lo, 22, pde, 0, access, user);
     }
     if ((pde & PTE_A) === 0) this.#setBits(directory, pde | PTE_A);
-    const at = this.memory.host(((pde & 0xfffff000) >>> 0) + ((lo >>> 12) & 0x3ff) * 4);
+    const entry = ((pde & 0xfffff000) >>> 0) + ((lo >>> 12) & 0x3ff) * 4;
+    const at = this.memory.host(entry);
     if (at < 0) return this.#fault(0, access, user);
     const pte = this.memory.u32[at >> 2] ?? 0;
     if ((pte & PTE_P) === 0) return this.#fault(0, access, user);
-    return this.#leaf(at, pte, 0, lo, 12, pde & pte, 0, access, user);
+    return this.#leaf(entry, pte, 0, lo, 12, pde & pte, 0, access, user);
   }
 
   /** Rights, accessed and dirty bits of a leaf entry; the physical address. */
@@ -172,16 +180,20 @@ export class PageWalker {
     this.writable = mayWrite && (entry & PTE_D) !== 0;
     this.executable = !noExecute && !smep;
     this.global = (low & PTE_G) !== 0 && (state.cr4 & CR4_PGE) !== 0;
+    this.large = span > 12;
     const mask = 2 ** span;
     const base = Math.floor(((low & 0xfffff000) >>> 0) / mask) * mask;
     return (high & HIGH_ADDRESS) * 0x1_0000_0000 + base + ((lo >>> 0) % mask);
   }
 
-  /** A page table may lie in a page that holds decoded code, or is logged: keep both exact. */
+  /** Sets bits of the entry at a physical address; of a page table in ROM they stay as they are. */
   #setBits(at: number, entry: number): void {
-    this.memory.u32[at >> 2] = entry >>> 0;
-    this.onTableWrite(at);
+    if (this.memory.isReadOnly(at)) return;
+    const host = this.memory.host(at);
+    this.memory.u32[host >> 2] = entry >>> 0;
+    this.memory.markDirty(at);
+    this.onTableWrite(host);
   }
-  /** Told of each host offset whose entry changed. */
+  /** Told of each host offset whose entry changed: a page table may lie in a page that holds decoded code. */
   onTableWrite: (host: number) => void = () => {};
 }

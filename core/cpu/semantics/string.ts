@@ -20,7 +20,10 @@ function advance(e: Emit, register: number): void {
  * Runs `element` once, or under REP as often as rCX says. `condition` (REPE, REPNE) is looked at after each element.
  */
 function repeated(e: Emit, element: () => void, bulk?: () => void, condition?: () => I32): void {
-  if (e.repeat === 0) return element();
+  if (e.repeat === 0) {
+    element();
+    return;
+  }
   const w = width(e.addressSize);
   const done = (): I32 => w.eqz(e.reg(RCX, e.addressSize));
   e.f.block((end) => {
