@@ -98,6 +98,10 @@ export class Cpu {
   debugException = S.DB;
   /** Called when an IRET completes (the end of an NMI handler). */
   onIret: (() => void) | undefined;
+  /** A trap follows the instruction at hand, guest debugging's or TF's, unless it enters a handler. */
+  stepTrap = false;
+  /** The instruction that a trap follows left for an exit: the trap comes first when the vCPU goes on. */
+  trapDue = false;
   /** Instructions run. */
   instructions = 0;
   exceptions = 0;
@@ -272,50 +276,51 @@ export class Cpu {
   }
 
   // -- running -----------------------------------------------------------------------------------------------------
-  /** Runs until an exit, or about `budget` instructions. */
-  run(budget: number): CpuExit {
+  /** Runs until an exit, or about `budget` instructions; `single`: exactly one. */
+  run(budget: number, single = false): CpuExit {
     const s = this.state;
     s.set32(S.BUDGET, budget);
     s.set32(S.WINDOW, this.windowWanted ? 1 : 0);
     this.pendingExit = CPU_SLICE;
     this.debugException = S.DB;
     try {
-      return this.#run();
+      return this.#run(single);
     } finally {
       this.instructions += budget - s.get32(S.BUDGET);
     }
   }
 
-  #run(): CpuExit {
-    this.#trapping = (this.state.get32(S.EFLAGS) & S.FLAG_TF) !== 0;
-    const one = this.singleStep || this.memory.mmio.answered || this.#trapping;
+  #run(single: boolean): CpuExit {
+    this.stepTrap = this.singleStep || (this.state.get32(S.EFLAGS) & S.FLAG_TF) !== 0;
+    const one = single || this.stepTrap || this.memory.mmio.answered;
     let code = one ? this.#step() : this.#engine.run();
     for (;;) {
       switch (code) {
         case EXIT_SLICE:
         case EXIT_STOP:
           this.memory.mmio.commit();
-          if (this.memory.mmio.writes.length > 0) return CPU_MMIO_WRITE;
-          return this.#stepped(one);
+          if (this.memory.mmio.writes.length > 0) return this.#leaving(CPU_MMIO_WRITE);
+          return this.#stepped();
         case EXIT_LOOKUP:
           if (one) {
             this.memory.mmio.commit();
-            return this.#stepped(one);
+            return this.#stepped();
           }
           code = this.#enter(false);
           continue;
         case EXIT_FAULT: {
           if (this.memory.mmio.pendingRead) return CPU_MMIO_READ;
+          this.memory.mmio.commit(); // an instruction that faults begins anew
           const exit = this.#raise();
           if (exit !== CPU_SLICE) return exit;
-          if (one) return CPU_SLICE;
+          if (one) return this.singleStep ? CPU_DEBUG : CPU_SLICE;
           break;
         }
         case EXIT_SYSTEM:
           this.memory.mmio.commit();
-          if (this.memory.mmio.writes.length > 0) return CPU_MMIO_WRITE;
-          if (this.pendingExit !== CPU_SLICE) return this.pendingExit;
-          return this.#stepped(one);
+          if (this.memory.mmio.writes.length > 0) return this.#leaving(CPU_MMIO_WRITE);
+          if (this.pendingExit !== CPU_SLICE) return this.#leaving(this.pendingExit);
+          return this.#stepped();
         case EXIT_GUARD:
           code = this.#guard();
           continue;
@@ -326,13 +331,23 @@ export class Cpu {
     }
   }
 
-  /** TF was set when the instruction began. */
-  #trapping = false;
-  /** TF: a trap after the instruction, unless guest debugging took it. */
-  #stepped(one: boolean): CpuExit {
-    if (!one) return CPU_SLICE;
+  /** Leaves behind (or, for CPU_DEBUG and CPU_FAILURE, at) an instruction whose trap, if there is one, must wait. */
+  #leaving(exit: CpuExit): CpuExit {
+    this.trapDue = this.stepTrap && exit !== CPU_DEBUG && exit !== CPU_FAILURE;
+    return exit;
+  }
+
+  /** The trap that waited: delivered, or CPU_DEBUG. */
+  takeTrap(): CpuExit {
+    this.trapDue = false;
+    this.stepTrap = true;
+    return this.#stepped();
+  }
+
+  /** A trap after the instruction: guest debugging's, or TF's. */
+  #stepped(): CpuExit {
     if (this.singleStep) return CPU_DEBUG;
-    if (!this.#trapping) return CPU_SLICE;
+    if (!this.stepTrap || (this.inShadow && this.state.get32(S.SHADOW) === S.SHADOW_MOV_SS)) return CPU_SLICE;
     this.state.set64(S.DR + 6 * 8, this.state.get64(S.DR + 6 * 8) | 0x4000n);
     this.#fault = new GuestFault(S.DB);
     return this.#raise();
@@ -382,15 +397,19 @@ export class Cpu {
       if (!single) this.state.set32(S.BUDGET, this.state.get32(S.BUDGET) - block.count);
       return this.#engine.enter(block.record);
     } catch (e) {
-      if (e instanceof GuestFault) {
-        this.#fault = e;
-        return EXIT_FAULT;
-      }
-      if (!(e instanceof EmulationFailure)) throw e;
-      this.failure = e.message;
-      this.pendingExit = CPU_FAILURE;
-      return EXIT_SYSTEM;
+      return this.#unfetched(e);
     }
+  }
+  /** Code could not be fetched. */
+  #unfetched(e: unknown): number {
+    if (e instanceof GuestFault) {
+      this.#fault = e;
+      return EXIT_FAULT;
+    }
+    if (!(e instanceof EmulationFailure)) throw e;
+    this.failure = e.message;
+    this.pendingExit = CPU_FAILURE;
+    return EXIT_SYSTEM;
   }
 
   /** A block's second page is not (or no longer known to be) where it was: map it, or decode anew. */
@@ -406,9 +425,7 @@ export class Cpu {
       this.blocks.drop(host);
       return this.#enter(false);
     } catch (e) {
-      if (!(e instanceof GuestFault)) throw e;
-      this.#fault = e;
-      return EXIT_FAULT;
+      return this.#unfetched(e);
     }
   }
   #nextPageLinear(): [number, number] {
@@ -434,7 +451,7 @@ export class Cpu {
       const memory = insn.operands.find((o) => o.kind === 'memory');
       return memory ? memory.segment === S.SS : insn.row.stack === true;
     } catch (e) {
-      if (e instanceof GuestFault) return false; // its page has gone meanwhile
+      if (e instanceof GuestFault || e instanceof EmulationFailure) return false; // its page has gone meanwhile
       throw e;
     }
   }
@@ -444,6 +461,8 @@ export class Cpu {
     try {
       deliver(this, vector, errorCode, kind);
     } catch (e) {
+      this.memory.mmio.abandon();
+      this.memory.mmio.pendingRead = undefined;
       if (e instanceof TripleFault) return CPU_SHUTDOWN;
       if (e instanceof EmulationFailure) {
         this.failure = e.message;
@@ -452,6 +471,7 @@ export class Cpu {
       throw e;
     }
     this.memory.stopAfter = false;
+    this.memory.mmio.commit();
     return CPU_SLICE;
   }
 
@@ -465,18 +485,23 @@ export class Cpu {
   }
   /** Runs the one instruction that STI or MOV SS protects. */
   runShadowed(): CpuExit {
-    const s = this.state;
-    s.set32(S.SHADOW, 0);
-    s.set32(S.BUDGET, 1);
-    this.pendingExit = CPU_SLICE;
-    const wasStepping = this.singleStep;
-    this.singleStep = true;
+    this.state.set32(S.SHADOW, 0);
+    return this.run(1, true);
+  }
+
+  /** The answer to the IN or INS that CPU_IO reported; INS may fault when mappings changed meanwhile. */
+  completePortRead(value: number): CpuExit {
+    const complete = this.completeIn;
+    this.completeIn = undefined;
     try {
-      const exit = this.#run();
-      return exit === CPU_DEBUG && !wasStepping ? CPU_SLICE : exit;
+      complete?.(value);
+      return CPU_SLICE;
+    } catch (e) {
+      if (!(e instanceof GuestFault)) throw e;
+      this.trapDue = false;
+      return this.inject(e.vector, e.errorCode, 'exception');
     } finally {
-      this.singleStep = wasStepping;
-      this.instructions++;
+      this.memory.stopAfter = false;
     }
   }
 

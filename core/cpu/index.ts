@@ -17,6 +17,6 @@ export { readFxsave, writeFxsave } from './fpu/image.ts';
 export { MAX_SLOT_GPA, type MemoryLayout, memoryLayout, PAGE_SIZE } from './layout.ts';
 export { PhysicalMemory } from './mmu/physical.ts';
 export * as CpuOffsets from './state.ts';
-export { badCr0, CR4_OFFERED, EFER_OFFERED, MSRS, refreshPaging } from './system/control.ts';
+export { badCr0, CR0_DEFINED, CR4_OFFERED, EFER_OFFERED, MSRS, refreshPaging } from './system/control.ts';
 export { MXCSR_MASK } from './system/fpu.ts';
 export type { Feature } from './table/row.ts';

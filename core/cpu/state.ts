@@ -31,8 +31,10 @@ export const SCRATCH = 0x0c0; // 16 bytes, 16-byte aligned
 /** Vector that a refused segmented address (REFUSED) raises: #SS or #GP. */
 export const SEGMENT_FAULT = 0x0d0; // i32
 
-/** Interrupts wait for one more instruction when SHADOW is set and RIP is SHADOW_RIP (STI, MOV SS, POP SS). */
+/** Interrupts wait for one more instruction when SHADOW is set and RIP is SHADOW_RIP: 1 by STI, 2 by MOV SS and POP SS. */
 export const SHADOW = 0x0d4; // i32
+export const SHADOW_STI = 1;
+export const SHADOW_MOV_SS = 2;
 export const SHADOW_RIP = 0x0d8; // i64
 
 /** An interrupt waits for IF: an instruction that sets it leaves. */
@@ -207,7 +209,7 @@ export const TLB_READ = 0; // i64 tag
 export const TLB_WRITE = 8; // i64 tag
 export const TLB_EXEC = 16; // i64 tag
 export const TLB_ADDEND = 24; // i32
-/** 1 when the mapping is global (CR4.PGE): survives a CR3 load. */
+/** Bit 0: the mapping is global (CR4.PGE) and survives a CR3 load. Bit 1: a part of a page larger than 4 KiB. */
 export const TLB_GLOBAL = 28; // i32
 /** No linear page has low bits set, so this never matches. */
 export const NO_TAG = -1n;

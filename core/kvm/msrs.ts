@@ -7,6 +7,8 @@ import type { Lapic } from './irqchip/irqchip.ts';
 export const MSR_IA32_TSC = 0x10;
 export const MSR_IA32_TSC_ADJUST = 0x3b;
 export const MSR_IA32_APICBASE = 0x1b;
+/** Enabled, boot processor. */
+const DEFAULT_APIC_BASE = 0xfee0_0900n;
 export const MSR_IA32_TSCDEADLINE = 0x6e0;
 export const MSR_KVM_WALL_CLOCK = 0x11;
 export const MSR_KVM_SYSTEM_TIME = 0x12;
@@ -66,6 +68,9 @@ export class VmMsrs {
     ...STORED,
   ];
 
+  get apicBase(): bigint {
+    return this.ports.lapic()?.apicBase ?? DEFAULT_APIC_BASE;
+  }
   tsc(): bigint {
     return BigInt.asUintN(64, this.ports.hostTsc() + this.#tscOffset);
   }
@@ -82,7 +87,7 @@ export class VmMsrs {
       case MSR_IA32_TSC_ADJUST:
         return this.#tscAdjust;
       case MSR_IA32_APICBASE:
-        return lapic?.apicBase ?? 0xfee0_0900n;
+        return this.apicBase;
       case MSR_IA32_TSCDEADLINE:
         return lapic?.tscDeadline ?? 0n;
       case MSR_KVM_WALL_CLOCK:
@@ -108,11 +113,11 @@ export class VmMsrs {
     const lapic = this.ports.lapic();
     switch (index) {
       case MSR_IA32_TSC:
-        // TSC and TSC_ADJUST move together
-        this.#moveTsc(BigInt.asIntN(64, value - this.tsc()));
+        this.#moveTsc(BigInt.asIntN(64, value - this.tsc()), hostInitiated);
         return true;
       case MSR_IA32_TSC_ADJUST:
-        this.#moveTsc(BigInt.asIntN(64, value - this.#tscAdjust));
+        if (hostInitiated) this.#tscAdjust = value;
+        else this.#moveTsc(BigInt.asIntN(64, value - this.#tscAdjust), false);
         return true;
       case MSR_IA32_APICBASE:
         return lapic?.setApicBase(value, hostInitiated) ?? false;
@@ -136,9 +141,10 @@ export class VmMsrs {
     return true;
   }
 
-  #moveTsc(by: bigint): void {
+  /** For the guest TSC and TSC_ADJUST move together; the host sets one without the other. */
+  #moveTsc(by: bigint, hostInitiated: boolean): void {
     this.#tscOffset = BigInt.asIntN(64, this.#tscOffset + by);
-    this.#tscAdjust = BigInt.asUintN(64, this.#tscAdjust + by);
+    if (!hostInitiated) this.#tscAdjust = BigInt.asUintN(64, this.#tscAdjust + by);
     this.ports.lapic()?.timer.tscChanged();
     this.updateSystemTime();
   }

@@ -1,6 +1,7 @@
 /** The state of a vCPU in KVM's structures: KVM_GET/SET_REGS, SREGS, FPU, MSRS. */
 import {
   badCr0,
+  CR0_DEFINED,
   type Cpu,
   CR4_OFFERED,
   EFER_OFFERED,
@@ -35,6 +36,8 @@ const GPR_NAMES = [
 ] as const;
 const SEGMENT_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldt', 'tr'] as const;
 const MASK64 = 0xffff_ffff_ffff_ffffn;
+const KVM_X86_SHADOW_INT_MOV_SS = 1;
+const KVM_X86_SHADOW_INT_STI = 2;
 /** EFLAGS bits that exist. */
 const EFLAGS_DEFINED = 0x3f7fd7;
 
@@ -117,7 +120,7 @@ export class VcpuStateAccess {
       cr4: BigInt(s.cr4 >>> 0),
       cr8: BigInt(this.cpu.host.getCr8()),
       efer: BigInt(s.efer >>> 0),
-      apicBase: this.lapic?.apicBase ?? 0n,
+      apicBase: this.msrs.apicBase,
       interruptBitmap,
     };
   }
@@ -138,7 +141,7 @@ export class VcpuStateAccess {
     s.set32(S.CR4, Number(v.cr4));
     s.set64(S.CR2, v.cr2);
     s.set64(S.CR3, v.cr3);
-    if (v.cr8 <= 15n) cpu.host.setCr8(Number(v.cr8));
+    cpu.host.setCr8(Number(v.cr8));
     SEGMENT_NAMES.forEach((name, n) => {
       this.#setSegment(n, v[name]);
     });
@@ -152,13 +155,15 @@ export class VcpuStateAccess {
     const bad = (what: string): never => {
       throw new A.KvmError('KVM_SET_SREGS', 'EINVAL', what);
     };
-    if (badCr0(v.cr0)) bad(`cr0 0x${v.cr0.toString(16)}`);
+    if (badCr0(v.cr0) || (v.cr0 & BigInt(~CR0_DEFINED)) !== 0n) bad(`cr0 0x${v.cr0.toString(16)}`);
     if ((v.cr4 & ~BigInt(CR4_OFFERED)) !== 0n) bad(`cr4 0x${v.cr4.toString(16)} has bits that are not offered`);
     if ((v.efer & ~BigInt(EFER_OFFERED)) !== 0n) bad(`efer 0x${v.efer.toString(16)}`);
     const [paging, pae] = [(v.cr0 & 0x8000_0000n) !== 0n, (v.cr4 & 0x20n) !== 0n];
     const [lme, lma] = [(v.efer & 0x100n) !== 0n, (v.efer & 0x400n) !== 0n];
     if (lma !== (lme && paging) || (lma && !pae)) bad('efer.LMA does not follow from efer.LME, cr0.PG and cr4.PAE');
-    if (lma && v.cs.l !== 0 && v.cs.db !== 0) bad('cs.l and cs.db');
+    if (lma ? v.cr3 >> 40n !== 0n : v.cs.l !== 0) bad('cr3 or cs.l');
+    if (v.cs.l !== 0 && v.cs.db !== 0) bad('cs.l and cs.db');
+    if (v.cr8 > 15n) bad(`cr8 ${v.cr8}`);
   }
 
   getFpu(): A.KvmFpu {
@@ -227,9 +232,14 @@ export class VcpuStateAccess {
     this.cpu.updateMode();
   }
 
-  setShadow(on: boolean): void {
+  /** Interrupt shadow as KVM names it: 1 MOV SS, 2 STI, 0 none. */
+  get shadow(): number {
+    if (!this.cpu.inShadow) return 0;
+    return this.cpu.state.get32(S.SHADOW) === S.SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : KVM_X86_SHADOW_INT_STI;
+  }
+  set shadow(kind: number) {
     const s = this.cpu.state;
-    s.set32(S.SHADOW, on ? 1 : 0);
+    s.set32(S.SHADOW, kind === 0 ? 0 : (kind & KVM_X86_SHADOW_INT_MOV_SS) !== 0 ? S.SHADOW_MOV_SS : S.SHADOW_STI);
     s.set64(S.SHADOW_RIP, s.rip);
   }
 }

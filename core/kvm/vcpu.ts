@@ -27,6 +27,12 @@ import { VcpuStateAccess } from './vcpu-state.ts';
 const SLICE = 20_000;
 const TSC_KHZ = 1_000_000;
 
+// KVM_VCPUEVENT_VALID_*
+const VALID_NMI_PENDING = 1;
+const VALID_SHADOW = 4;
+/** With SIPI_VECTOR and SMM, which hold nothing here. */
+const VALID_FLAGS = 0xf;
+
 /** What a vCPU needs of its VM. */
 export interface VcpuVm {
   readonly wasmMemory: WebAssembly.Memory;
@@ -51,8 +57,10 @@ export class EmulatedVcpu implements A.KvmVcpu {
   #cpuid: A.KvmCpuidEntry2[] = supportedCpuid();
   #nmiPending = false;
   #nmiMasked = false;
-  /** KVM_INTERRUPT without an in-kernel irqchip. */
+  /** KVM_INTERRUPT without an in-kernel irqchip, or a vector that state was restored with. */
   #queuedInterrupt = -1;
+  /** An exception that KVM_SET_VCPU_EVENTS gave. */
+  #queuedException: A.KvmVcpuEvents['exception'] | undefined;
   #debug: A.KvmGuestDebug = { control: 0, debugreg: [] };
   readonly #counts: Record<string, number> = {
     exits: 0,
@@ -121,6 +129,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
       if (host < 0 || physical.isReadOnly(gpa + i)) return false;
       physical.u8[host] = bytes[i] ?? 0;
       physical.markDirty(gpa + i);
+      this.cpu.externalWrite(host, 1);
     }
     return true;
   }
@@ -150,14 +159,18 @@ export class EmulatedVcpu implements A.KvmVcpu {
     this.#state.startAt(vector);
     this.#mpState = A.KVM_MP_STATE_RUNNABLE;
   }
-  nmi(): void {
+  postNmi(): void {
     this.#nmiPending = true;
     this.request();
+  }
+  nmi(): void {
+    this.#check('KVM_NMI');
+    this.postNmi();
   }
   interrupt(vector: number): void {
     this.#check('KVM_INTERRUPT');
     if (this.vm.irqchip) throw new A.KvmError('KVM_INTERRUPT', 'ENXIO', 'interrupts come from the in-kernel irqchip');
-    if (vector < 0 || vector > 255) throw new A.KvmError('KVM_INTERRUPT', 'EINVAL', `vector ${vector}`);
+    if (!Number.isInteger(vector) || vector < 0 || vector > 255) throw new A.KvmError('KVM_INTERRUPT', 'EINVAL', `vector ${vector}`);
     if (this.#queuedInterrupt >= 0) throw new A.KvmError('KVM_INTERRUPT', 'EEXIST');
     this.#queuedInterrupt = vector;
   }
@@ -166,40 +179,51 @@ export class EmulatedVcpu implements A.KvmVcpu {
   kvmRun(): void {
     this.#check('KVM_RUN');
     this.#hasRun = true;
-    this.#completeLastExit();
     this.#page.exitReason = A.KVM_EXIT_UNKNOWN;
-    if (this.#page.immediateExit) this.#interrupted();
-    this.#loop();
-    this.#counts['exits'] = (this.#counts['exits'] ?? 0) + 1;
-    this.#page.describe(this.cpu, this.lapic?.apicBase ?? 0n, this.#canInject());
+    if (!this.#completeLastExit()) {
+      if (this.#page.immediateExit) this.#interrupted();
+      this.#loop();
+    }
+    this.#count('exits');
+    this.#page.describe(this.cpu, this.msrs.apicBase, this.#canInject());
   }
 
   #interrupted(): never {
     this.#page.exitReason = A.KVM_EXIT_INTR;
     this.#count('signal_exits');
-    this.#page.describe(this.cpu, this.lapic?.apicBase ?? 0n, this.#canInject());
+    this.#page.describe(this.cpu, this.msrs.apicBase, this.#canInject());
     throw new A.KvmError('KVM_RUN', 'EINTR');
   }
   #count(name: string): void {
     this.#counts[name] = (this.#counts[name] ?? 0) + 1;
   }
 
-  /** What the exit before left to do: the answer of an IN or an MMIO read. */
-  #completeLastExit(): void {
+  /**
+   * Finishes the instruction of the exit before: an IN or MMIO read takes its answer. True when that takes another exit.
+   * No interrupt comes between the parts of an instruction, and immediate_exit lets it finish.
+   */
+  #completeLastExit(): boolean {
     const { cpu } = this;
-    if (cpu.completeIn) {
-      const complete = cpu.completeIn;
-      cpu.completeIn = undefined;
-      complete(this.#page.readIoData(cpu.io.size));
+    const { mmio } = cpu.memory;
+    let exit: CpuExit = CPU_SLICE;
+    if (cpu.completeIn) exit = cpu.completePortRead(this.#page.readIoData(cpu.io.size));
+    if (mmio.pendingRead) {
+      mmio.answer(this.#page.mmioLow, this.#page.mmioHigh);
+      exit = cpu.run(1);
     }
-    if (cpu.memory.mmio.pendingRead) cpu.memory.mmio.answer(this.#page.mmioLow, this.#page.mmioHigh);
+    return this.#reported(exit) || this.#postMmioWrite() || (cpu.trapDue && this.#reported(cpu.takeTrap()));
+  }
+  /** Whether an exit of the processor is one of the vCPU: then kvm_run describes it. */
+  #reported(exit: CpuExit): boolean {
+    if (exit === CPU_SLICE || (exit === CPU_DEBUG && !this.#reportsStep())) return false;
+    this.#exit(exit);
+    return true;
   }
 
   #loop(): void {
     const { cpu, vm } = this;
     const { thread } = vm.options;
     for (;;) {
-      if (this.#postMmioWrite()) return;
       if (thread.signalPending()) this.#interrupted();
       if (vm.timers.nextDeadlineNs() !== Number.POSITIVE_INFINITY) vm.timers.runDue(thread.nowNs());
       Atomics.store(cpu.state.i32, S.REQUEST >> 2, 0);
@@ -209,32 +233,27 @@ export class EmulatedVcpu implements A.KvmVcpu {
           continue;
         }
       }
-      const injected = this.#inject();
-      if (injected !== CPU_SLICE) {
-        this.#exit(injected);
-        return;
-      }
+      if (this.#reported(this.#inject())) return;
       if (this.#page.requestInterruptWindow && this.#canInject()) {
         this.#page.exitReason = A.KVM_EXIT_IRQ_WINDOW_OPEN;
         return;
       }
       if (this.#hitBreakpoint()) return;
       this.#count('slices');
-      const exit = cpu.inShadow && cpu.windowWanted ? cpu.runShadowed() : cpu.run(SLICE);
-      if (exit === CPU_HLT && this.vm.irqchip) this.#mpState = A.KVM_MP_STATE_HALTED;
-      else if (exit === CPU_DEBUG && !this.#reportsStep()) continue;
-      else if (exit !== CPU_SLICE) {
-        this.#exit(exit);
-        return;
-      }
+      const awaited = cpu.windowWanted || this.#nmiPending;
+      const exit = cpu.inShadow && awaited ? cpu.runShadowed() : cpu.run(SLICE);
+      if (exit === CPU_HLT && this.vm.irqchip) {
+        this.#mpState = A.KVM_MP_STATE_HALTED;
+        if (cpu.trapDue && this.#reported(cpu.takeTrap())) return;
+      } else if (this.#reported(exit)) return;
     }
   }
 
   /** A halted vCPU goes on when something can be delivered. */
   #wake(): boolean {
     if (this.#mpState !== A.KVM_MP_STATE_HALTED) return false;
-    const interrupt = (this.lapic?.hasInterrupt() ?? false) && this.cpu.interruptible;
-    if (!interrupt && !(this.#nmiPending && !this.#nmiMasked)) return false;
+    const event = this.#queuedException !== undefined || (this.#pendingInterrupt() && this.cpu.interruptible);
+    if (!event && !(this.#nmiPending && !this.#nmiMasked)) return false;
     this.#mpState = A.KVM_MP_STATE_RUNNABLE;
     this.#count('halt_exits');
     return true;
@@ -244,28 +263,43 @@ export class EmulatedVcpu implements A.KvmVcpu {
     return this.#queuedInterrupt >= 0 || (this.lapic?.hasInterrupt() ?? false);
   }
 
-  /** NMI first, then an interrupt when IF and no shadow allow it. */
+  #maskNmi(masked: boolean): void {
+    this.#nmiMasked = masked;
+    this.cpu.onIret = masked
+      ? () => {
+          this.#maskNmi(false);
+          if (this.#nmiPending) this.request();
+        }
+      : undefined;
+  }
+
+  /** A restored exception first, then an NMI, then an interrupt when IF and no shadow allow it. */
   #inject(): CpuExit {
     const { cpu } = this;
+    const exception = this.#queuedException;
+    if (exception) {
+      this.#queuedException = undefined;
+      return cpu.inject(exception.nr, exception.hasErrorCode !== 0 ? exception.errorCode : undefined, 'exception');
+    }
     if (this.#nmiPending && !this.#nmiMasked && !cpu.inShadow) {
       this.#nmiPending = false;
-      this.#nmiMasked = true;
-      cpu.onIret = () => {
-        this.#nmiMasked = false;
-        cpu.onIret = undefined;
-      };
+      this.#maskNmi(true);
       this.#count('nmi_injections');
       return cpu.inject(S.NMI_VECTOR, undefined, 'external');
     }
-    const pending = this.#pendingInterrupt();
-    cpu.windowWanted = pending && !cpu.interruptible;
-    if (!pending || !cpu.interruptible) return CPU_SLICE;
+    this.#wantWindow();
+    if (!this.#pendingInterrupt() || !cpu.interruptible) return CPU_SLICE;
     const vector = this.#queuedInterrupt >= 0 ? this.#queuedInterrupt : (this.lapic?.acknowledge() ?? 0);
     this.#queuedInterrupt = -1;
     this.#count('irq_injections');
     const exit = cpu.inject(vector, undefined, 'external');
-    if (this.#pendingInterrupt()) cpu.windowWanted = true;
+    this.#wantWindow();
     return exit;
+  }
+  /** Someone waits for interrupts to be allowed, and they are not. */
+  #wantWindow(): void {
+    const awaited = this.#pendingInterrupt() || this.#page.requestInterruptWindow;
+    this.cpu.windowWanted = awaited && !this.cpu.interruptible;
   }
   #canInject(): boolean {
     return this.#queuedInterrupt < 0 && this.cpu.interruptible;
@@ -304,7 +338,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
         page.exitReason = A.KVM_EXIT_SHUTDOWN;
         return;
       case CPU_DEBUG:
-        page.debug(cpu.debugException, cpu.state.rip, cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
+        page.debug(cpu.debugException, this.#linearIp(), cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
         return;
       case CPU_FAILURE:
         page.internalError(cpu.failure);
@@ -333,11 +367,17 @@ export class EmulatedVcpu implements A.KvmVcpu {
     return this.cpu.debugException !== S.DB || this.#asked(A.KVM_GUESTDBG_SINGLESTEP);
   }
 
+  /** KVM reports and compares linear addresses. */
+  #linearIp(): bigint {
+    const s = this.cpu.state;
+    return s.code64 ? s.rip : (s.rip + s.segBase(S.CS)) & 0xffff_ffffn;
+  }
+
   /** Where the last breakpoint was reported: it is stepped over once. */
   #resumeFrom: bigint | undefined;
   #hitBreakpoint(): boolean {
     if (!this.#asked(A.KVM_GUESTDBG_USE_HW_BP)) return false;
-    const { rip } = this.cpu.state;
+    const rip = this.#linearIp();
     if (this.#resumeFrom === rip) {
       this.#resumeFrom = undefined;
       return false;
@@ -405,6 +445,8 @@ export class EmulatedVcpu implements A.KvmVcpu {
   setSregs(sregs: A.KvmSregs): void {
     this.#check('KVM_SET_SREGS');
     this.#state.setSregs(sregs);
+    const pending = sregs.interruptBitmap.findIndex((word) => word !== 0n);
+    if (pending >= 0) this.#queuedInterrupt = pending * 64 + lowestBit(sregs.interruptBitmap[pending] ?? 0n);
   }
   getFpu(): A.KvmFpu {
     this.#check('KVM_GET_FPU');
@@ -445,38 +487,34 @@ export class EmulatedVcpu implements A.KvmVcpu {
   getVcpuEvents(): A.KvmVcpuEvents {
     this.#check('KVM_GET_VCPU_EVENTS');
     return {
-      exception: { injected: 0, nr: 0, hasErrorCode: 0, pending: 0, errorCode: 0 },
+      exception: this.#queuedException ?? { injected: 0, nr: 0, hasErrorCode: 0, pending: 0, errorCode: 0 },
       interrupt: {
         injected: this.#queuedInterrupt >= 0 ? 1 : 0,
         nr: Math.max(this.#queuedInterrupt, 0),
         soft: 0,
-        shadow: this.cpu.inShadow ? 1 : 0,
+        shadow: this.#state.shadow,
       },
       nmi: { injected: 0, pending: this.#nmiPending ? 1 : 0, masked: this.#nmiMasked ? 1 : 0 },
       sipiVector: 0,
-      flags: 1, // KVM_VCPUEVENT_VALID_NMI_PENDING
+      flags: VALID_NMI_PENDING | VALID_SHADOW,
     };
   }
   setVcpuEvents(events: A.KvmVcpuEvents): void {
     this.#check('KVM_SET_VCPU_EVENTS');
-    if (
-      (events.flags & ~0xf) !== 0 ||
-      (events.exception.injected !== 0 && (events.exception.nr > 31 || events.exception.nr === 2))
-    )
+    const { exception, interrupt, nmi, flags } = events;
+    const badException = exception.injected !== 0 && (exception.nr > 31 || exception.nr === S.NMI_VECTOR);
+    if ((flags & ~VALID_FLAGS) !== 0 || badException || interrupt.nr > 255)
       throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL');
-    this.#queuedInterrupt = events.interrupt.injected !== 0 ? events.interrupt.nr : -1;
-    if ((events.flags & 1) !== 0) this.#nmiPending = events.nmi.pending !== 0;
-    this.#nmiMasked = events.nmi.masked !== 0;
-    if ((events.flags & 4) !== 0) this.#state.setShadow(events.interrupt.shadow !== 0);
-    if (events.exception.injected !== 0) {
-      const exit = this.cpu.inject(
-        events.exception.nr,
-        events.exception.hasErrorCode !== 0 ? events.exception.errorCode : undefined,
-        'exception',
-      );
-      if (exit !== CPU_SLICE)
-        throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL', 'the exception cannot be delivered');
+    this.#queuedException = exception.injected !== 0 ? { ...exception } : undefined;
+    this.#queuedInterrupt = interrupt.injected !== 0 ? interrupt.nr : -1;
+    if ((flags & VALID_NMI_PENDING) !== 0) this.#nmiPending = nmi.pending !== 0;
+    this.#maskNmi(nmi.masked !== 0);
+    if (nmi.injected !== 0) {
+      // it was on its way to the guest: it comes now, and masks again
+      this.#nmiPending = true;
+      this.#maskNmi(false);
     }
+    if ((flags & VALID_SHADOW) !== 0) this.#state.shadow = interrupt.shadow;
   }
   getTscKhz(): number {
     this.#check('KVM_GET_TSC_KHZ');
@@ -494,4 +532,10 @@ export class EmulatedVcpu implements A.KvmVcpu {
       tlb_fills: cpu.memory.tlbFills,
     };
   }
+}
+
+function lowestBit(word: bigint): number {
+  let n = 0;
+  while (((word >> BigInt(n)) & 1n) === 0n) n++;
+  return n;
 }

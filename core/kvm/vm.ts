@@ -94,7 +94,7 @@ export class EmulatedVm implements A.KvmVm {
       tscToNs: (id, tsc) => this.vcpus[id]?.msrs.tscToNs(tsc) ?? 0,
       init: (id) => this.vcpus[id]?.init(),
       sipi: (id, vector) => this.vcpus[id]?.sipi(vector),
-      nmi: (id) => this.vcpus[id]?.nmi(),
+      nmi: (id) => this.vcpus[id]?.postNmi(),
     });
   }
 

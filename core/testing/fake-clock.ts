@@ -9,7 +9,9 @@ const MAX_ROUNDS_PER_INSTANT = 1000;
 
 class HandClock implements Clock {
   timeNs = 0;
+  lookNs = 0;
   nowNs(): number {
+    this.timeNs += this.lookNs;
     return this.timeNs;
   }
 }
@@ -34,6 +36,11 @@ export class FakeTimers extends TimerQueue {
       this.fired++;
       fire(deadlineNs);
     });
+  }
+
+  /** From now on this much time passes whenever someone looks at the clock, as real clocks do. */
+  set lookNs(ns: number) {
+    this.#hand.lookNs = ns;
   }
 
   advance(byNs: number): void {

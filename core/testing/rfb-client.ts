@@ -149,6 +149,14 @@ export class RfbTestClient {
     this.send(message);
   }
 
+  /** A key goes down or up. keysym: X11's. */
+  key(keysym: number, down: boolean): void {
+    const message = Buffer.alloc(8);
+    message.set([4, down ? 1 : 0]);
+    message.writeUInt32BE(keysym, 4);
+    this.send(message);
+  }
+
   request(incremental: boolean, x = 0, y = 0, width = this.width, height = this.height): void {
     const message = Buffer.alloc(10);
     message.set([3, incremental ? 1 : 0]);

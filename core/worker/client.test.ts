@@ -3,8 +3,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { MachineConfig, MachineEvent, StopReason } from '../contracts/machine.ts';
-import { openHostKvm } from '../kvm/hw/index.ts';
+import type { MachineConfig } from '../contracts/machine.ts';
 import {
   buildThreads,
   CLIENT,
@@ -14,6 +13,7 @@ import {
   temporaryFolder,
 } from '../testing/build-threads.ts';
 import { echoGuest } from '../testing/echo-guest.ts';
+import { VmSession } from '../testing/vm-session.ts';
 import type * as Client from './client.ts';
 import type { StartError } from './client-api.ts';
 
@@ -58,71 +58,14 @@ async function refusal(change: Partial<MachineConfig>): Promise<StartError> {
   throw new Error('it started');
 }
 
-class Session {
-  readonly events: MachineEvent[] = [];
-  readonly stopped: Promise<StopReason>;
-  readonly serial;
-  text = '';
-  closed = false;
-  #changed: () => void = () => {};
-
-  constructor(readonly vm: Client.Vm) {
-    this.stopped = new Promise((resolve) => {
-      vm.onEvent((event) => {
-        this.events.push(event);
-        if (event.type === 'state' && event.reason) resolve(event.reason);
-        this.#changed();
-      });
-    });
-    this.serial = this.openSerial();
-  }
-
-  openSerial() {
-    const stream = this.vm.openStream('serial');
-    stream.onMessage((message) => {
-      if (message instanceof ArrayBuffer) this.text += new TextDecoder().decode(message);
-      if (message === 'close') this.closed = true;
-      this.#changed();
-    });
-    return stream;
-  }
-
-  type(text: string): void {
-    this.serial.send(new TextEncoder().encode(text).buffer);
-  }
-
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => (this.#changed = resolve));
-  }
-
-  untilState(state: string): Promise<void> {
-    return this.until(() => this.events.some((event) => event.type === 'state' && event.state === state));
-  }
-}
-
-function hostKvmProblem(): string | undefined {
-  try {
-    openHostKvm().close();
-    return undefined;
-  } catch (error) {
-    return String(error);
-  }
-}
-const noHost = hostKvmProblem();
-
-describe.each([
-  { hypervisor: 'emulated', skip: undefined },
-  { hypervisor: 'host', skip: noHost },
-] as const)('a machine on threads, $hypervisor KVM', ({ hypervisor, skip }) => {
-  const start = async (change: Partial<MachineConfig> = {}): Promise<Session> => {
-    const vm = await client.startMachine(config(change), hypervisor);
+describe('a machine on threads', () => {
+  const start = async (change: Partial<MachineConfig> = {}): Promise<VmSession> => {
+    const vm = await client.startMachine(config(change));
     running.push(vm);
-    return new Session(vm);
+    return new VmSession(vm);
   };
-  const on = it.skipIf(skip !== undefined);
-  if (skip !== undefined) it.skip(`skipped: ${skip}`, () => {});
 
-  on('talks over serial, shows its screen, and powers off', async () => {
+  it('talks over serial, shows its screen, and powers off', async () => {
     const session = await start();
     await session.until(() => session.text.startsWith('hello\n'));
     session.type('abc');
@@ -136,7 +79,7 @@ describe.each([
     expect([...(await session.vm.screenshot()).subarray(1, 4)]).toEqual([...Buffer.from('PNG')]);
   });
 
-  on('replays the serial output to a viewer that comes later', async () => {
+  it('replays the serial output to a viewer that comes later', async () => {
     const session = await start();
     await session.until(() => session.text === 'hello\n');
     session.text = '';
@@ -144,7 +87,7 @@ describe.each([
     await session.until(() => session.text === 'hello\n');
   });
 
-  on('pauses while the guest is busy, and resumes', async () => {
+  it('pauses while the guest is busy, and resumes', async () => {
     const session = await start();
     await session.until(() => session.text === 'hello\n');
     session.vm.command({ type: 'pause' });
@@ -155,7 +98,7 @@ describe.each([
     await session.until(() => session.text === 'hello\nx');
   });
 
-  on('resets', async () => {
+  it('resets', async () => {
     const session = await start();
     await session.until(() => session.text === 'hello\n');
     session.vm.command({ type: 'reset' });
@@ -164,7 +107,7 @@ describe.each([
     await session.until(() => session.text === 'hello\nhello\nhello\n');
   });
 
-  on('is forced off while it runs, sleeps for ever, or is paused', async () => {
+  it('is forced off while it runs, sleeps for ever, or is paused', async () => {
     for (const prepare of ['', 'h', 'pause'] as const) {
       const session = await start();
       await session.until(() => session.text === 'hello\n');
@@ -175,20 +118,20 @@ describe.each([
     }
   });
 
-  on('reports a triple fault with the registers', async () => {
+  it('reports a triple fault with the registers', async () => {
     const session = await start();
     session.type('t');
     expect(await session.stopped).toMatchObject({ kind: 'vcpu-shutdown', registers: expect.stringContaining('RIP: ') });
     expect(session.events.at(-1)).toMatchObject({ state: 'crashed' });
   });
 
-  on('reports what was written to the debug exit port', async () => {
+  it('reports what was written to the debug exit port', async () => {
     const session = await start();
     session.type('d');
     expect(await session.stopped).toEqual({ kind: 'debug-exit', value: 5 });
   });
 
-  on('runs beside another machine', async () => {
+  it('runs beside another machine', async () => {
     const [a, b] = [await start(), await start()];
     a.type('a');
     b.type('b');
@@ -199,7 +142,7 @@ describe.each([
     await b.until(() => b.text === 'hello\nbc');
   });
 
-  on('gives a closed stream after the end', async () => {
+  it('gives a closed stream after the end', async () => {
     const session = await start();
     session.type('q');
     await session.stopped;
@@ -209,7 +152,7 @@ describe.each([
     expect(messages).toEqual(['close']);
   });
 
-  on('serves RFB to a viewer', async () => {
+  it('serves RFB to a viewer', async () => {
     const session = await start();
     const stream = session.vm.openStream('rfb');
     const first = await new Promise<string>((resolve) => {
@@ -260,7 +203,7 @@ describe('a thread that dies', () => {
   }
 
   it('is a crash of its machine, with the reason, and closes the streams', async () => {
-    const session = new Session(
+    const session = new VmSession(
       await startBeside(`import { parentPort } from 'node:worker_threads';
         parentPort.postMessage({ type: 'started', display: ${DISPLAY} });
         parentPort.on('message', () => { throw new Error('a defect'); });`),

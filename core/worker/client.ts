@@ -21,7 +21,6 @@ import { Kick } from './machine-clock.ts';
 import type {
   FromIo,
   FromMachine,
-  Hypervisor,
   IoWorkerData,
   MachineWorkerData,
   Picture,
@@ -30,7 +29,7 @@ import type {
   ToMachine,
 } from './messages.ts';
 
-export type { Hypervisor } from './messages.ts';
+export { buildWelcomeImage } from '../guests/welcome/image.ts';
 
 /** What a chosen file is. Kernels are looked at whole, of an initial RAM disk the first bytes do. */
 export const describeBootFile = { kernel: describeBootImage, initrd: describeInitrd } as const;
@@ -46,11 +45,18 @@ const LAST_WORDS_TIMEOUT_MS = 2000;
 const MIB = 2 ** 20;
 
 /** StartMachine of client-api.ts. */
-export async function startMachine(config: MachineConfig, hypervisor: Hypervisor = 'emulated'): Promise<Vm> {
+export async function startMachine(config: MachineConfig): Promise<Vm> {
   checkConfig(config);
   const kick = Kick.createBuffer();
   const { port1: inputSource, port2: inputSink } = new MessageChannel();
-  const machineData: MachineWorkerData = { config, hypervisor, kick, input: inputSink };
+  // The I/O thread first: a guest may end before anything else can be done with its machine's thread.
+  const ioData: IoWorkerData = { name: config.name, kick, input: inputSource };
+  const io = new Worker(new URL('./io-worker.js', import.meta.url), {
+    name: `${config.name}: I/O`,
+    workerData: ioData,
+    transferList: [inputSource],
+  });
+  const machineData: MachineWorkerData = { config, kick, input: inputSink };
   const machine = new Worker(new URL('./machine-worker.js', import.meta.url), {
     name: `${config.name}: machine`,
     workerData: machineData,
@@ -60,16 +66,11 @@ export async function startMachine(config: MachineConfig, hypervisor: Hypervisor
   try {
     display = await untilStarted(machine);
   } catch (error) {
-    inputSource.close();
-    await machine.terminate();
+    await Promise.all([machine.terminate(), io.terminate()]);
     throw error;
   }
-  const ioData: IoWorkerData = { name: config.name, display, kick, input: inputSource };
-  const io = new Worker(new URL('./io-worker.js', import.meta.url), {
-    name: `${config.name}: I/O`,
-    workerData: ioData,
-    transferList: [inputSource],
-  });
+  const toIo: ToIo = { type: 'display', display };
+  io.postMessage(toIo);
   return new RunningVm(config, machine, io, new Kick(kick));
 }
 

@@ -8,11 +8,11 @@ import type { ByteChannel } from '../backends/display/rfb-session.ts';
 import { Scanout } from '../backends/display/scanout.ts';
 import { HostTimers } from './host-timers.ts';
 import { Kick } from './machine-clock.ts';
-import type { FromIo, InputMessage, IoWorkerData, ToIo } from './messages.ts';
+import type { FromIo, InputMessage, IoWorkerData, SharedDisplay, ToIo } from './messages.ts';
 import { nodeDeflate } from './node-deflate.ts';
 import { closeStreamPort, openStreamPort, sendStreamBytes, streamBytes } from './stream-port.ts';
 
-const { name, display, kick: kickBuffer, input } = workerData as IoWorkerData;
+const { name, kick: kickBuffer, input } = workerData as IoWorkerData;
 const control = parentPort;
 if (!control) throw new Error('io-worker is the entry of a worker thread');
 const post = (message: FromIo): void => control.postMessage(message);
@@ -23,25 +23,31 @@ function send(message: InputMessage): void {
   kick.kick();
 }
 
-const server = new DisplayServer({
-  vram: new Uint8Array(display.memory, display.vramOffset, display.vramSizeBytes),
-  scanout: new Scanout(new Int32Array(display.scanout)),
-  timers: new HostTimers(),
-  deflate: nodeDeflate,
-  input: {
-    key: (key, down) => send({ type: 'key', key, down }),
-    pointer: (x, y, buttons) => send({ type: 'pointer', x, y, buttons }),
-  },
-  name,
-  log: (message) => post({ type: 'log', message }),
+function serve(display: SharedDisplay): DisplayServer {
+  return new DisplayServer({
+    vram: new Uint8Array(display.memory, display.vramOffset, display.vramSizeBytes),
+    scanout: new Scanout(new Int32Array(display.scanout)),
+    timers: new HostTimers(),
+    deflate: nodeDeflate,
+    input: {
+      key: (key, down) => send({ type: 'key', key, down }),
+      pointer: (x, y, buttons) => send({ type: 'pointer', x, y, buttons }),
+    },
+    name,
+    log: (message) => post({ type: 'log', message }),
+  });
+}
+
+control.once('message', (first: ToIo) => {
+  if (first.type !== 'display') throw new Error('the first message to the I/O thread gives it the display');
+  const server = serve(first.display);
+  control.on('message', (message: ToIo) => {
+    if (message.type === 'display-viewer') server.connect(viewerChannel(message.port));
+    else if (message.type === 'picture') void takePicture(server, message.request);
+  });
 });
 
-control.on('message', (message: ToIo) => {
-  if (message.type === 'display-viewer') server.connect(viewerChannel(message.port));
-  else void takePicture(message.request);
-});
-
-async function takePicture(request: number): Promise<void> {
+async function takePicture(server: DisplayServer, request: number): Promise<void> {
   const text = server.textScreen();
   post({ type: 'picture', request, picture: { text, png: await server.screenshot() } });
 }

@@ -8,14 +8,13 @@ import { SCANOUT_WORDS } from '../backends/display/scanout.ts';
 import { TimerQueue } from '../base/clock.ts';
 import { BootError } from '../firmware/boot-image.ts';
 import { describeBootImage } from '../firmware/inspect.ts';
-import { KvmError, type KvmSystem } from '../kvm/api.ts';
-import { openKvm } from '../kvm/index.ts';
+import { KvmError, openKvm } from '../kvm/index.ts';
 import { Machine } from '../machine/machine.ts';
 import { readBootFiles } from './boot-files.ts';
 import { StartError } from './client-api.ts';
 import { Kick, MachineClock } from './machine-clock.ts';
 import { MachineRunner } from './machine-runner.ts';
-import type { FromMachine, Hypervisor, MachineWorkerData } from './messages.ts';
+import type { FromMachine, MachineWorkerData } from './messages.ts';
 
 const MIB = 2 ** 20;
 
@@ -24,24 +23,21 @@ const control = parentPort;
 if (!control) throw new Error('machine-worker is the entry of a worker thread');
 const post = (message: FromMachine): void => control.postMessage(message);
 
-const runner = await start(control, data).catch((error: unknown) => {
+try {
+  start(control, data).run();
+} catch (error) {
   const { message, hint, subject } = explain(error);
   post({ type: 'start-failed', message, hint, subject });
-  return undefined;
-});
-runner?.run();
+}
 
-async function start(
-  control: MessagePort,
-  { config, hypervisor, kick, input }: MachineWorkerData,
-): Promise<MachineRunner> {
+function start(control: MessagePort, { config, kick, input }: MachineWorkerData): MachineRunner {
   const clock = new MachineClock(new Kick(kick), () => performance.now());
   const timers = new TimerQueue(clock);
   const serial = new SerialConsole(timers);
   const scanout = new SharedArrayBuffer(SCANOUT_WORDS * Int32Array.BYTES_PER_ELEMENT);
   const boot = readBootFiles(config.boot, config.memoryMiB);
   const machine = new Machine(
-    await openHypervisor(hypervisor),
+    openKvm(),
     { ramBytes: config.memoryMiB * MIB, boot, debugExit: config.debugExit ?? false },
     { thread: clock, timers, wall: { nowMs: () => Date.now() }, serial, scanoutWords: new Int32Array(scanout) },
   );
@@ -66,12 +62,6 @@ async function start(
   return runner;
 }
 
-async function openHypervisor(hypervisor: Hypervisor): Promise<KvmSystem> {
-  if (hypervisor === 'emulated') return openKvm();
-  const { openHostKvm } = await import('../kvm/hw/index.ts'); // loads native code, so only where it is wanted
-  return openHostKvm();
-}
-
 /** Words for whatever kept the machine from starting. */
 function explain(error: unknown): StartError {
   if (error instanceof StartError) return error;
@@ -85,9 +75,6 @@ function explain(error: unknown): StartError {
       'Give it less memory, or close other programs.',
       'memory',
     );
-  }
-  if (error instanceof KvmError && error.ioctl === 'open') {
-    return new StartError(`/dev/kvm of this computer cannot be used (${error.errno}).`, 'Use the emulated hypervisor.');
   }
   const message = error instanceof Error ? error.message : String(error);
   return new StartError(

@@ -10,12 +10,8 @@ import type { ViewerKey } from '../backends/display/rfb-session.ts';
 import type { MachineCommand, MachineConfig, MachineEvent, TextScreen } from '../contracts/machine.ts';
 import type { StartErrorSubject } from './client-api.ts';
 
-/** Which KVM runs the guest: ours, or the host's /dev/kvm. */
-export type Hypervisor = 'emulated' | 'host';
-
 export interface MachineWorkerData {
   readonly config: MachineConfig;
-  readonly hypervisor: Hypervisor;
   /** See Kick. */
   readonly kick: SharedArrayBuffer;
   /** Where InputMessages arrive. */
@@ -56,13 +52,14 @@ export type InputMessage =
 export interface IoWorkerData {
   /** The VM's name, for the viewers' titles. */
   readonly name: string;
-  readonly display: SharedDisplay;
   /** The kick of the machine's thread, and where its InputMessages go. */
   readonly kick: SharedArrayBuffer;
   readonly input: MessagePort;
 }
 
 export type ToIo =
+  /** The first message: the machine has started. */
+  | { readonly type: 'display'; readonly display: SharedDisplay }
   | { readonly type: 'display-viewer'; readonly port: MessagePort }
   | { readonly type: 'picture'; readonly request: number };
 

@@ -6,6 +6,8 @@ import { ManagerPage } from './manager-page.ts';
 export const GUEST_MS = 120_000;
 /** A person's typing. Faster than a guest reads its keyboard, keys would be lost, as they are on a real machine. */
 const KEY_DELAY_MS = 60;
+/** Characters that take Shift on the keyboard of a PC as sold in the US. */
+const SHIFTED = /[A-Z~!@#$%^&*()_+{}|:"<>?]/;
 
 export class VmWindow {
   readonly page: Page;
@@ -95,7 +97,8 @@ export class VmWindow {
     await this.show('Console');
     await this.display.locator('canvas').click();
     await expect(this.page.getByRole('application', { name: `Screen of ${this.name}` })).toBeVisible();
-    await this.#type(text);
+    for (const character of text) await this.#press(character);
+    await this.page.keyboard.press('Enter');
     return this;
   }
 
@@ -108,12 +111,17 @@ export class VmWindow {
   async typeOnSerial(text: string): Promise<this> {
     await this.show('Serial');
     await this.serialPort.getByRole('textbox').focus();
-    await this.#type(text);
+    await this.page.keyboard.type(text, { delay: KEY_DELAY_MS });
+    await this.page.keyboard.press('Enter');
     return this;
   }
 
-  async #type(text: string): Promise<void> {
-    await this.page.keyboard.type(text, { delay: KEY_DELAY_MS });
-    await this.page.keyboard.press('Enter');
+  /** Keys, not characters: a guest sees Shift as a key of its own. */
+  async #press(character: string): Promise<void> {
+    const { keyboard } = this.page;
+    const shifted = SHIFTED.test(character);
+    if (shifted) await keyboard.down('Shift');
+    await keyboard.press(character, { delay: KEY_DELAY_MS });
+    if (shifted) await keyboard.up('Shift');
   }
 }

@@ -4,7 +4,7 @@ import { GUEST_MS } from '../pages/vm-window.ts';
 
 const PROMPT = '/ #';
 /** A screen breaks it into two lines. */
-const UNAME = /Linux vivarium [\w.-]+-cloud-amd64 [^]* x86_64 GNU\/Linux/;
+const UNAME = /Linux vivarium [\w.-]+-cloud-amd64 [\s\S]* x86_64 GNU\/Linux/;
 const DEFAULT_CMDLINE = 'console=ttyS0 console=tty0';
 
 test('a new user makes a Debian VM, uses its screen and serial port, and finds it after a restart', async ({

@@ -22,8 +22,8 @@ import { offerWelcome } from '../services/welcome.ts';
 export interface CorePorts {
   readonly startMachine: StartMachine;
   readonly describeBootFile: DescribeBootFile;
-  /** The kernel of the Welcome VM; without one, none is offered. */
-  readonly buildWelcomeImage?: () => Uint8Array;
+  /** The kernel of the Welcome VM: the same bytes every time. */
+  readonly buildWelcomeImage: () => Uint8Array;
 }
 
 export interface AppOptions {
@@ -71,8 +71,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const store = new DefinitionStore(dir);
   try {
     await store.load();
-    const image = options.core.buildWelcomeImage?.();
-    if (image !== undefined) await offerWelcome(store, dir, image);
+    await offerWelcome(store, dir, options.core.buildWelcomeImage());
   } catch (error) {
     await lock.release();
     throw unusable(options.dataRoot, error);

@@ -9,12 +9,11 @@ describe('viv run options', () => {
       append: '',
       memoryMiB: 512,
       stats: false,
-      hypervisor: 'emulated',
     });
   });
 
   it('take everything', () => {
-    const text = '--kernel /k --initrd /i --memory 64 --timeout 9 --screenshot /s.png --stats --accel host';
+    const text = '--kernel /k --initrd /i --memory 64 --timeout 9 --screenshot /s.png --stats';
     expect(parseRunOptions([...text.split(' '), '--append', 'console=ttyS0 quiet'])).toEqual({
       kernel: '/k',
       initrd: '/i',
@@ -23,7 +22,6 @@ describe('viv run options', () => {
       timeoutSeconds: 9,
       screenshot: '/s.png',
       stats: true,
-      hypervisor: 'host',
     });
   });
 
@@ -38,7 +36,6 @@ describe('viv run options', () => {
     ['--kernel k --memory 1048576', /from 1 to 3584/],
     ['--kernel k --memory 1e3', /whole number/],
     ['--kernel k --timeout -5', /timeout/],
-    ['--kernel k --accel tcg', /neither emulated nor host/],
     ['--kernel k --nonsense', /--nonsense/],
     ['--kernel k stray', /stray/],
   ])('refuse "%s"', (line, message) => {

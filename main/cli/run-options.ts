@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MAX_MEMORY_MIB, MIN_MEMORY_MIB } from '../../core/contracts/machine.ts';
-import type { Hypervisor } from '../../core/worker/client.ts';
 
 export interface RunOptions {
   readonly kernel: string;
@@ -13,7 +12,6 @@ export interface RunOptions {
   /** Where to put a picture of the last screen. */
   readonly screenshot?: string;
   readonly stats: boolean;
-  readonly hypervisor: Hypervisor;
 }
 
 const DEFAULT_MEMORY_MIB = 512;
@@ -30,7 +28,6 @@ Its serial port is this terminal; in a terminal, Ctrl-A x quits and Ctrl-A Ctrl-
   --timeout SECONDS   end the machine after this time
   --screenshot FILE   write what the screen shows at the end to a PNG file
   --stats             print exit counts, speed and memory use to standard error at the end
-  --accel NAME        emulated (default), or host: this computer's own /dev/kvm
 
 Exit status: 0 the guest powered off, value * 2 + 1 it wrote value to the debug-exit port 0xf4, 124 timeout,
 130 ended from the keyboard, 70 the virtual CPU shut down (registers on standard error), 64 wrong usage,
@@ -47,10 +44,6 @@ export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
   if (!values.kernel) throw new UsageError('--kernel FILE is missing');
   const memoryMiB = wholeNumber('--memory', values.memory, MIN_MEMORY_MIB, MAX_MEMORY_MIB, 'MiB') ?? DEFAULT_MEMORY_MIB;
   const timeoutSeconds = wholeNumber('--timeout', values.timeout, 1, 1_000_000, 'seconds');
-  const hypervisor = values.accel ?? 'emulated';
-  if (hypervisor !== 'emulated' && hypervisor !== 'host') {
-    throw new UsageError(`--accel '${hypervisor}' is neither emulated nor host`);
-  }
   return {
     kernel: resolve(values.kernel),
     ...(values.initrd !== undefined && { initrd: resolve(values.initrd) }),
@@ -59,7 +52,6 @@ export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(values.screenshot !== undefined && { screenshot: resolve(values.screenshot) }),
     stats: values.stats ?? false,
-    hypervisor,
   };
 }
 
@@ -75,7 +67,6 @@ function parseValues(args: readonly string[]) {
         timeout: { type: 'string' },
         screenshot: { type: 'string' },
         stats: { type: 'boolean' },
-        accel: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });

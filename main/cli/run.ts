@@ -33,7 +33,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return EXIT_OK;
   }
   try {
-    return await runMachine(options, await startMachine(machineConfig(options), options.hypervisor));
+    return await runMachine(options, await startMachine(machineConfig(options)));
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     complain(`${error.message} ${error.hint}`);
@@ -112,13 +112,11 @@ function describeStats(stats: MachineStats | undefined, elapsedMs: number): stri
   if (!stats) return 'no statistics: the machine ended too soon';
   const { counters, uptimeSeconds } = stats;
   const busySeconds = counters['busy_ns'] === undefined ? uptimeSeconds : counters['busy_ns'] / 1e9;
-  const instructions = counters['insns'];
+  const instructions = counters['insns'] ?? 0;
   return [
     `ran ${(elapsedMs / 1000).toFixed(2)} s, guest time ${uptimeSeconds.toFixed(2)} s`,
     `vCPU busy ${busySeconds.toFixed(2)} s, idle ${(100 * (1 - busySeconds / Math.max(uptimeSeconds, 1e-9))).toFixed(1)} %`,
-    instructions === undefined
-      ? 'instructions are not counted by this hypervisor'
-      : `${instructions} instructions, ${(instructions / Math.max(busySeconds, 1e-9) / 1e6).toFixed(1)} MIPS while busy`,
+    `${instructions} instructions, ${(instructions / Math.max(busySeconds, 1e-9) / 1e6).toFixed(1)} MIPS while busy`,
     `resident memory ${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MiB`,
     ...Object.entries(counters).map(([name, value]) => `  ${name.padEnd(24)} ${value}`),
   ].join('\n');

@@ -10,7 +10,7 @@ import { type Bits, type EncodeOptions, type Encoding, encode, type Fixup } from
 import { type AsmOperand, describeOperand, Label } from './operands.ts';
 
 /** The program cannot be assembled: what stands in the message. */
-export class AssemblerError extends Error {
+class AssemblerError extends Error {
   override name = 'AssemblerError';
 }
 
@@ -20,21 +20,52 @@ for (const row of ROWS) rowsByName.set(row.name, [...(rowsByName.get(row.name) ?
 type SizedName = readonly [name: string, operandSize?: 1 | 2 | 4 | 8 | undefined, addressSize?: 2 | 4 | 8];
 /** Names that say an operand or address size: the row's name and the size in bytes. */
 const SIZED: Readonly<Record<string, SizedName>> = {
-  CBW: ['CBW', 2], CWDE: ['CBW', 4], CDQE: ['CBW', 8],
-  CWD: ['CWD', 2], CDQ: ['CWD', 4], CQO: ['CWD', 8],
-  IRETW: ['IRET', 2], IRETD: ['IRET', 4], IRETQ: ['IRET', 8],
-  PUSHFQ: ['PUSHF', 8], POPFQ: ['POPF', 8], PUSHFD: ['PUSHF', 4], POPFD: ['POPF', 4],
-  SYSRETQ: ['SYSRET', 8], RETFQ: ['RETF', 8],
-  JCXZ: ['JCXZ', undefined, 2], JECXZ: ['JCXZ', undefined, 4], JRCXZ: ['JCXZ', undefined, 8],
+  CBW: ['CBW', 2],
+  CWDE: ['CBW', 4],
+  CDQE: ['CBW', 8],
+  CWD: ['CWD', 2],
+  CDQ: ['CWD', 4],
+  CQO: ['CWD', 8],
+  IRETW: ['IRET', 2],
+  IRETD: ['IRET', 4],
+  IRETQ: ['IRET', 8],
+  PUSHFQ: ['PUSHF', 8],
+  POPFQ: ['POPF', 8],
+  PUSHFD: ['PUSHF', 4],
+  POPFD: ['POPF', 4],
+  SYSRETQ: ['SYSRET', 8],
+  RETFQ: ['RETF', 8],
+  JCXZ: ['JCXZ', undefined, 2],
+  JECXZ: ['JCXZ', undefined, 4],
+  JRCXZ: ['JCXZ', undefined, 8],
 };
 const STRING_NAME = /^(MOVS|CMPS|STOS|LODS|SCAS|INS|OUTS)([BWDQ])$/;
 const STRING_SIZE = { B: 1, W: 2, D: 4, Q: 8 } as const;
 const CONDITION = /^(J|SET|CMOV)(Z|NZ|C|NC|NAE|NB|NA|NBE|PE|PO|NGE|NL|NG|NLE)$/;
 const CONDITION_NAME: Readonly<Record<string, string>> = {
-  Z: 'E', NZ: 'NE', C: 'B', NC: 'AE', NAE: 'B', NB: 'AE', NA: 'BE', NBE: 'A',
-  PE: 'P', PO: 'NP', NGE: 'L', NL: 'GE', NG: 'LE', NLE: 'G',
+  Z: 'E',
+  NZ: 'NE',
+  C: 'B',
+  NC: 'AE',
+  NAE: 'B',
+  NB: 'AE',
+  NA: 'BE',
+  NBE: 'A',
+  PE: 'P',
+  PO: 'NP',
+  NGE: 'L',
+  NL: 'GE',
+  NG: 'LE',
+  NLE: 'G',
 };
-const PREFIXES: Readonly<Record<string, number>> = { LOCK: 0xf0, REP: 0xf3, REPE: 0xf3, REPZ: 0xf3, REPNE: 0xf2, REPNZ: 0xf2 };
+const PREFIXES: Readonly<Record<string, number>> = {
+  LOCK: 0xf0,
+  REP: 0xf3,
+  REPE: 0xf3,
+  REPZ: 0xf3,
+  REPNE: 0xf2,
+  REPNZ: 0xf2,
+};
 
 interface Placed extends Fixup {
   /** Where the displacement counts from. */
@@ -114,7 +145,8 @@ export class Assembler {
     }
     const options = { bits: this.bits, address: this.here, lock, repeat };
     const string = STRING_NAME.exec(name);
-    const sized: SizedName | undefined = SIZED[name] ?? (string ? [string[1] ?? '', STRING_SIZE[(string[2] ?? 'B') as 'B']] : undefined);
+    const sized: SizedName | undefined =
+      SIZED[name] ?? (string ? [string[1] ?? '', STRING_SIZE[(string[2] ?? 'B') as 'B']] : undefined);
     const condition = CONDITION.exec(name);
     if (condition) name = `${condition[1]}${CONDITION_NAME[condition[2] ?? '']}`;
     // MOVSD and CMPSD are SSE instructions too: their rows stand beside, the operands tell

@@ -381,7 +381,14 @@ function rm16(base: number, index: number, scale: number): number | undefined {
   if (scale !== 0) return undefined;
   if (base === NO_REGISTER && index === NO_REGISTER) return 6;
   const pairs: readonly (readonly [number, number])[] = [
-    [RBX, RSI], [RBX, RDI], [RBP, RSI], [RBP, RDI], [RSI, NO_REGISTER], [RDI, NO_REGISTER], [RBP, NO_REGISTER], [RBX, NO_REGISTER],
+    [RBX, RSI],
+    [RBX, RDI],
+    [RBP, RSI],
+    [RBP, RDI],
+    [RSI, NO_REGISTER],
+    [RDI, NO_REGISTER],
+    [RBP, NO_REGISTER],
+    [RBX, NO_REGISTER],
   ];
   const at = pairs.findIndex(([b, i]) => (b === base && i === index) || (b === index && i === base));
   return at < 0 ? undefined : at;

@@ -21,7 +21,7 @@ import {
   write,
 } from './operands.ts';
 
-const CR0_DEFINED =
+export const CR0_DEFINED =
   S.CR0_PE |
   S.CR0_MP |
   S.CR0_EM |
@@ -61,15 +61,14 @@ function setCr0(cpu: Cpu, value: bigint): void {
   const v = (Number(BigInt.asIntN(32, value)) & CR0_DEFINED) | S.CR0_ET;
   const paging = (v & S.CR0_PG) !== 0;
   const wasPaging = (s.cr0 & S.CR0_PG) !== 0;
-  if (paging && !wasPaging && (s.efer & S.EFER_LME) !== 0) {
-    if ((s.cr4 & S.CR4_PAE) === 0 || (s.access(S.CS) & S.AR_L) !== 0) generalProtection();
-    s.set32(S.EFER, s.efer | S.EFER_LMA);
-  } else if (!paging && wasPaging && s.longMode) {
-    if (s.code64) generalProtection();
-    s.set32(S.EFER, s.efer & ~S.EFER_LMA);
-  }
+  const long = paging && (s.efer & S.EFER_LME) !== 0;
+  if (long && !wasPaging && ((s.cr4 & S.CR4_PAE) === 0 || (s.access(S.CS) & S.AR_L) !== 0)) generalProtection();
+  if (!paging && s.code64) generalProtection();
+  const pdptes = paging && !long ? readPdptes(cpu, s.cr4, s.get64(S.CR3)) : NO_PDPTES;
+  if (!pdptes) generalProtection();
+  s.set32(S.EFER, long ? s.efer | S.EFER_LMA : s.efer & ~S.EFER_LMA);
   s.set32(S.CR0, v);
-  if (paging) loadPdptes(cpu);
+  usePaging(cpu, pdptes);
   cpu.flushTlb(true);
   cpu.updateMode();
 }
@@ -77,33 +76,45 @@ function setCr0(cpu: Cpu, value: bigint): void {
 function setCr3(cpu: Cpu, value: bigint): void {
   const s = cpu.state;
   if (s.longMode && value >> 40n !== 0n) generalProtection();
+  const pdptes = currentPdptes(cpu, s.cr4, value);
+  if (!pdptes) generalProtection();
   s.set64(S.CR3, value);
-  refreshPaging(cpu);
+  usePaging(cpu, pdptes);
   cpu.flushTlb(false);
 }
 
-/** What follows from CR3 and is kept beside it. */
+/** What follows from control registers that KVM set. Bad page-directory pointers are as good as none, as in KVM. */
 export function refreshPaging(cpu: Cpu): void {
-  const s = cpu.state;
-  s.cr3Page = Number(s.get64(S.CR3) & (s.longMode ? 0xf_ffff_ffff_f000n : 0xffff_f000n));
-  loadPdptes(cpu);
+  usePaging(cpu, currentPdptes(cpu, cpu.state.cr4, cpu.state.get64(S.CR3)) ?? NO_PDPTES);
 }
 
-/** In PAE mode outside long mode the four page-directory pointers are loaded with CR3. */
-function loadPdptes(cpu: Cpu): void {
+/** What is kept beside CR3: the root table's address, and the page-directory pointers of PAE paging. */
+function usePaging(cpu: Cpu, pdptes: readonly number[]): void {
   const s = cpu.state;
   s.cr3Page = Number(s.get64(S.CR3) & (s.longMode ? 0xf_ffff_ffff_f000n : 0xffff_f000n));
-  if ((s.cr0 & S.CR0_PG) === 0 || (s.cr4 & S.CR4_PAE) === 0 || s.longMode) return;
-  const table = Number(s.get64(S.CR3) & 0xffff_ffe0n);
+  s.pdptes.set(pdptes);
+}
+
+const NO_PDPTES: readonly number[] = [0, 0, 0, 0];
+
+/** readPdptes in the paging mode in force. */
+function currentPdptes(cpu: Cpu, cr4: number, cr3: bigint): readonly number[] | undefined {
+  return (cpu.state.cr0 & S.CR0_PG) === 0 || cpu.state.longMode ? NO_PDPTES : readPdptes(cpu, cr4, cr3);
+}
+
+/** In PAE mode outside long mode the four page-directory pointers are loaded with CR3; undefined with reserved bits: #GP. */
+function readPdptes(cpu: Cpu, cr4: number, cr3: bigint): readonly number[] | undefined {
+  if ((cr4 & S.CR4_PAE) === 0) return NO_PDPTES;
+  const table = Number(cr3 & 0xffff_ffe0n);
   const loaded: number[] = [];
   for (let i = 0; i < 4; i++) {
     const host = cpu.physical.host(table + i * 8);
     const low = host < 0 ? 0 : (cpu.physical.u32[host >> 2] ?? 0);
     const high = host < 0 ? 0 : (cpu.physical.u32[(host >> 2) + 1] ?? 0);
-    if ((low & 1) !== 0 && ((low & 0x1e6) !== 0 || high >>> 8 !== 0)) generalProtection();
+    if ((low & 1) !== 0 && ((low & 0x1e6) !== 0 || high >>> 8 !== 0)) return undefined;
     loaded.push((low & 1) !== 0 ? (high & 0xff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0) : 0);
   }
-  s.pdptes.set(loaded);
+  return loaded;
 }
 
 function setCr4(cpu: Cpu, value: bigint): void {
@@ -111,8 +122,10 @@ function setCr4(cpu: Cpu, value: bigint): void {
   if ((value & ~BigInt(CR4_OFFERED)) !== 0n) generalProtection();
   const v = Number(value);
   if (s.longMode && (v & S.CR4_PAE) === 0) generalProtection();
+  const pdptes = currentPdptes(cpu, v, s.get64(S.CR3));
+  if (!pdptes) generalProtection();
   s.set32(S.CR4, v);
-  loadPdptes(cpu);
+  usePaging(cpu, pdptes);
   cpu.flushTlb(true);
   cpu.updateMode();
 }

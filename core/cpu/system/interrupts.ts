@@ -60,6 +60,7 @@ export function enter(
   returnIp: bigint,
 ): void {
   const s = cpu.state;
+  cpu.stepTrap = false; // the handler begins with TF clear
   if (kind === 'exception' && vector === S.DB) s.set64(S.DR + 56, s.get64(S.DR + 56) & ~0x2000n); // DR7.GD
   if (!s.protectedMode) enterReal(cpu, vector, returnIp);
   else if (s.longMode) enterLong(cpu, vector, errorCode, kind, returnIp);

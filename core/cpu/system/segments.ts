@@ -44,10 +44,10 @@ const PUSH_POP: Readonly<Record<number, number>> = {
 const segmentOf = (insn: Insn): number => PUSH_POP[insn.opcode] ?? S.DS;
 const stackSize = (insn: Insn): 2 | 4 | 8 => insn.operandSize as 2 | 4 | 8;
 
-/** MOV SS and POP SS hold interrupts back for one instruction, so that SS:rSP can be loaded as a pair. */
+/** MOV SS and POP SS hold interrupts and single-step traps back for one instruction: SS:rSP are loaded as a pair. */
 function shadow(cpu: Cpu): void {
   cpu.state.set64(S.SHADOW_RIP, cpu.nextIp);
-  cpu.state.set32(S.SHADOW, 1);
+  cpu.state.set32(S.SHADOW, S.SHADOW_MOV_SS);
 }
 
 function pushSegment(cpu: Cpu, insn: Insn): number {

@@ -352,6 +352,7 @@ function syscall(cpu: Cpu): number {
   const target = s.get64(s.code64 ? S.LSTAR : S.CSTAR);
   flatSegments(cpu, selector, 0, S.AR_L);
   s.eflags = (flags & ~Number(s.get64(S.FMASK) & 0xffff_ffffn) & ~S.FLAG_RF) | 2;
+  cpu.stepTrap &&= (s.get32(S.EFLAGS) & S.FLAG_TF) !== 0;
   return cpu.jump(target);
 }
 

@@ -119,6 +119,18 @@ describe('Uart16550 receiver', () => {
     expect(irq.level).toBe(false);
   });
 
+  it('time-out is not missed when it comes while the guest uses another register', () => {
+    for (let ns = 0; ns < 20; ns++) {
+      const { uart, irq, write, timers } = openUart(R.IER_ERBFI, R.FCR_FIFO_ENABLE | (3 << R.FCR_TRIGGER_SHIFT));
+      uart.receive(new Uint8Array(2));
+      timers.advanceTo(Math.floor(timers.nextDeadlineNs()) - ns);
+      timers.lookNs = 1;
+      write(R.MCR, R.MCR_OUT2 | R.MCR_RTS);
+      timers.advance(100);
+      expect({ ns, level: irq.level }).toEqual({ ns, level: true });
+    }
+  });
+
   it('arms no timer while the guest does not want received-data interrupts', () => {
     const { uart, timers } = openUart(0, R.FCR_FIFO_ENABLE | (3 << R.FCR_TRIGGER_SHIFT));
     uart.receive(new Uint8Array(2));

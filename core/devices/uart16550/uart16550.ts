@@ -184,11 +184,11 @@ export class Uart16550 extends ByteDevice {
   }
 
   /** The interrupt that IIR names. */
-  #pending(): number {
+  #pending(nowNs: number = this.ports.timers.nowNs()): number {
     const { ier, overrun, thrEmptyPending, msrDeltas } = this.#s;
     if (ier & R.IER_ELSI && overrun) return R.IIR_LINE_STATUS;
     if (ier & R.IER_ERBFI && this.#triggered) return R.IIR_RECEIVED_DATA;
-    if (ier & R.IER_ERBFI && this.ports.timers.nowNs() >= this.#timeoutNs) return R.IIR_CHARACTER_TIMEOUT;
+    if (ier & R.IER_ERBFI && nowNs >= this.#timeoutNs) return R.IIR_CHARACTER_TIMEOUT;
     if (ier & R.IER_ETBEI && thrEmptyPending) return R.IIR_THR_EMPTY;
     if (ier & R.IER_EDSSI && msrDeltas) return R.IIR_MODEM_STATUS;
     return R.IIR_NONE;
@@ -197,10 +197,11 @@ export class Uart16550 extends ByteDevice {
   /** Interrupt level and time-out timer, from the registers. On a PC, OUT2 gates the line; loopback holds OUT2 off. */
   #drive(): void {
     const { ier, mcr } = this.#s;
-    const pending = this.#pending();
+    const nowNs = this.ports.timers.nowNs(); // read once: a time-out between two readings would be lost
+    const pending = this.#pending(nowNs);
     this.ports.irq.set(pending !== R.IIR_NONE && (mcr & (R.MCR_OUT2 | R.MCR_LOOP)) === R.MCR_OUT2);
     const timeoutNs = this.#timeoutNs;
-    const waiting = ier & R.IER_ERBFI && !this.#triggered && timeoutNs > this.ports.timers.nowNs();
+    const waiting = ier & R.IER_ERBFI && !this.#triggered && timeoutNs > nowNs;
     if (waiting && timeoutNs !== Number.POSITIVE_INFINITY) this.#timeout.arm(timeoutNs);
     else this.#timeout.cancel();
   }

@@ -3,7 +3,7 @@
  * [MB] Multiboot 0.6.96, 3.1 and 3.2. [SDM] volume 3, 10.8.5: initializing IA-32e mode.
  */
 import { far, mem, reg, sys } from '../../cpu/index.ts';
-import { COLOUR, CODE64, DATA, PAGE_DIRECTORIES, PDPT, PML4, STACK_TOP, TEXT_MEMORY } from './layout.ts';
+import { CODE64, COLOUR, DATA, PAGE_DIRECTORIES, PDPT, PML4, STACK_TOP, TEXT_MEMORY } from './layout.ts';
 import type { Program } from './program.ts';
 
 const MULTIBOOT_MAGIC = 0x1bad_b002;

@@ -9,7 +9,7 @@ import type { Program } from './program.ts';
 export const TICKS_PER_SECOND = 100;
 /** What an entry of the input ring came from, in its second byte. */
 export const FROM_KEYBOARD = 1;
-export const FROM_SERIAL = 2;
+const FROM_SERIAL = 2;
 
 const EXCEPTIONS = 32;
 const VECTORS = EXCEPTIONS + 16;

@@ -10,15 +10,15 @@ export const PDPT = 0x11_1000;
 export const PAGE_DIRECTORIES = 0x11_2000;
 export const IDT = 0x11_6000;
 export const STACK_TOP = 0x11_b000;
-/** The line of text that is being put together. */
-export const LINE = 0x11_b000;
+/** The line of text that is being put together; what is before it stays 0. */
+export const LINE = 0x11_b010;
 /** What is being typed. */
 export const INPUT = 0x11_b200;
 export const INPUT_LIMIT = 70;
 /** 256 entries of 2 bytes: a scan code or a serial byte, and which of them. */
 export const INPUT_RING = 0x11_b400;
 
-export const CODE32 = 0x18;
+/** Selectors. */
 export const CODE64 = 0x08;
 export const DATA = 0x10;
 
@@ -41,7 +41,7 @@ export const VALUE_COLUMN = 13;
 export const FAMILY_COLUMN = 46;
 export const TIME_LABEL_COLUMN = 59;
 export const TIME_COLUMN = 67;
-export const MEMORY_TOTAL_COLUMN = 13;
+export const MEMORY_TOTAL_COLUMN = 12;
 export const PROMPT_COLUMN = 1;
 export const INPUT_COLUMN = 3;
 
@@ -51,7 +51,6 @@ export const COLOUR = {
   heading: 0x0b,
   label: 0x07,
   value: 0x0f,
-  dim: 0x08,
   usable: 0x0a,
   history: 0x07,
   prompt: 0x0a,

@@ -55,18 +55,15 @@ export function line(p: Program): void {
   p.routine('append.decimal', [rax, rbx, rcx, rdx], () => {
     p.emit('MOV', ebx, 10);
     p.emit('PUSH', -1); // behind the last digit
-    p.repeat('JNZ', () => {
-      p.emit('XOR', edx, edx);
-      p.emit('DIV', rbx);
-      p.emit('PUSH', rdx);
-      p.emit('DEC', ecx);
-      const enough = p.label();
-      p.skip('JG', () => {
+    p.repeat('JG', () => {
+      p.repeat('JNZ', () => {
+        p.emit('XOR', edx, edx);
+        p.emit('DIV', rbx);
+        p.emit('PUSH', rdx);
+        p.emit('DEC', ecx);
         p.emit('TEST', rax, rax);
-        p.emit('JMP', enough);
       });
-      p.emit('TEST', ecx, ecx); // more digits are wanted, whatever the number is
-      p.bind(enough);
+      p.emit('TEST', ecx, ecx); // more digits are wanted
     });
     const done = p.label();
     const next = p.bind();
@@ -114,12 +111,31 @@ export function line(p: Program): void {
   appendSize(p);
 }
 
-/** RAX bytes in the largest unit that gives at least 1, right-aligned in 10 columns: "  63.5 MiB", " 639   KiB". */
+/** Sizes in the largest unit that gives at least 1, with tenths where there are any: "63.6 MiB", "639 KiB". */
 function appendSize(p: Program): void {
-  p.routine('append.size', [rax, rbx, rcx, rdx], () => {
+  // RAX bytes
+  p.routine('append.size', [rax, rcx, rdx], () => {
+    p.call('size.scale');
+    p.call('size.append');
+  });
+
+  // the same, right-aligned in 10 columns
+  p.routine('append.size aligned', [rax, rcx, rdx], () => {
+    p.call('size.scale');
+    p.emit('TEST', edx, edx);
+    p.skip('JNZ', () => appendText(p, '  '));
+    for (const limit of [1000, 100, 10]) {
+      p.emit('CMP', rax, limit);
+      p.skip('JAE', () => appendText(p, ' '));
+    }
+    p.call('size.append');
+  });
+
+  // RAX bytes: RAX in its unit, RDX tenths, RCX the number of the unit
+  p.routine('size.scale', [], () => {
     const scaled = p.label();
-    p.emit('XOR', ecx, ecx); // the unit
-    p.emit('XOR', edx, edx); // what is below it, in 1/1024
+    p.emit('XOR', ecx, ecx);
+    p.emit('XOR', edx, edx);
     const up = p.bind();
     p.emit('CMP', rax, 1024);
     p.emit('JB', scaled);
@@ -129,34 +145,21 @@ function appendSize(p: Program): void {
     p.emit('INC', ecx);
     p.emit('JMP', up);
     p.bind(scaled);
-    p.emit('PUSH', rcx);
-    p.call('append.right4');
-    const whole = p.label();
-    const unit = p.label();
-    p.emit('IMUL', eax, edx, 10);
-    p.emit('SHR', eax, 10);
-    p.emit('JZ', whole);
-    appendText(p, '.');
+    p.emit('IMUL', edx, edx, 10);
+    p.emit('SHR', edx, 10);
+  });
+
+  p.routine('size.append', [rax, rsi], () => {
     appendDecimal(p);
-    p.emit('JMP', unit);
-    p.bind(whole);
-    appendText(p, '  ');
-    p.bind(unit);
-    p.emit('POP', rcx);
-    p.emit('PUSH', rsi);
+    p.emit('MOV', eax, edx);
+    p.emit('TEST', eax, eax);
+    p.skip('JZ', () => {
+      appendText(p, '.');
+      appendDecimal(p);
+    });
     p.emit('LEA', rsi, mem(0, { index: rcx, scale: 8, disp: p.label('units') }));
     p.call('append.text');
-    p.emit('POP', rsi);
   });
   p.bind('units');
   for (const unit of ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']) p.text(` ${unit}`.padEnd(8, '\0'));
-
-  // RAX, below 10000, with blanks in front
-  p.routine('append.right4', [], () => {
-    for (const limit of [1000, 100, 10]) {
-      p.emit('CMP', rax, limit);
-      p.skip('JAE', () => appendText(p, ' '));
-    }
-    appendDecimal(p);
-  });
 }

@@ -180,6 +180,32 @@ describe('periodic', () => {
   });
 });
 
+describe('while time passes between two looks at the clock', () => {
+  const moments = Array.from({ length: 40 }, (_, ns) => ns);
+
+  it('no TSC deadline is missed, however near it is', () => {
+    for (const ns of moments) {
+      const rig = timerRig(VECTOR | TSC_DEADLINE);
+      rig.nowNs = 1000;
+      rig.lookNs = 1;
+      rig.lapic().tscDeadline = BigInt((rig.nowNs + ns) * TSC_PER_NS);
+      rig.advance(1000);
+      expect({ ns, taken: taken(rig) }).toEqual({ ns, taken: true });
+    }
+  });
+
+  it('a periodic timer goes on, wherever in a period it fires late', () => {
+    const periodNs = 1_000_000;
+    const rig = timerRig(VECTOR | PERIODIC);
+    rig.lookNs = 1;
+    rig.write(APIC_TMICT, periodNs);
+    for (const ns of moments) {
+      rig.stall(rig.queue.nextDeadlineNs() + periodNs - ns - rig.nowNs);
+      expect({ ns, taken: taken(rig) }).toEqual({ ns, taken: true });
+    }
+  });
+});
+
 describe('TSC deadline', () => {
   it('fires when the TSC reaches the deadline, which then reads 0', () => {
     const rig = timerRig(VECTOR | TSC_DEADLINE);

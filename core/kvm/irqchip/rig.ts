@@ -11,13 +11,15 @@ export const TSC_PER_NS = 2;
 
 export class Rig {
   nowNs = 0;
+  /** How much time passes whenever someone looks at the clock. */
+  lookNs = 0;
   /** Timers that fired. */
   fired = 0;
   kicks: number[] = [];
   /** INIT, SIPI and NMI in their order, as "init 1". */
   events: string[] = [];
   tscToNs: (tsc: bigint) => number = (tsc) => Number(tsc) / TSC_PER_NS;
-  readonly queue = new TimerQueue({ nowNs: () => this.nowNs });
+  readonly queue = new TimerQueue({ nowNs: () => (this.nowNs += this.lookNs) });
   readonly chip: Irqchip;
   readonly lapics: Lapic[] = [];
 
