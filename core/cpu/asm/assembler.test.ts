@@ -11,7 +11,7 @@ import { Assembler } from './assembler.ts';
 import type { Bits } from './encode.ts';
 import { type AsmOperand, far, mem, mm, reg, rip, sys, xmm } from './operands.ts';
 
-const { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r12, r13, r15, eax, ecx, edx, ebx, ebp, esi, edi, esp } = reg;
+const { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r12, r13, r15, eax, ecx, edx, ebx, ebp, esi, edi } = reg;
 const { ax, cx, dx, bx, si, di, bp, al, cl, bl, ah, bh, sil, dil, r8d, r9b, r10w, r14d } = reg;
 
 /** An instruction as the assembler takes it, and as nasm does. */
@@ -32,7 +32,7 @@ const CASES: readonly Case[] = [
   [64, 'mov r15, [rax+r12*2-8]', 'MOV', r15, mem(8, { base: rax, index: r12, scale: 2, disp: -8 })],
   [64, 'mov al, [rbx]', 'MOV', al, mem(1, { base: rbx })],
   [64, 'mov ecx, [abs 0x1000]', 'MOV', ecx, mem(4, { disp: 0x1000 })],
-  [64, 'mov edx, [rel $$+0x40]', 'MOV', edx, mem(4, { base: rip, disp: 0x39 - 1 + 2 })],
+  [64, 'mov edx, [rel $$+0x40]', 'MOV', edx, mem(4, { base: rip, disp: 0x3a })],
   [64, 'mov ecx, [fs:0x28]', 'MOV', ecx, mem(4, { disp: 0x28, segment: sys.fs })],
   [64, 'mov ecx, [ebx+4]', 'MOV', ecx, mem(4, { base: ebx, disp: 4 })],
   [64, 'mov [rcx*8+16], rax', 'MOV', mem(8, { index: rcx, scale: 8, disp: 16 }), rax],
@@ -332,6 +332,5 @@ describe('a program', () => {
   it('decodes addresses relative to the next instruction as such', () => {
     const bytes = assemble([64, '', 'MOV', eax, mem(4, { base: rip, disp: 5 })]);
     expect(decode(bytes, 64).operands[1]).toMatchObject({ base: BASE_RIP, displacement: 5 });
-    expect(esp.register).toBe(4);
   });
 });

@@ -124,6 +124,11 @@ export class MemoryAccess {
   /** Copies `size` bytes at a linear address to `target` in the shared memory. */
   #read(lo: number, hi: number, size: number, target: number, user: boolean): void {
     const inFirst = Math.min(size, PAGE_SIZE - (lo & OFFSET));
+    const known = inFirst === size ? this.tlb.lookup(lo, hi, user, S.TLB_READ) : -1;
+    if (known >= 0) {
+      this.memory.u8.copyWithin(target, known, known + size);
+      return;
+    }
     const first = this.translate(lo, hi, READ, user);
     const second = inFirst < size ? this.#translateNext(lo, hi, READ, user) : 0;
     this.#readPhysical(first, inFirst, target);
@@ -133,6 +138,11 @@ export class MemoryAccess {
   /** Writes `size` bytes from `source`; true when the instruction must be the last of this run. */
   #write(lo: number, hi: number, size: number, source: number, user: boolean): boolean {
     const inFirst = Math.min(size, PAGE_SIZE - (lo & OFFSET));
+    const known = inFirst === size ? this.tlb.lookup(lo, hi, user, S.TLB_WRITE) : -1;
+    if (known >= 0) {
+      this.memory.u8.copyWithin(known, source, source + size);
+      return false;
+    }
     const first = this.translate(lo, hi, WRITE, user);
     if (inFirst === size) return this.#writePhysical(first, size, source);
     const second = this.#translateNext(lo, hi, WRITE, user);

@@ -49,7 +49,7 @@ const LETTERS: Readonly<Record<string, readonly string[]>> = {
   M: ['#...#', '##.##', '#.#.#', '#...#', '#...#', '#...#'],
 };
 
-const PLANT = ['#...#.', '##.##.', '.###..', '..#...'];
+const PLANT = ['##..##', '.####.', '..##..', '..##..'];
 
 /** The character of pixels `row` and `row + 1`. */
 function halfBlock(pixels: readonly string[], row: number, x: number): string {
