@@ -31,7 +31,10 @@ function vitest(project, environment) {
   );
   try {
     const result = JSON.parse(readFileSync(report, 'utf8'));
-    const failed = Math.max(result.numFailedTests, result.numFailedTestSuites);
+    // A file that does not load has no tests that could fail.
+    const isBroken = ({ status, assertionResults }) =>
+      status === 'failed' && !assertionResults.some((test) => test.status === 'failed');
+    const failed = result.numFailedTests + result.testResults.filter(isBroken).length;
     return {
       passed: result.numPassedTests,
       failed: failed || (status === 0 ? 0 : 1),
