@@ -69,6 +69,9 @@ export interface PortAccess {
   value: number;
 }
 
+/** What an exception takes of a slice, in instructions: about as long as those. */
+const FAULT_COST = 100;
+
 export class Cpu {
   readonly state: CpuState;
   readonly tlb: Tlb;
@@ -314,6 +317,9 @@ export class Cpu {
           const exit = this.#raise();
           if (exit !== CPU_SLICE) return exit;
           if (one) return this.singleStep ? CPU_DEBUG : CPU_SLICE;
+          // a handler that faults at once runs no instruction: it must not run for ever
+          this.state.set32(S.BUDGET, this.state.get32(S.BUDGET) - FAULT_COST);
+          this.instructions -= FAULT_COST;
           break;
         }
         case EXIT_SYSTEM:

@@ -1,7 +1,20 @@
 /** Paging of every kind as a guest sees it: faults with their error code and CR2, rights, accessed and dirty bits, the TLB. */
 import { describe, expect, it } from 'vitest';
 import {
-  CODE, DATA, hex, KvmRig, PAGE_DIRECTORY32, PAGE_DIRECTORY64, PAGE_DIRECTORY_PAE, PAGE_TABLE32, PAGE_TABLE64, PAGE_TABLE_PAE, PDPT, PDPT_PAE, PML4, USER_CODE,
+  CODE,
+  DATA,
+  hex,
+  KvmRig,
+  PAGE_DIRECTORY_PAE,
+  PAGE_DIRECTORY32,
+  PAGE_DIRECTORY64,
+  PAGE_TABLE_PAE,
+  PAGE_TABLE32,
+  PAGE_TABLE64,
+  PDPT,
+  PDPT_PAE,
+  PML4,
+  USER_CODE,
 } from '../testing/kvm-rig.ts';
 
 type Paged = 'paging' | 'pae' | 'long';
@@ -19,7 +32,8 @@ function pte(mode: Paged, linear: number): number {
   const page = linear >>> 12;
   return mode === 'paging' ? PAGE_TABLE32 + page * 4 : (mode === 'pae' ? PAGE_TABLE_PAE : PAGE_TABLE64) + page * 8;
 }
-const directory = (mode: Paged): number => ({ paging: PAGE_DIRECTORY32, pae: PAGE_DIRECTORY_PAE, long: PAGE_DIRECTORY64 })[mode];
+const directory = (mode: Paged): number =>
+  ({ paging: PAGE_DIRECTORY32, pae: PAGE_DIRECTORY_PAE, long: PAGE_DIRECTORY64 })[mode];
 /** Changes an entry before the guest has used it, or behind its back. */
 const map = (rig: KvmRig, mode: Paged, linear: number, entry: number) => rig.load32(pte(mode, linear), entry);
 
@@ -29,8 +43,10 @@ const RMW = hex('add byte [ebx], 1 ; hlt', '80 03 01 f4');
 const JUMP = hex('jmp ebx', 'ff e3');
 
 describe.each(PAGED)('in %s mode, #PF', (mode) => {
-  const kernel = (code: Uint8Array, entry: number) => map(new KvmRig().start(mode, code).set({ rbx: BigInt(DATA + 5) }), mode, DATA, entry);
-  const user = (code: Uint8Array, entry: number) => map(new KvmRig().startUser(mode, code).set({ rbx: BigInt(DATA + 5) }), mode, DATA, entry);
+  const kernel = (code: Uint8Array, entry: number) =>
+    map(new KvmRig().start(mode, code).set({ rbx: BigInt(DATA + 5) }), mode, DATA, entry);
+  const user = (code: Uint8Array, entry: number) =>
+    map(new KvmRig().startUser(mode, code).set({ rbx: BigInt(DATA + 5) }), mode, DATA, entry);
 
   it.each<[string, 'kernel' | 'user', Uint8Array, number, number]>([
     ['read of an absent page', 'kernel', READ, 0, 0],
@@ -52,13 +68,20 @@ describe.each(PAGED)('in %s mode, #PF', (mode) => {
   it('fetch from an absent page, at the page and not at the jump', () => {
     // without NX the instruction bit is not reported
     const error = mode === 'paging' ? 0 : 0x10;
-    expect(kernel(JUMP, 0).exception()).toMatchObject({ vector: 14, error, cr2: BigInt(DATA + 5), ip: BigInt(DATA + 5) });
+    expect(kernel(JUMP, 0).exception()).toMatchObject({
+      vector: 14,
+      error,
+      cr2: BigInt(DATA + 5),
+      ip: BigInt(DATA + 5),
+    });
     expect(user(JUMP, 0).exception()).toMatchObject({ vector: 14, error: error | 4, cr2: BigInt(DATA + 5) });
     expect(user(JUMP, DATA | P | RW).exception()).toMatchObject({ vector: 14, error: error | 5 });
   });
 
   it('at the second page of an access that straddles, with nothing written', () => {
-    const rig = new KvmRig().start(mode, hex('mov dword [ebx], 0x11223344 ; hlt', 'c7 03 44 33 22 11 f4')).set({ rbx: BigInt(DATA - 2) });
+    const rig = new KvmRig()
+      .start(mode, hex('mov dword [ebx], 0x11223344 ; hlt', 'c7 03 44 33 22 11 f4'))
+      .set({ rbx: BigInt(DATA - 2) });
     rig.load(DATA - 2, [9, 9]);
     map(rig, mode, DATA, 0);
     expect(rig.exception()).toMatchObject({ vector: 14, error: 2, cr2: BigInt(DATA) });
@@ -68,11 +91,18 @@ describe.each(PAGED)('in %s mode, #PF', (mode) => {
   it('at the second page of an instruction that straddles', () => {
     const rig = new KvmRig().start(mode, [0xb8, 1, 2, 3, 4], DATA - 2);
     map(rig, mode, DATA, 0);
-    expect(rig.exception()).toMatchObject({ vector: 14, error: mode === 'paging' ? 0 : 0x10, cr2: BigInt(DATA), ip: BigInt(DATA - 2) });
+    expect(rig.exception()).toMatchObject({
+      vector: 14,
+      error: mode === 'paging' ? 0 : 0x10,
+      cr2: BigInt(DATA),
+      ip: BigInt(DATA - 2),
+    });
   });
 
   it('leaves a repeated string instruction where it can be resumed', () => {
-    const rig = new KvmRig().start(mode, hex('rep stosd ; hlt', 'f3 ab f4')).set({ rcx: 0x800n, rdi: BigInt(DATA + 0x800), rax: 0x55n });
+    const rig = new KvmRig()
+      .start(mode, hex('rep stosd ; hlt', 'f3 ab f4'))
+      .set({ rcx: 0x800n, rdi: BigInt(DATA + 0x800), rax: 0x55n });
     map(rig, mode, DATA + 0x1000, 0);
     expect(rig.exception()).toMatchObject({ vector: 14, error: 2, cr2: BigInt(DATA + 0x1000), ip: BigInt(CODE) });
     expect(rig.vcpu.getRegs()).toMatchObject({ rcx: 0x600n, rdi: BigInt(DATA + 0x1000) });
@@ -83,7 +113,9 @@ describe.each(PAGED)('in %s mode, #PF', (mode) => {
   });
 
   it('does not come for a supervisor write to a read-only page without CR0.WP', () => {
-    const rig = kernel(WRITE, DATA | P | US).setControl({ cr0: 0x8000_0031n }).set({ rax: 7n });
+    const rig = kernel(WRITE, DATA | P | US)
+      .setControl({ cr0: 0x8000_0031n })
+      .set({ rax: 7n });
     expect(rig.run()).toEqual({ exit: 'HLT' });
     expect(rig.ram[DATA + 5]).toBe(7);
   });
@@ -97,7 +129,9 @@ describe.each(PAGED)('in %s mode, #PF', (mode) => {
 
 describe.each(PAGED)('in %s mode, the tables', (mode) => {
   it('show what was accessed and what was written', () => {
-    const rig = new KvmRig().start(mode, hex('mov al, [ebx] ; out 0x80, al ; mov [ebx], al ; hlt', '8a 03 e6 80 88 03 f4')).set({ rbx: BigInt(DATA) });
+    const rig = new KvmRig()
+      .start(mode, hex('mov al, [ebx] ; out 0x80, al ; mov [ebx], al ; hlt', '8a 03 e6 80 88 03 f4'))
+      .set({ rbx: BigInt(DATA) });
     expect(rig.run()).toMatchObject({ port: 0x80 });
     expect(rig.view.getUint32(pte(mode, DATA), true)).toBe(DATA | P | RW | US | A);
     expect(rig.run()).toEqual({ exit: 'HLT' });
@@ -107,9 +141,22 @@ describe.each(PAGED)('in %s mode, the tables', (mode) => {
   });
 
   it('are looked at again after a write to CR3, and after INVLPG', () => {
-    for (const flush of [hex('mov al, [ebx] ; out 0x80, al ; mov eax, cr3 ; mov cr3, eax ; mov al, [ebx] ; out 0x80, al ; hlt', '8a 03 e6 80 0f 20 d8 0f 22 d8 8a 03 e6 80 f4'), hex('mov al, [ebx] ; out 0x80, al ; invlpg [ebx] ; mov al, [ebx] ; out 0x80, al ; hlt', '8a 03 e6 80 0f 01 3b 8a 03 e6 80 f4')]) {
+    for (const flush of [
+      hex(
+        'mov al, [ebx] ; out 0x80, al ; mov eax, cr3 ; mov cr3, eax ; mov al, [ebx] ; out 0x80, al ; hlt',
+        '8a 03 e6 80 0f 20 d8 0f 22 d8 8a 03 e6 80 f4',
+      ),
+      hex(
+        'mov al, [ebx] ; out 0x80, al ; invlpg [ebx] ; mov al, [ebx] ; out 0x80, al ; hlt',
+        '8a 03 e6 80 0f 01 3b 8a 03 e6 80 f4',
+      ),
+    ]) {
       // in long mode MOV from CR3 is 64 bits wide, and the same bytes
-      const rig = new KvmRig().start(mode, flush).set({ rbx: BigInt(DATA) }).load(DATA, [1]).load(DATA + 0x1000, [2]);
+      const rig = new KvmRig()
+        .start(mode, flush)
+        .set({ rbx: BigInt(DATA) })
+        .load(DATA, [1])
+        .load(DATA + 0x1000, [2]);
       expect(rig.run()).toMatchObject({ value: 1 });
       map(rig, mode, DATA, (DATA + 0x1000) | P | RW | US);
       expect(rig.run()).toMatchObject({ value: 2 });
@@ -117,8 +164,15 @@ describe.each(PAGED)('in %s mode, the tables', (mode) => {
   });
 
   it('keep global pages over a write to CR3, and lose them by CR4.PGE', () => {
-    const code = hex('mov al, [ebx] ; out 0x80, al ; mov eax, cr3 ; mov cr3, eax ; mov al, [ebx] ; out 0x80, al ; mov eax, cr4 ; xor eax, 0x80 ; mov cr4, eax ; mov al, [ebx] ; out 0x80, al ; hlt', '8a 03 e6 80 0f 20 d8 0f 22 d8 8a 03 e6 80 0f 20 e0 35 80 00 00 00 0f 22 e0 8a 03 e6 80 f4');
-    const rig = new KvmRig().start(mode, code).set({ rbx: BigInt(DATA) }).load(DATA, [1]).load(DATA + 0x1000, [2]);
+    const code = hex(
+      'mov al, [ebx] ; out 0x80, al ; mov eax, cr3 ; mov cr3, eax ; mov al, [ebx] ; out 0x80, al ; mov eax, cr4 ; xor eax, 0x80 ; mov cr4, eax ; mov al, [ebx] ; out 0x80, al ; hlt',
+      '8a 03 e6 80 0f 20 d8 0f 22 d8 8a 03 e6 80 0f 20 e0 35 80 00 00 00 0f 22 e0 8a 03 e6 80 f4',
+    );
+    const rig = new KvmRig()
+      .start(mode, code)
+      .set({ rbx: BigInt(DATA) })
+      .load(DATA, [1])
+      .load(DATA + 0x1000, [2]);
     map(rig, mode, DATA, DATA | P | RW | US | G);
     rig.setControl({ cr4: rig.vcpu.getSregs().cr4 | 0x80n });
     expect(rig.run()).toMatchObject({ value: 1 });
@@ -135,11 +189,19 @@ describe('large pages', () => {
     ['2 MiB', 'long', PAGE_DIRECTORY64 + 16, [PS | P | RW | US, 0]],
     ['1 GiB', 'long', PDPT + 8, [PS | P | RW | US, 0]],
   ];
-  const LINEAR: Readonly<Record<string, bigint>> = { '4 MiB': 0x40_0000n, '2 MiB (PAE)': 0x40_0000n, '2 MiB': 0x40_0000n, '1 GiB': 0x4000_0000n };
+  const LINEAR: Readonly<Record<string, bigint>> = {
+    '4 MiB': 0x40_0000n,
+    '2 MiB (PAE)': 0x40_0000n,
+    '2 MiB': 0x40_0000n,
+    '1 GiB': 0x4000_0000n,
+  };
 
   it.each(LARGE)('of %s map their memory', (name, mode, at, entry) => {
     const linear = LINEAR[name] ?? 0n;
-    const rig = new KvmRig().start(mode, hex('mov al, [ebx] ; mov [ebx+1], al ; hlt', '8a 03 88 43 01 f4')).load32(at, ...entry).load(0x5678, [0x42]);
+    const rig = new KvmRig()
+      .start(mode, hex('mov al, [ebx] ; mov [ebx+1], al ; hlt', '8a 03 88 43 01 f4'))
+      .load32(at, ...entry)
+      .load(0x5678, [0x42]);
     if (mode === 'paging') rig.setControl({ cr4: 0x610n });
     rig.set({ rbx: linear + 0x5678n });
     expect(rig.run()).toEqual({ exit: 'HLT' });
@@ -149,7 +211,15 @@ describe('large pages', () => {
 
   it.each(LARGE)('of %s are forgotten whole by INVLPG of any address in them', (name, mode, at, entry) => {
     const linear = LINEAR[name] ?? 0n;
-    const rig = new KvmRig().start(mode, hex('mov al, [ebx] ; mov cl, [ebx+0x1000] ; out 0x80, al ; invlpg [ebx+0x1000] ; mov al, [ebx] ; hlt', '8a 03 8a 8b 00 10 00 00 e6 80 0f 01 bb 00 10 00 00 8a 03 f4')).load32(at, ...entry);
+    const rig = new KvmRig()
+      .start(
+        mode,
+        hex(
+          'mov al, [ebx] ; mov cl, [ebx+0x1000] ; out 0x80, al ; invlpg [ebx+0x1000] ; mov al, [ebx] ; hlt',
+          '8a 03 8a 8b 00 10 00 00 e6 80 0f 01 bb 00 10 00 00 8a 03 f4',
+        ),
+      )
+      .load32(at, ...entry);
     if (mode === 'paging') rig.setControl({ cr4: 0x610n });
     rig.set({ rbx: linear + 0x5000n });
     expect(rig.run()).toMatchObject({ port: 0x80 });
@@ -158,14 +228,26 @@ describe('large pages', () => {
   });
 
   it('are not large without CR4.PSE in 32-bit paging', () => {
-    const rig = new KvmRig().start('paging', READ).load32(PAGE_DIRECTORY32 + 4, PAGE_TABLE32 | PS | P | RW | US).load(0x5000, [0x42]).set({ rbx: 0x40_5000n });
+    const rig = new KvmRig()
+      .start('paging', READ)
+      .load32(PAGE_DIRECTORY32 + 4, PAGE_TABLE32 | PS | P | RW | US)
+      .load(0x5000, [0x42])
+      .set({ rbx: 0x40_5000n });
     expect(rig.run()).toEqual({ exit: 'HLT' });
     expect(rig.vcpu.getRegs().rax & 0xffn).toBe(0x42n);
   });
 
   it('raise #PF with the reserved bit for address bits below their size', () => {
-    for (const [mode, at, words, cr4] of [['paging', PAGE_DIRECTORY32 + 4, [0x20_0000 | PS | P | RW], 0x610n], ['pae', PAGE_DIRECTORY_PAE + 16, [0x2000 | PS | P | RW, 0], 0x620n], ['long', PDPT + 8, [0x4000 | PS | P | RW, 0], 0x620n]] as const) {
-      const rig = new KvmRig().start(mode, READ).load32(at, ...words).setControl({ cr4 }).set({ rbx: mode === 'long' ? 0x4000_0000n : 0x40_0000n });
+    for (const [mode, at, words, cr4] of [
+      ['paging', PAGE_DIRECTORY32 + 4, [0x20_0000 | PS | P | RW], 0x610n],
+      ['pae', PAGE_DIRECTORY_PAE + 16, [0x2000 | PS | P | RW, 0], 0x620n],
+      ['long', PDPT + 8, [0x4000 | PS | P | RW, 0], 0x620n],
+    ] as const) {
+      const rig = new KvmRig()
+        .start(mode, READ)
+        .load32(at, ...words)
+        .setControl({ cr4 })
+        .set({ rbx: mode === 'long' ? 0x4000_0000n : 0x40_0000n });
       expect(rig.exception(), mode).toMatchObject({ vector: 14, error: 9 });
     }
   });
@@ -188,17 +270,30 @@ describe('reserved bits', () => {
 
   it('NX in a table without EFER.NXE', () => {
     for (const mode of ['pae', 'long'] as const) {
-      const rig = new KvmRig().start(mode, READ).set({ rbx: BigInt(DATA) }).load32(pte(mode, DATA) + 4, 0x8000_0000);
+      const rig = new KvmRig()
+        .start(mode, READ)
+        .set({ rbx: BigInt(DATA) })
+        .load32(pte(mode, DATA) + 4, 0x8000_0000);
       rig.setControl({ efer: mode === 'long' ? 0x501n : 0n });
       expect(rig.exception(), mode).toMatchObject({ vector: 14, error: 9 });
     }
   });
 
   it('of a page-directory pointer raise #GP at the load of CR3, CR0 or CR4, and change nothing', () => {
-    const rig = new KvmRig().start('pae', hex('mov eax, 0x1a000 ; mov cr3, eax ; hlt', 'b8 00 a0 01 00 0f 22 d8 f4')).load32(0x1a000, 0x17fff, 0);
+    const rig = new KvmRig()
+      .start('pae', hex('mov eax, 0x1a000 ; mov cr3, eax ; hlt', 'b8 00 a0 01 00 0f 22 d8 f4'))
+      .load32(0x1a000, 0x17fff, 0);
     expect(rig.exception()).toMatchObject({ vector: 13, error: 0, ip: BigInt(CODE + 5) });
     expect(rig.vcpu.getSregs().cr3).toBe(BigInt(PDPT_PAE));
-    const off = new KvmRig().start('protected', hex('mov eax, 0x1a000 ; mov cr3, eax ; mov eax, 0x20 ; mov cr4, eax ; mov eax, 0x80000031 ; mov cr0, eax ; hlt', 'b8 00 a0 01 00 0f 22 d8 b8 20 00 00 00 0f 22 e0 b8 31 00 00 80 0f 22 c0 f4')).load32(0x1a000, 0x17fff, 0);
+    const off = new KvmRig()
+      .start(
+        'protected',
+        hex(
+          'mov eax, 0x1a000 ; mov cr3, eax ; mov eax, 0x20 ; mov cr4, eax ; mov eax, 0x80000031 ; mov cr0, eax ; hlt',
+          'b8 00 a0 01 00 0f 22 d8 b8 20 00 00 00 0f 22 e0 b8 31 00 00 80 0f 22 c0 f4',
+        ),
+      )
+      .load32(0x1a000, 0x17fff, 0);
     expect(off.exception()).toMatchObject({ vector: 13, error: 0, ip: BigInt(CODE + 21) });
     expect(off.vcpu.getSregs().cr0).toBe(0x31n);
   });
@@ -206,11 +301,17 @@ describe('reserved bits', () => {
 
 describe('NX', () => {
   it.each<[Paged]>([['pae'], ['long']])('forbids fetches in %s mode, and nothing else', (mode) => {
-    const rig = new KvmRig().start(mode, hex('mov al, [ebx] ; mov [ebx], al ; jmp ebx', '8a 03 88 03 ff e3')).set({ rbx: BigInt(DATA) }).load32(pte(mode, DATA) + 4, 0x8000_0000);
+    const rig = new KvmRig()
+      .start(mode, hex('mov al, [ebx] ; mov [ebx], al ; jmp ebx', '8a 03 88 03 ff e3'))
+      .set({ rbx: BigInt(DATA) })
+      .load32(pte(mode, DATA) + 4, 0x8000_0000);
     expect(rig.exception()).toMatchObject({ vector: 14, error: 0x11, cr2: BigInt(DATA), ip: BigInt(DATA) });
   });
   it('counts in a directory too', () => {
-    const rig = new KvmRig().start('long', hex('jmp rbx', 'ff e3')).set({ rbx: 0x20_0000n }).load32(PAGE_DIRECTORY64 + 8, PAGE_TABLE64 | 7, 0x8000_0000);
+    const rig = new KvmRig()
+      .start('long', hex('jmp rbx', 'ff e3'))
+      .set({ rbx: 0x20_0000n })
+      .load32(PAGE_DIRECTORY64 + 8, PAGE_TABLE64 | 7, 0x8000_0000);
     expect(rig.exception()).toMatchObject({ vector: 14, error: 0x11 });
   });
 });
@@ -226,7 +327,12 @@ describe('in long mode', () => {
   });
 
   it('compatibility-mode addresses wrap at 4 GiB', () => {
-    const rig = new KvmRig().start('compatibility', hex('mov ebx, 0xffffffff ; mov al, [ebx+0x3001] ; hlt', 'bb ff ff ff ff 8a 83 01 30 00 00 f4')).load(DATA, [0x42]);
+    const rig = new KvmRig()
+      .start(
+        'compatibility',
+        hex('mov ebx, 0xffffffff ; mov al, [ebx+0x3001] ; hlt', 'bb ff ff ff ff 8a 83 01 30 00 00 f4'),
+      )
+      .load(DATA, [0x42]);
     expect(rig.run()).toEqual({ exit: 'HLT' });
     expect(rig.vcpu.getRegs().rax & 0xffn).toBe(0x42n);
   });
@@ -236,20 +342,41 @@ describe('the path into paging', () => {
   it('from real mode to 64-bit code by the book', () => {
     const rig = new KvmRig().start('long', []);
     rig.load(0x500, [0xff, 0, 0, 0x90, 0, 0]).load(0x510, [0xff, 0x0f, 0, 0xa0, 0, 0]);
-    rig.load(CODE, hex('lgdt [0x500] ; lidt [0x510] ; mov eax, 0x620 ; mov cr4, eax ; mov eax, 0x10000 ; mov cr3, eax ; mov ecx, 0xc0000080 ; mov eax, 0x100 ; xor edx, edx ; wrmsr ; mov eax, 0x80000011 ; mov cr0, eax ; jmp dword 0x30:0x1100', '0f 01 16 00 05 0f 01 1e 10 05 66 b8 20 06 00 00 0f 22 e0 66 b8 00 00 01 00 0f 22 d8 66 b9 80 00 00 c0 66 b8 00 01 00 00 66 31 d2 0f 30 66 b8 11 00 00 80 0f 22 c0 66 ea 00 11 00 00 30 00'));
+    rig.load(
+      CODE,
+      hex(
+        'lgdt [0x500] ; lidt [0x510] ; mov eax, 0x620 ; mov cr4, eax ; mov eax, 0x10000 ; mov cr3, eax ; mov ecx, 0xc0000080 ; mov eax, 0x100 ; xor edx, edx ; wrmsr ; mov eax, 0x80000011 ; mov cr0, eax ; jmp dword 0x30:0x1100',
+        '0f 01 16 00 05 0f 01 1e 10 05 66 b8 20 06 00 00 0f 22 e0 66 b8 00 00 01 00 0f 22 d8 66 b9 80 00 00 c0 66 b8 00 01 00 00 66 31 d2 0f 30 66 b8 11 00 00 80 0f 22 c0 66 ea 00 11 00 00 30 00',
+      ),
+    );
     const real = new KvmRig().sregs('real');
     rig.vcpu.setSregs(real);
     rig.set({ rip: BigInt(CODE), rsp: 0x7000n });
-    rig.load(0x1100, hex('mov ax, 0x10 ; mov ss, ax ; mov rsp, 0x7000 ; mov rbx, 0x123456789 ; push rbx ; pop rsi ; mov ecx, 0xc0000080 ; rdmsr ; hlt', '66 b8 10 00 8e d0 bc 00 70 00 00 48 bb 89 67 45 23 01 00 00 00 53 5e b9 80 00 00 c0 0f 32 f4'));
+    rig.load(
+      0x1100,
+      hex(
+        'mov ax, 0x10 ; mov ss, ax ; mov rsp, 0x7000 ; mov rbx, 0x123456789 ; push rbx ; pop rsi ; mov ecx, 0xc0000080 ; rdmsr ; hlt',
+        '66 b8 10 00 8e d0 bc 00 70 00 00 48 bb 89 67 45 23 01 00 00 00 53 5e b9 80 00 00 c0 0f 32 f4',
+      ),
+    );
     expect(rig.run()).toEqual({ exit: 'HLT' });
     expect(rig.vcpu.getRegs()).toMatchObject({ rsi: 0x1_2345_6789n, rax: 0x500n });
     expect(rig.vcpu.getSregs()).toMatchObject({ efer: 0x500n, cs: { l: 1, selector: 0x30 } });
   });
 
   it('refuses long mode without PAE, a change of LME under paging, and the end of PAE in it', () => {
-    const noPae = new KvmRig().start('protected', hex('mov ecx, 0xc0000080 ; mov eax, 0x100 ; xor edx, edx ; wrmsr ; mov eax, 0x80000031 ; mov cr0, eax', 'b9 80 00 00 c0 b8 00 01 00 00 31 d2 0f 30 b8 31 00 00 80 0f 22 c0'));
+    const noPae = new KvmRig().start(
+      'protected',
+      hex(
+        'mov ecx, 0xc0000080 ; mov eax, 0x100 ; xor edx, edx ; wrmsr ; mov eax, 0x80000031 ; mov cr0, eax',
+        'b9 80 00 00 c0 b8 00 01 00 00 31 d2 0f 30 b8 31 00 00 80 0f 22 c0',
+      ),
+    );
     expect(noPae.exception()).toMatchObject({ vector: 13, ip: BigInt(CODE + 19) });
-    const lme = new KvmRig().start('pae', hex('mov ecx, 0xc0000080 ; mov eax, 0x100 ; xor edx, edx ; wrmsr', 'b9 80 00 00 c0 b8 00 01 00 00 31 d2 0f 30'));
+    const lme = new KvmRig().start(
+      'pae',
+      hex('mov ecx, 0xc0000080 ; mov eax, 0x100 ; xor edx, edx ; wrmsr', 'b9 80 00 00 c0 b8 00 01 00 00 31 d2 0f 30'),
+    );
     expect(lme.exception()).toMatchObject({ vector: 13, ip: BigInt(CODE + 12) });
     const pae = new KvmRig().start('long', hex('mov eax, 0x600 ; mov cr4, rax', 'b8 00 06 00 00 0f 22 e0'));
     expect(pae.exception()).toMatchObject({ vector: 13, ip: BigInt(CODE + 5) });

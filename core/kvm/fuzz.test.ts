@@ -17,25 +17,44 @@ const PATTERN = 0xa5;
 const GUARD = 0x4000;
 
 /** Bytes that lead somewhere more often than random ones do. */
-const LIKELY = [0x0f, 0x66, 0xf3, 0xf2, 0xf0, 0x48, 0x41, 0x67, 0x2e, 0x64, 0xff, 0x8e, 0xcd, 0xcf, 0x9d, 0xa4, 0xab, 0x6c, 0x6e, 0x01, 0x22, 0x20, 0x30, 0xae, 0xc7, 0xd9, 0xdd];
+const LIKELY = [
+  0x0f, 0x66, 0xf3, 0xf2, 0xf0, 0x48, 0x41, 0x67, 0x2e, 0x64, 0xff, 0x8e, 0xcd, 0xcf, 0x9d, 0xa4, 0xab, 0x6c, 0x6e,
+  0x01, 0x22, 0x20, 0x30, 0xae, 0xc7, 0xd9, 0xdd,
+];
 
 class Fuzz {
   readonly rig = new KvmRig({ irqchip: true, pit: true, logDirty: true });
   readonly random: SeededRandom;
   /** Not in any slot, on both sides of a read-only slot. */
   readonly guards: Uint8Array;
-  constructor(readonly mode: Mode, seed: number) {
+  constructor(
+    readonly mode: Mode,
+    seed: number,
+  ) {
     this.random = new SeededRandom(seed);
     const { vm } = this.rig;
     const at = vm.mmap(GUARD * 3);
     this.guards = new Uint8Array(vm.memory, at, GUARD * 3).fill(PATTERN);
-    vm.setUserMemoryRegion({ slot: 1, flags: A.KVM_MEM_READONLY, guestPhysAddr: MMIO, memorySize: GUARD, userspaceAddr: at + GUARD });
+    vm.setUserMemoryRegion({
+      slot: 1,
+      flags: A.KVM_MEM_READONLY,
+      guestPhysAddr: MMIO,
+      memorySize: GUARD,
+      userspaceAddr: at + GUARD,
+    });
   }
 
   #value(): bigint {
     const r = this.random;
     const wide = (BigInt(r.uint32()) << 32n) | BigInt(r.uint32());
-    return r.pick([BigInt(r.below(RAM_SIZE + 0x2000)), BigInt(r.below(64)), wide, 0xffff_ffff_ffff_fff0n + BigInt(r.below(16)), BigInt(MMIO - r.below(16)), wide >> 17n]);
+    return r.pick([
+      BigInt(r.below(RAM_SIZE + 0x2000)),
+      BigInt(r.below(64)),
+      wide,
+      0xffff_ffff_ffff_fff0n + BigInt(r.below(16)),
+      BigInt(MMIO - r.below(16)),
+      wide >> 17n,
+    ]);
   }
 
   #registers(): void {
@@ -70,7 +89,9 @@ class Fuzz {
 
   #code(): Uint8Array {
     const { random } = this;
-    return Uint8Array.from({ length: CODE_BYTES }, () => (random.below(3) === 0 ? random.pick(LIKELY) : random.uint32() & 0xff));
+    return Uint8Array.from({ length: CODE_BYTES }, () =>
+      random.below(3) === 0 ? random.pick(LIKELY) : random.uint32() & 0xff,
+    );
   }
 
   /** Puts the vCPU where a new program can start. */
@@ -79,13 +100,16 @@ class Fuzz {
     thread.signal = false;
     vcpu.setMpState(A.KVM_MP_STATE_RUNNABLE);
     vcpu.run.setUint8(A.RUN_IMMEDIATE_EXIT, 1);
-    for (let parts = 0; parts < 20; parts++) if (this.#run().exit === 'EINTR') break;
+    for (let parts = 0; parts < 100; parts++) if (this.#run().exit === 'EINTR') break;
     vcpu.run.setUint8(A.RUN_IMMEDIATE_EXIT, 0);
     thread.signal = false;
     vcpu.setMpState(A.KVM_MP_STATE_RUNNABLE);
     const events = vcpu.getVcpuEvents();
     vcpu.setVcpuEvents({
-      ...events, exception: { ...events.exception, injected: 0 }, interrupt: { ...events.interrupt, injected: 0, shadow: 0 }, nmi: { injected: 0, pending: 0, masked: 0 },
+      ...events,
+      exception: { ...events.exception, injected: 0 },
+      interrupt: { ...events.interrupt, injected: 0, shadow: 0 },
+      nmi: { injected: 0, pending: 0, masked: 0 },
     });
     vcpu.setMsrs([{ index: 0x1b, data: 0xfee0_0900n }]);
     vcpu.setLapic(this.freshLapic);
@@ -129,7 +153,10 @@ class Fuzz {
   /** The next guest runs as if nothing had been. */
   checkNext(): void {
     this.#reset();
-    this.rig.start('protected', hex('mov eax, 5 ; mov [0x3000], eax ; out 0x80, al', 'b8 05 00 00 00 a3 00 30 00 00 e6 80'));
+    this.rig.start(
+      'protected',
+      hex('mov eax, 5 ; mov [0x3000], eax ; out 0x80, al', 'b8 05 00 00 00 a3 00 30 00 00 e6 80'),
+    );
     expect(this.rig.run()).toEqual({ exit: 'IO', direction: 'out', port: 0x80, size: 1, value: 5 });
   }
 }

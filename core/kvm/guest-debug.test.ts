@@ -30,7 +30,13 @@ describe('KVM_SET_GUEST_DEBUG', () => {
 
 describe('single step', () => {
   it('exits behind each instruction, with pc, DR6.BS and DR7', () => {
-    const rig = new KvmRig().start('long', hex('nop ; mov eax, 5 ; jmp short next ; hlt ; next: push rax ; rdtsc ; nop', '90 b8 05 00 00 00 eb 01 f4 50 0f 31 90'));
+    const rig = new KvmRig().start(
+      'long',
+      hex(
+        'nop ; mov eax, 5 ; jmp short next ; hlt ; next: push rax ; rdtsc ; nop',
+        '90 b8 05 00 00 00 eb 01 f4 50 0f 31 90',
+      ),
+    );
     step(rig);
     for (const at of [1, 6, 9, 10, 12, 13]) expect(rig.run()).toEqual(stepped(CODE + at));
     expect(rig.vcpu.getRegs().rflags & 0x100n).toBe(0n);
@@ -48,7 +54,13 @@ describe('single step', () => {
   });
 
   it('stops behind an instruction that another exit came from, when that is finished', () => {
-    const rig = new KvmRig().start('protected', hex('out 0x80, al ; in al, 0x60 ; mov [0x100003], ax ; mov al, [0x100000] ; hlt ; nop', 'e6 80 e4 60 66 a3 03 00 10 00 a0 00 00 10 00 f4 90'));
+    const rig = new KvmRig().start(
+      'protected',
+      hex(
+        'out 0x80, al ; in al, 0x60 ; mov [0x100003], ax ; mov al, [0x100000] ; hlt ; nop',
+        'e6 80 e4 60 66 a3 03 00 10 00 a0 00 00 10 00 f4 90',
+      ),
+    );
     step(rig);
     expect(rig.run()).toMatchObject({ exit: 'IO' });
     expect(rig.run()).toEqual(stepped(CODE + 2));
@@ -96,7 +108,8 @@ describe('software breakpoints', () => {
   it('exit at INT3 with exception 3, and the guest sees nothing', () => {
     const rig = new KvmRig().start('protected', hex('nop ; int3 ; hlt', '90 cc f4'));
     rig.vcpu.setGuestDebug({ control: A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_USE_SW_BP, debugreg: [] });
-    for (let again = 0; again < 2; again++) expect(rig.run()).toMatchObject({ exit: 'DEBUG', exception: 3, pc: BigInt(CODE + 1) });
+    for (let again = 0; again < 2; again++)
+      expect(rig.run()).toMatchObject({ exit: 'DEBUG', exception: 3, pc: BigInt(CODE + 1) });
     rig.load(CODE + 1, [0x90]); // the debugger puts the instruction back
     expect(rig.run()).toEqual({ exit: 'HLT' });
   });

@@ -8,14 +8,17 @@ const STI = 0x200;
 const BUSY = hex('nop ; again: jmp again', '90 eb fe');
 
 describe('KVM_INTERRUPT', () => {
-  it.each<[Mode]>([['real'], ['protected'], ['paging'], ['pae'], ['long'], ['compatibility']])('goes through the guest\'s table in %s mode', (mode) => {
-    const rig = new KvmRig().start(mode, BUSY).set({ rflags: 0x202n });
-    rig.vcpu.interrupt(0x31);
-    const exception = rig.exception();
-    expect(exception).toMatchObject({ vector: 0x31, ip: BigInt(CODE), error: undefined });
-    expect(exception.flags & STI).toBe(STI);
-    expect(rig.vcpu.getRegs().rflags & 0x200n).toBe(0n);
-  });
+  it.each<[Mode]>([['real'], ['protected'], ['paging'], ['pae'], ['long'], ['compatibility']])(
+    "goes through the guest's table in %s mode",
+    (mode) => {
+      const rig = new KvmRig().start(mode, BUSY).set({ rflags: 0x202n });
+      rig.vcpu.interrupt(0x31);
+      const exception = rig.exception();
+      expect(exception).toMatchObject({ vector: 0x31, ip: BigInt(CODE), error: undefined });
+      expect(exception.flags & STI).toBe(STI);
+      expect(rig.vcpu.getRegs().rflags & 0x200n).toBe(0n);
+    },
+  );
 
   it('is refused with an irqchip, for no vector, and while one is queued', () => {
     expect(() => new KvmRig({ irqchip: true }).vcpu.interrupt(0x20)).toThrow(errno('ENXIO'));
@@ -46,7 +49,10 @@ describe('KVM_INTERRUPT', () => {
   });
 
   it('does not come between MOV SS and the instruction behind it', () => {
-    const rig = new KvmRig().start('protected', hex('mov ax, 0x10 ; mov ss, ax ; mov esp, 0x6000 ; nop', '66 b8 10 00 8e d0 bc 00 60 00 00 90'));
+    const rig = new KvmRig().start(
+      'protected',
+      hex('mov ax, 0x10 ; mov ss, ax ; mov esp, 0x6000 ; nop', '66 b8 10 00 8e d0 bc 00 60 00 00 90'),
+    );
     rig.vcpu.setGuestDebug({ control: A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_SINGLESTEP, debugreg: [] });
     rig.run();
     rig.run();
@@ -70,7 +76,9 @@ describe('KVM_INTERRUPT', () => {
   });
 
   it('never comes into the middle of an instruction that waits for MMIO', () => {
-    const rig = new KvmRig().start('protected', hex('mov al, [0x100000] ; nop ; hlt', 'a0 00 00 10 00 90 f4')).set({ rflags: 0x202n });
+    const rig = new KvmRig()
+      .start('protected', hex('mov al, [0x100000] ; nop ; hlt', 'a0 00 00 10 00 90 f4'))
+      .set({ rflags: 0x202n });
     expect(rig.run()).toMatchObject({ exit: 'MMIO' });
     rig.vcpu.interrupt(0x31);
     rig.answerMmio(0x5a);
@@ -79,7 +87,15 @@ describe('KVM_INTERRUPT', () => {
   });
 
   it('comes between the elements of a repeated string instruction', () => {
-    const rig = new KvmRig().start('protected', hex('mov ecx, 3 ; mov dx, 0x60 ; mov edi, 0x3000 ; rep insb ; hlt', 'b9 03 00 00 00 66 ba 60 00 bf 00 30 00 00 f3 6c f4')).set({ rflags: 0x202n });
+    const rig = new KvmRig()
+      .start(
+        'protected',
+        hex(
+          'mov ecx, 3 ; mov dx, 0x60 ; mov edi, 0x3000 ; rep insb ; hlt',
+          'b9 03 00 00 00 66 ba 60 00 bf 00 30 00 00 f3 6c f4',
+        ),
+      )
+      .set({ rflags: 0x202n });
     rig.run();
     rig.vcpu.interrupt(0x31);
     rig.answerIn(1);
@@ -113,7 +129,10 @@ describe('request_interrupt_window', () => {
 
 describe('the in-kernel irqchip', () => {
   /** PIC: vectors 0x30 and 0x38, all unmasked but what `mask` says. */
-  const picInit = hex('mov al, 0x11 ; out 0x20, al ; out 0xa0, al ; mov al, 0x30 ; out 0x21, al ; mov al, 0x38 ; out 0xa1, al ; mov al, 4 ; out 0x21, al ; mov al, 2 ; out 0xa1, al ; mov al, 1 ; out 0x21, al ; out 0xa1, al ; mov al, 0 ; out 0x21, al ; out 0xa1, al ; sti ; again: hlt ; jmp again', 'b0 11 e6 20 e6 a0 b0 30 e6 21 b0 38 e6 a1 b0 04 e6 21 b0 02 e6 a1 b0 01 e6 21 e6 a1 b0 00 e6 21 e6 a1 fb f4 eb fd');
+  const picInit = hex(
+    'mov al, 0x11 ; out 0x20, al ; out 0xa0, al ; mov al, 0x30 ; out 0x21, al ; mov al, 0x38 ; out 0xa1, al ; mov al, 4 ; out 0x21, al ; mov al, 2 ; out 0xa1, al ; mov al, 1 ; out 0x21, al ; out 0xa1, al ; mov al, 0 ; out 0x21, al ; out 0xa1, al ; sti ; again: hlt ; jmp again',
+    'b0 11 e6 20 e6 a0 b0 30 e6 21 b0 38 e6 a1 b0 04 e6 21 b0 02 e6 a1 b0 01 e6 21 e6 a1 b0 00 e6 21 e6 a1 fb f4 eb fd',
+  );
 
   it('delivers a PIC line through the LAPIC to a halted vCPU', () => {
     const rig = new KvmRig({ irqchip: true }).start('protected', picInit);
@@ -138,7 +157,10 @@ describe('the in-kernel irqchip', () => {
 
   it('delivers the LAPIC timer when its time comes, and not before', () => {
     // enable by SVR; one shot at vector 0x40; divide by 1; count 1000
-    const code = hex('mov dword [0xfee000f0], 0x1ff ; mov dword [0xfee003e0], 0xb ; mov dword [0xfee00320], 0x40 ; mov dword [0xfee00380], 100000 ; sti ; again: hlt ; jmp again', 'c7 05 f0 00 e0 fe ff 01 00 00 c7 05 e0 03 e0 fe 0b 00 00 00 c7 05 20 03 e0 fe 40 00 00 00 c7 05 80 03 e0 fe a0 86 01 00 fb f4 eb fd');
+    const code = hex(
+      'mov dword [0xfee000f0], 0x1ff ; mov dword [0xfee003e0], 0xb ; mov dword [0xfee00320], 0x40 ; mov dword [0xfee00380], 100000 ; sti ; again: hlt ; jmp again',
+      'c7 05 f0 00 e0 fe ff 01 00 00 c7 05 e0 03 e0 fe 0b 00 00 00 c7 05 20 03 e0 fe 40 00 00 00 c7 05 80 03 e0 fe a0 86 01 00 fb f4 eb fd',
+    );
     const rig = new KvmRig({ irqchip: true }).start('protected', code);
     expect(rig.exception().vector).toBe(0x40);
     expect(rig.thread.timeNs).toBeGreaterThanOrEqual(100_000);
@@ -146,15 +168,24 @@ describe('the in-kernel irqchip', () => {
   });
 
   it('delivers an interrupt that the guest sends itself by the ICR, in priority order', () => {
-    const code = hex('mov dword [0xfee000f0], 0x1ff ; mov dword [0xfee00300], 0x40050 ; mov dword [0xfee00300], 0x40060 ; sti ; nop ; hlt', 'c7 05 f0 00 e0 fe ff 01 00 00 c7 05 00 03 e0 fe 50 00 04 00 c7 05 00 03 e0 fe 60 00 04 00 fb 90 f4');
+    const code = hex(
+      'mov dword [0xfee000f0], 0x1ff ; mov dword [0xfee00300], 0x40050 ; mov dword [0xfee00300], 0x40060 ; sti ; nop ; hlt',
+      'c7 05 f0 00 e0 fe ff 01 00 00 c7 05 00 03 e0 fe 50 00 04 00 c7 05 00 03 e0 fe 60 00 04 00 fb 90 f4',
+    );
     const rig = new KvmRig({ irqchip: true }).start('protected', code);
     expect(rig.exception().vector).toBe(0x60);
-    rig.load(STUBS + 0x60 * 16 + 2, hex('mov dword [0xfee000b0], 0 ; sti ; jmp $', 'c7 05 b0 00 e0 fe 00 00 00 00 fb eb fe'));
+    rig.load(
+      STUBS + 0x60 * 16 + 2,
+      hex('mov dword [0xfee000b0], 0 ; sti ; jmp $', 'c7 05 b0 00 e0 fe 00 00 00 00 fb eb fe'),
+    );
     expect(rig.exception().vector).toBe(0x50);
   });
 
   it('holds back by CR8 what is not above it', () => {
-    const code = hex('mov edx, 0xfee00000 ; mov dword [rdx+0xf0], 0x1ff ; mov eax, 6 ; mov cr8, rax ; mov dword [rdx+0x300], 0x40060 ; sti ; nop ; out 0x80, al ; xor eax, eax ; mov cr8, rax ; nop ; hlt', 'ba 00 00 e0 fe c7 82 f0 00 00 00 ff 01 00 00 b8 06 00 00 00 44 0f 22 c0 c7 82 00 03 00 00 60 00 04 00 fb 90 e6 80 31 c0 44 0f 22 c0 90 f4');
+    const code = hex(
+      'mov edx, 0xfee00000 ; mov dword [rdx+0xf0], 0x1ff ; mov eax, 6 ; mov cr8, rax ; mov dword [rdx+0x300], 0x40060 ; sti ; nop ; out 0x80, al ; xor eax, eax ; mov cr8, rax ; nop ; hlt',
+      'ba 00 00 e0 fe c7 82 f0 00 00 00 ff 01 00 00 b8 06 00 00 00 44 0f 22 c0 c7 82 00 03 00 00 60 00 04 00 fb 90 e6 80 31 c0 44 0f 22 c0 90 f4',
+    );
     const rig = new KvmRig({ irqchip: true }).start('long', code);
     // the LAPIC's page
     rig.load32(0x11000 + 3 * 8, 0x19007, 0).load32(0x19000 + 0x1f7 * 8, 0xfee00087, 0);
@@ -174,7 +205,9 @@ describe('NMI', () => {
   });
 
   it('holds the next one back until IRET', () => {
-    const rig = new KvmRig().start('protected', BUSY).load(STUBS + 0x20, hex('out 2, al ; nop ; out 0x80, al ; iret', 'e6 02 90 e6 80 cf'));
+    const rig = new KvmRig()
+      .start('protected', BUSY)
+      .load(STUBS + 0x20, hex('out 2, al ; nop ; out 0x80, al ; iret', 'e6 02 90 e6 80 cf'));
     rig.vcpu.nmi();
     expect(rig.exception().vector).toBe(2);
     rig.vcpu.nmi();
@@ -185,7 +218,12 @@ describe('NMI', () => {
   });
 
   it('stays masked when its state is restored, and IRET unmasks it', () => {
-    const rig = new KvmRig().start('protected', hex('pushf ; push dword 8 ; push dword 0x1100 ; out 0x80, al ; iret', '9c 6a 08 68 00 11 00 00 e6 80 cf')).load(0x1100, BUSY);
+    const rig = new KvmRig()
+      .start(
+        'protected',
+        hex('pushf ; push dword 8 ; push dword 0x1100 ; out 0x80, al ; iret', '9c 6a 08 68 00 11 00 00 e6 80 cf'),
+      )
+      .load(0x1100, BUSY);
     const { vcpu } = rig;
     const events = vcpu.getVcpuEvents();
     vcpu.setVcpuEvents({ ...events, nmi: { injected: 0, pending: 1, masked: 1 } });
@@ -206,7 +244,10 @@ describe('KVM_SET_VCPU_EVENTS', () => {
   it('injects the exception at the next run, with its error code', () => {
     const rig = new KvmRig().start('protected', BUSY);
     const events = rig.vcpu.getVcpuEvents();
-    rig.vcpu.setVcpuEvents({ ...events, exception: { injected: 1, nr: 13, hasErrorCode: 1, pending: 0, errorCode: 0x58 } });
+    rig.vcpu.setVcpuEvents({
+      ...events,
+      exception: { injected: 1, nr: 13, hasErrorCode: 1, pending: 0, errorCode: 0x58 },
+    });
     expect(rig.vcpu.getRegs().rip).toBe(BigInt(CODE));
     expect(rig.exception()).toMatchObject({ vector: 13, error: 0x58, ip: BigInt(CODE) });
     expect(rig.vcpu.getVcpuEvents().exception.injected).toBe(0);

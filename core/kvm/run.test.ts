@@ -8,7 +8,12 @@ const protectedMode = (code: Uint8Array, rig = new KvmRig()) => rig.start('prote
 
 describe('port I/O', () => {
   it('exits for OUT of each size, behind the instruction', () => {
-    const rig = protectedMode(hex('mov eax, 0x11223344 ; mov dx, 0x3f8 ; out dx, al ; out dx, ax ; out dx, eax ; out 0x80, al ; hlt', 'b8 44 33 22 11 66 ba f8 03 ee 66 ef ef e6 80 f4'));
+    const rig = protectedMode(
+      hex(
+        'mov eax, 0x11223344 ; mov dx, 0x3f8 ; out dx, al ; out dx, ax ; out dx, eax ; out 0x80, al ; hlt',
+        'b8 44 33 22 11 66 ba f8 03 ee 66 ef ef e6 80 f4',
+      ),
+    );
     expect(rig.run()).toEqual({ exit: 'IO', direction: 'out', port: 0x3f8, size: 1, value: 0x44 });
     expect(rig.vcpu.run.getUint32(A.RUN_IO_COUNT, true)).toBe(1);
     expect(rig.run()).toEqual({ exit: 'IO', direction: 'out', port: 0x3f8, size: 2, value: 0x3344 });
@@ -18,8 +23,17 @@ describe('port I/O', () => {
   });
 
   it('takes the value of IN from the run page at the next run, in its size', () => {
-    const rig = protectedMode(hex('mov eax, 0x11223344 ; in al, 0x60 ; hlt ; in ax, 0x60 ; hlt ; in eax, 0x60 ; hlt', 'b8 44 33 22 11 e4 60 f4 66 e5 60 f4 e5 60 f4'));
-    for (const [size, rax] of [[1, 0x112233ddn], [2, 0x1122ccddn], [4, 0xaabbccddn]] as const) {
+    const rig = protectedMode(
+      hex(
+        'mov eax, 0x11223344 ; in al, 0x60 ; hlt ; in ax, 0x60 ; hlt ; in eax, 0x60 ; hlt',
+        'b8 44 33 22 11 e4 60 f4 66 e5 60 f4 e5 60 f4',
+      ),
+    );
+    for (const [size, rax] of [
+      [1, 0x112233ddn],
+      [2, 0x1122ccddn],
+      [4, 0xaabbccddn],
+    ] as const) {
       expect(rig.run()).toMatchObject({ direction: 'in', port: 0x60, size });
       expect(rig.answerIn(0xaabbccdd).run()).toEqual(HLT);
       expect(rig.vcpu.getRegs().rax).toBe(rax);
@@ -27,7 +41,12 @@ describe('port I/O', () => {
   });
 
   it('gives INS and OUTS element by element, in the direction of DF', () => {
-    const rig = protectedMode(hex('mov dx, 0x1f0 ; mov edi, 0x3000 ; mov ecx, 3 ; rep insw ; mov esi, 0x3004 ; mov ecx, 3 ; std ; rep outsw ; hlt', '66 ba f0 01 bf 00 30 00 00 b9 03 00 00 00 f3 66 6d be 04 30 00 00 b9 03 00 00 00 fd f3 66 6f f4'));
+    const rig = protectedMode(
+      hex(
+        'mov dx, 0x1f0 ; mov edi, 0x3000 ; mov ecx, 3 ; rep insw ; mov esi, 0x3004 ; mov ecx, 3 ; std ; rep outsw ; hlt',
+        '66 ba f0 01 bf 00 30 00 00 b9 03 00 00 00 f3 66 6d be 04 30 00 00 b9 03 00 00 00 fd f3 66 6f f4',
+      ),
+    );
     for (const value of [0x1111, 0x2222, 0x3333]) {
       expect(rig.run()).toMatchObject({ direction: 'in', port: 0x1f0, size: 2 });
       rig.answerIn(value);
@@ -38,7 +57,9 @@ describe('port I/O', () => {
   });
 
   it('leaves REP INS and REP OUTS without a count alone', () => {
-    const rig = protectedMode(hex('xor ecx, ecx ; mov edi, 0x3000 ; rep insb ; rep outsd ; hlt', '31 c9 bf 00 30 00 00 f3 6c f3 6f f4'));
+    const rig = protectedMode(
+      hex('xor ecx, ecx ; mov edi, 0x3000 ; rep insb ; rep outsd ; hlt', '31 c9 bf 00 30 00 00 f3 6c f3 6f f4'),
+    );
     expect(rig.run()).toEqual(HLT);
     expect(rig.vcpu.getRegs().rdi).toBe(0x3000n);
   });
@@ -51,7 +72,10 @@ describe('port I/O', () => {
   });
 
   it('raises #PF for INS when its page has gone while userspace looked for the value', () => {
-    const rig = new KvmRig().start('paging', hex('mov edi, 0x3000 ; mov dx, 0x60 ; insb ; hlt', 'bf 00 30 00 00 66 ba 60 00 6c f4'));
+    const rig = new KvmRig().start(
+      'paging',
+      hex('mov edi, 0x3000 ; mov dx, 0x60 ; insb ; hlt', 'bf 00 30 00 00 66 ba 60 00 6c f4'),
+    );
     expect(rig.run()).toMatchObject({ direction: 'in' });
     rig.load32(0x15000 + 3 * 4, 0);
     rig.setControl({});
@@ -62,9 +86,27 @@ describe('port I/O', () => {
 describe('memory-mapped I/O', () => {
   it.each<[string, Uint8Array, number, number]>([
     ['a byte', hex('mov al, [0x100010] ; hlt ; mov [0x100010], al ; hlt', 'a0 10 00 10 00 f4 a2 10 00 10 00 f4'), 0, 1],
-    ['2 bytes', hex('mov ax, [0x100010] ; hlt ; mov [0x100010], ax ; hlt', '66 a1 10 00 10 00 f4 66 a3 10 00 10 00 f4'), 0, 2],
-    ['4 bytes', hex('mov eax, [0x100010] ; hlt ; mov [0x100010], eax ; hlt', 'a1 10 00 10 00 f4 a3 10 00 10 00 f4'), 0, 4],
-    ['8 bytes', hex('movq xmm0, [0x100010] ; hlt ; movq [0x100010], xmm0 ; hlt', 'f3 0f 7e 05 10 00 10 00 f4 66 0f d6 05 10 00 10 00 f4'), 0, 8],
+    [
+      '2 bytes',
+      hex('mov ax, [0x100010] ; hlt ; mov [0x100010], ax ; hlt', '66 a1 10 00 10 00 f4 66 a3 10 00 10 00 f4'),
+      0,
+      2,
+    ],
+    [
+      '4 bytes',
+      hex('mov eax, [0x100010] ; hlt ; mov [0x100010], eax ; hlt', 'a1 10 00 10 00 f4 a3 10 00 10 00 f4'),
+      0,
+      4,
+    ],
+    [
+      '8 bytes',
+      hex(
+        'movq xmm0, [0x100010] ; hlt ; movq [0x100010], xmm0 ; hlt',
+        'f3 0f 7e 05 10 00 10 00 f4 66 0f d6 05 10 00 10 00 f4',
+      ),
+      0,
+      8,
+    ],
   ])('reads and writes %s in one exit', (_name, code, at, size) => {
     const rig = protectedMode(code);
     const bytes = [0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88].slice(0, size);
@@ -75,16 +117,25 @@ describe('memory-mapped I/O', () => {
   });
 
   it('splits a 16-byte access into two exits', () => {
-    const rig = protectedMode(hex('movups xmm0, [0x100010] ; movups [0x100020], xmm0 ; hlt', '0f 10 05 10 00 10 00 0f 11 05 20 00 10 00 f4'));
+    const rig = protectedMode(
+      hex('movups xmm0, [0x100010] ; movups [0x100020], xmm0 ; hlt', '0f 10 05 10 00 10 00 0f 11 05 20 00 10 00 f4'),
+    );
     expect(rig.run()).toMatchObject({ write: false, gpa: MMIO + 0x10 });
     expect(rig.answerMmio(1, 2, 3, 4, 5, 6, 7, 8).run()).toMatchObject({ write: false, gpa: MMIO + 0x18 });
-    expect(rig.answerMmio(9, 10, 11, 12, 13, 14, 15, 16).run()).toEqual({ exit: 'MMIO', write: true, gpa: MMIO + 0x20, bytes: [1, 2, 3, 4, 5, 6, 7, 8] });
+    expect(rig.answerMmio(9, 10, 11, 12, 13, 14, 15, 16).run()).toEqual({
+      exit: 'MMIO',
+      write: true,
+      gpa: MMIO + 0x20,
+      bytes: [1, 2, 3, 4, 5, 6, 7, 8],
+    });
     expect(rig.run()).toEqual({ exit: 'MMIO', write: true, gpa: MMIO + 0x28, bytes: [9, 10, 11, 12, 13, 14, 15, 16] });
     expect(rig.run()).toEqual(HLT);
   });
 
   it('gives an unaligned access in naturally aligned parts, each once', () => {
-    const rig = protectedMode(hex('mov eax, [0x100001] ; mov [0x100fff], eax ; hlt', 'a1 01 00 10 00 a3 ff 0f 10 00 f4'));
+    const rig = protectedMode(
+      hex('mov eax, [0x100001] ; mov [0x100fff], eax ; hlt', 'a1 01 00 10 00 a3 ff 0f 10 00 f4'),
+    );
     expect(rig.run()).toMatchObject({ write: false, gpa: MMIO + 1, bytes: [0] });
     expect(rig.answerMmio(1).run()).toMatchObject({ write: false, gpa: MMIO + 2, bytes: [0, 0] });
     expect(rig.answerMmio(2, 3).run()).toMatchObject({ write: false, gpa: MMIO + 4 });
@@ -104,7 +155,12 @@ describe('memory-mapped I/O', () => {
   });
 
   it('reads once and writes once for a read-modify-write, with LOCK too', () => {
-    const rig = protectedMode(hex('add dword [0x100000], 5 ; lock inc byte [0x100004] ; xchg [0x100008], ax ; hlt', '83 05 00 00 10 00 05 f0 fe 05 04 00 10 00 66 87 05 08 00 10 00 f4'));
+    const rig = protectedMode(
+      hex(
+        'add dword [0x100000], 5 ; lock inc byte [0x100004] ; xchg [0x100008], ax ; hlt',
+        '83 05 00 00 10 00 05 f0 fe 05 04 00 10 00 66 87 05 08 00 10 00 f4',
+      ),
+    );
     expect(rig.run()).toMatchObject({ write: false, gpa: MMIO });
     expect(rig.answerMmio(10, 0, 0, 0).run()).toEqual({ exit: 'MMIO', write: true, gpa: MMIO, bytes: [15, 0, 0, 0] });
     expect(rig.run()).toMatchObject({ write: false, gpa: MMIO + 4 });
@@ -116,7 +172,12 @@ describe('memory-mapped I/O', () => {
   });
 
   it('pushes, pops and calls through MMIO exactly once', () => {
-    const rig = protectedMode(hex('mov esp, 0x3100 ; push dword [0x100000] ; pop dword [0x100004] ; call [0x100008] ; hlt', 'bc 00 31 00 00 ff 35 00 00 10 00 8f 05 04 00 10 00 ff 15 08 00 10 00 f4'));
+    const rig = protectedMode(
+      hex(
+        'mov esp, 0x3100 ; push dword [0x100000] ; pop dword [0x100004] ; call [0x100008] ; hlt',
+        'bc 00 31 00 00 ff 35 00 00 10 00 8f 05 04 00 10 00 ff 15 08 00 10 00 f4',
+      ),
+    );
     expect(rig.run()).toMatchObject({ write: false, gpa: MMIO });
     expect(rig.answerMmio(1, 2, 3, 4).run()).toEqual({ exit: 'MMIO', write: true, gpa: MMIO + 4, bytes: [1, 2, 3, 4] });
     expect(rig.run()).toMatchObject({ write: false, gpa: MMIO + 8 });
@@ -127,17 +188,32 @@ describe('memory-mapped I/O', () => {
   });
 
   it('copies strings from and to it element by element, none twice', () => {
-    const rig = protectedMode(hex('mov esi, 0x100000 ; mov edi, 0x100100 ; mov ecx, 3 ; rep movsd ; hlt', 'be 00 00 10 00 bf 00 01 10 00 b9 03 00 00 00 f3 a5 f4'));
+    const rig = protectedMode(
+      hex(
+        'mov esi, 0x100000 ; mov edi, 0x100100 ; mov ecx, 3 ; rep movsd ; hlt',
+        'be 00 00 10 00 bf 00 01 10 00 b9 03 00 00 00 f3 a5 f4',
+      ),
+    );
     for (let n = 0; n < 3; n++) {
       expect(rig.run()).toMatchObject({ write: false, gpa: MMIO + n * 4 });
-      expect(rig.answerMmio(n, 2, 3, 4).run()).toEqual({ exit: 'MMIO', write: true, gpa: MMIO + 0x100 + n * 4, bytes: [n, 2, 3, 4] });
+      expect(rig.answerMmio(n, 2, 3, 4).run()).toEqual({
+        exit: 'MMIO',
+        write: true,
+        gpa: MMIO + 0x100 + n * 4,
+        bytes: [n, 2, 3, 4],
+      });
     }
     expect(rig.run()).toEqual(HLT);
     expect(rig.vcpu.getRegs()).toMatchObject({ rcx: 0n, rsi: 0x10000cn, rdi: 0x10010cn });
   });
 
   it('compares strings in it', () => {
-    const rig = protectedMode(hex('mov esi, 0x100000 ; mov edi, 0x100100 ; mov ecx, 5 ; repe cmpsb ; hlt', 'be 00 00 10 00 bf 00 01 10 00 b9 05 00 00 00 f3 a6 f4'));
+    const rig = protectedMode(
+      hex(
+        'mov esi, 0x100000 ; mov edi, 0x100100 ; mov ecx, 5 ; repe cmpsb ; hlt',
+        'be 00 00 10 00 bf 00 01 10 00 b9 05 00 00 00 f3 a6 f4',
+      ),
+    );
     for (const value of [1, 2]) {
       expect(rig.run()).toMatchObject({ write: false, bytes: [0] });
       expect(rig.answerMmio(value).run()).toMatchObject({ write: false });
@@ -149,7 +225,10 @@ describe('memory-mapped I/O', () => {
 
   it('reads anew for an instruction that faulted behind its read', () => {
     // the write of MOVS faults: its read of MMIO, answered before, is asked again after the handler
-    const rig = new KvmRig().start('paging', hex('mov esi, 0x100000 ; mov edi, 0x3000 ; movsb ; hlt', 'be 00 00 10 00 bf 00 30 00 00 a4 f4'));
+    const rig = new KvmRig().start(
+      'paging',
+      hex('mov esi, 0x100000 ; mov edi, 0x3000 ; movsb ; hlt', 'be 00 00 10 00 bf 00 30 00 00 a4 f4'),
+    );
     rig.load32(0x15000 + 3 * 4, 0);
     rig.setControl({});
     expect(rig.run()).toMatchObject({ write: false, gpa: MMIO });
@@ -240,7 +319,12 @@ describe('EINTR', () => {
   });
 
   it('comes out of a repeated string instruction, which then goes on', () => {
-    const rig = protectedMode(hex('mov ecx, 0xffff ; again: a16 rep lodsb ; mov ecx, 0xffff ; dec ebx ; jnz again ; hlt', 'b9 ff ff 00 00 f3 67 ac b9 ff ff 00 00 4b 75 f5 f4'));
+    const rig = protectedMode(
+      hex(
+        'mov ecx, 0xffff ; again: a16 rep lodsb ; mov ecx, 0xffff ; dec ebx ; jnz again ; hlt',
+        'b9 ff ff 00 00 f3 67 ac b9 ff ff 00 00 4b 75 f5 f4',
+      ),
+    );
     rig.set({ rbx: 400n });
     expect(rig.run()).toEqual({ exit: 'EINTR' });
     const left = rig.vcpu.getRegs().rbx;
@@ -263,7 +347,10 @@ describe('what every exit tells', () => {
   });
 
   it('CR8 both ways without an irqchip', () => {
-    const rig = new KvmRig().start('long', hex('mov eax, 9 ; mov cr8, rax ; hlt ; mov rax, cr8 ; hlt', 'b8 09 00 00 00 44 0f 22 c0 f4 44 0f 20 c0 f4'));
+    const rig = new KvmRig().start(
+      'long',
+      hex('mov eax, 9 ; mov cr8, rax ; hlt ; mov rax, cr8 ; hlt', 'b8 09 00 00 00 44 0f 22 c0 f4 44 0f 20 c0 f4'),
+    );
     rig.run();
     expect(rig.vcpu.run.getBigUint64(A.RUN_CR8, true)).toBe(9n);
     rig.vcpu.run.setBigUint64(A.RUN_CR8, 4n, true);

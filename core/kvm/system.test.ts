@@ -19,7 +19,13 @@ describe('/dev/kvm', () => {
 
   it('has the extensions that a PC needs, and answers 0 for one it does not know', () => {
     const kvm = openKvm();
-    for (const cap of [A.KVM_CAP_IRQCHIP, A.KVM_CAP_USER_MEMORY, A.KVM_CAP_PIT2, A.KVM_CAP_MP_STATE, A.KVM_CAP_IMMEDIATE_EXIT])
+    for (const cap of [
+      A.KVM_CAP_IRQCHIP,
+      A.KVM_CAP_USER_MEMORY,
+      A.KVM_CAP_PIT2,
+      A.KVM_CAP_MP_STATE,
+      A.KVM_CAP_IMMEDIATE_EXIT,
+    ])
       expect(kvm.checkExtension(cap)).toBe(1);
     expect(kvm.checkExtension(A.KVM_CAP_NR_MEMSLOTS)).toBeGreaterThanOrEqual(32);
     expect(kvm.checkExtension(54_321)).toBe(0);
@@ -32,7 +38,12 @@ describe('/dev/kvm', () => {
     const indices = kvm.getMsrIndexList();
     expect(new Set(indices).size).toBe(indices.length);
     expect(indices).toEqual(expect.arrayContaining([0x10, 0x1b, 0x3b, 0xc000_0080]));
-    expect(vm.createVcpu(0).getMsrs(indices).map((e) => e.index)).toEqual(indices);
+    expect(
+      vm
+        .createVcpu(0)
+        .getMsrs(indices)
+        .map((e) => e.index),
+    ).toEqual(indices);
   });
 
   it('wants room for all of its CPUID leaves', () => {
@@ -55,8 +66,13 @@ describe('/dev/kvm', () => {
     const vm = kvm.createVm(options);
     kvm.close();
     const calls: (() => unknown)[] = [
-      () => kvm.getApiVersion(), () => kvm.checkExtension(0), () => kvm.getVcpuMmapSize(), () => kvm.getMsrIndexList(),
-      () => kvm.getSupportedCpuid(100), () => kvm.createVm(options), () => kvm.close(),
+      () => kvm.getApiVersion(),
+      () => kvm.checkExtension(0),
+      () => kvm.getVcpuMmapSize(),
+      () => kvm.getMsrIndexList(),
+      () => kvm.getSupportedCpuid(100),
+      () => kvm.createVm(options),
+      () => kvm.close(),
     ];
     for (const call of calls) expect(call).toThrow(errno('EBADF'));
     expect(vm.checkExtension(A.KVM_CAP_IRQCHIP)).toBe(1);

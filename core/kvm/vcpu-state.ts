@@ -1,8 +1,8 @@
 /** The state of a vCPU in KVM's structures: KVM_GET/SET_REGS, SREGS, FPU, MSRS. */
 import {
   badCr0,
-  CR0_DEFINED,
   type Cpu,
+  CR0_DEFINED,
   CR4_OFFERED,
   EFER_OFFERED,
   MSRS,

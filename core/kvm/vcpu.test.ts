@@ -24,7 +24,25 @@ describe('a new vCPU', () => {
 describe('state that was set is read back', () => {
   it('general registers, with the flags that exist', () => {
     const { vcpu } = new KvmRig();
-    const names = ['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rsp', 'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip'] as const;
+    const names = [
+      'rax',
+      'rbx',
+      'rcx',
+      'rdx',
+      'rsi',
+      'rdi',
+      'rsp',
+      'rbp',
+      'r8',
+      'r9',
+      'r10',
+      'r11',
+      'r12',
+      'r13',
+      'r14',
+      'r15',
+      'rip',
+    ] as const;
     const regs = vcpu.getRegs();
     names.forEach((name, i) => {
       regs[name] = 0xf0e0_d0c0_b0a0_9080n + BigInt(i);
@@ -42,7 +60,20 @@ describe('state that was set is read back', () => {
 
   it('every attribute of a segment', () => {
     const { vcpu } = new KvmRig();
-    const fs = { base: 0xffff_8800_0000_1000n, limit: 0xfffff, selector: 0x63, type: 7, present: 1, dpl: 3, db: 1, s: 1, l: 0, g: 1, avl: 1, unusable: 0 };
+    const fs = {
+      base: 0xffff_8800_0000_1000n,
+      limit: 0xfffff,
+      selector: 0x63,
+      type: 7,
+      present: 1,
+      dpl: 3,
+      db: 1,
+      s: 1,
+      l: 0,
+      g: 1,
+      avl: 1,
+      unusable: 0,
+    };
     const gs = { ...fs, present: 0, unusable: 1, type: 0, s: 0, dpl: 0, db: 0, g: 0, avl: 0, selector: 0 };
     vcpu.setSregs({ ...vcpu.getSregs(), fs, gs });
     expect(vcpu.getSregs()).toMatchObject({ fs, gs });
@@ -54,7 +85,15 @@ describe('state that was set is read back', () => {
     const fpr = bytes(128, 1);
     for (let n = 0; n < 8; n++) fpr.fill(0, n * 16 + 10, n * 16 + 16);
     const fpu: A.KvmFpu = {
-      fpr, fcw: 0x27f, fsw: 0x3800, ftwx: 0xc3, lastOpcode: 0x123, lastIp: 0x1234_5678_9abcn, lastDp: 0xffff_0000_1111n, xmm: bytes(256, 3), mxcsr: 0x1fa0,
+      fpr,
+      fcw: 0x27f,
+      fsw: 0x3800,
+      ftwx: 0xc3,
+      lastOpcode: 0x123,
+      lastIp: 0x1234_5678_9abcn,
+      lastDp: 0xffff_0000_1111n,
+      xmm: bytes(256, 3),
+      mxcsr: 0x1fa0,
     };
     vcpu.setFpu(fpu);
     expect(vcpu.getFpu()).toEqual(fpu);
@@ -66,9 +105,14 @@ describe('state that was set is read back', () => {
   it('MSRs', () => {
     const { vcpu } = new KvmRig({ irqchip: true });
     const entries = [
-      { index: 0xc000_0081, data: 0x0023_0010_0000_0000n }, { index: 0xc000_0082, data: 0xffff_8000_0000_1000n },
-      { index: 0xc000_0100, data: 0x7f00_0000_0000n }, { index: 0x277, data: 0x0007_0406_0007_0406n }, { index: 0x3b, data: 0x77n },
-      { index: 0x174, data: 0x10n }, { index: 0x4b56_4d01, data: 0x5000n }, { index: 0xc000_0102, data: 0xffff_8000_0000_2000n },
+      { index: 0xc000_0081, data: 0x0023_0010_0000_0000n },
+      { index: 0xc000_0082, data: 0xffff_8000_0000_1000n },
+      { index: 0xc000_0100, data: 0x7f00_0000_0000n },
+      { index: 0x277, data: 0x0007_0406_0007_0406n },
+      { index: 0x3b, data: 0x77n },
+      { index: 0x174, data: 0x10n },
+      { index: 0x4b56_4d01, data: 0x5000n },
+      { index: 0xc000_0102, data: 0xffff_8000_0000_2000n },
     ];
     expect(vcpu.setMsrs(entries)).toBe(entries.length);
     expect(vcpu.getMsrs(entries.map((e) => e.index))).toEqual(entries);
@@ -84,13 +128,20 @@ describe('state that was set is read back', () => {
     view.setUint32(0x80, 0x40, true);
     vcpu.setLapic(state);
     const read = new DataView(vcpu.getLapic().buffer);
-    expect([read.getUint32(0xf0, true), read.getUint32(0x380, true), read.getUint32(0x80, true)]).toEqual([0x1ff, 0x1000, 0x40]);
+    expect([read.getUint32(0xf0, true), read.getUint32(0x380, true), read.getUint32(0x80, true)]).toEqual([
+      0x1ff, 0x1000, 0x40,
+    ]);
     expect(() => vcpu.setLapic(new Uint8Array(10))).toThrow(errno('EINVAL'));
   });
 
   it('the MP state', () => {
     const { vcpu } = new KvmRig({ irqchip: true });
-    for (const state of [A.KVM_MP_STATE_HALTED, A.KVM_MP_STATE_INIT_RECEIVED, A.KVM_MP_STATE_UNINITIALIZED, A.KVM_MP_STATE_RUNNABLE]) {
+    for (const state of [
+      A.KVM_MP_STATE_HALTED,
+      A.KVM_MP_STATE_INIT_RECEIVED,
+      A.KVM_MP_STATE_UNINITIALIZED,
+      A.KVM_MP_STATE_RUNNABLE,
+    ]) {
       vcpu.setMpState(state);
       expect(vcpu.getMpState()).toBe(state);
     }
@@ -100,7 +151,11 @@ describe('state that was set is read back', () => {
   it('pending events', () => {
     const { vcpu } = new KvmRig();
     const none = vcpu.getVcpuEvents();
-    expect(none).toMatchObject({ interrupt: { injected: 0 }, nmi: { pending: 0, masked: 0 }, exception: { injected: 0 } });
+    expect(none).toMatchObject({
+      interrupt: { injected: 0 },
+      nmi: { pending: 0, masked: 0 },
+      exception: { injected: 0 },
+    });
     const events = {
       ...none,
       exception: { injected: 1, nr: 13, hasErrorCode: 1, pending: 0, errorCode: 0x50 },
@@ -173,7 +228,13 @@ describe('KVM_SET_SREGS', () => {
 describe('KVM_SET_MSRS and KVM_GET_MSRS', () => {
   it('stop at the first MSR that does not exist or does not take the value', () => {
     const { vcpu } = new KvmRig();
-    expect(vcpu.setMsrs([{ index: 0x174, data: 1n }, { index: 0x1234, data: 0n }, { index: 0x175, data: 2n }])).toBe(1);
+    expect(
+      vcpu.setMsrs([
+        { index: 0x174, data: 1n },
+        { index: 0x1234, data: 0n },
+        { index: 0x175, data: 2n },
+      ]),
+    ).toBe(1);
     expect(vcpu.setMsrs([{ index: 0xc000_0082, data: 1n << 62n }])).toBe(0);
     expect(vcpu.setMsrs([{ index: 0xc000_0080, data: 1n << 40n }])).toBe(0);
     expect(vcpu.getMsrs([0x174, 0x1234, 0x175])).toEqual([{ index: 0x174, data: 1n }]);
@@ -193,7 +254,10 @@ describe('KVM_SET_MSRS and KVM_GET_MSRS', () => {
 describe('CPUID', () => {
   it('is read back, and wants room', () => {
     const { vcpu } = new KvmRig();
-    const entries = [{ function: 0, index: 0, flags: 0, eax: 0, ebx: 1, ecx: 2, edx: 3 }, { function: 7, index: 1, flags: 1, eax: 4, ebx: 5, ecx: 6, edx: 7 }];
+    const entries = [
+      { function: 0, index: 0, flags: 0, eax: 0, ebx: 1, ecx: 2, edx: 3 },
+      { function: 7, index: 1, flags: 1, eax: 4, ebx: 5, ecx: 6, edx: 7 },
+    ];
     vcpu.setCpuid2(entries);
     expect(vcpu.getCpuid2(2)).toEqual(entries);
     expect(() => vcpu.getCpuid2(1)).toThrow(errno('E2BIG'));
@@ -213,8 +277,22 @@ describe('CPUID', () => {
 
   it('is what the instruction gives: leaf, subleaf, the highest basic leaf beyond the last, zeros between', () => {
     const rig = new KvmRig();
-    const leaf = (f: number, ebx: number, index?: number) => ({ function: f, index: index ?? 0, flags: index === undefined ? 0 : 1, eax: f === 0 ? 7 : 0, ebx, ecx: 0, edx: 0 });
-    rig.vcpu.setCpuid2([leaf(0, 0x10), leaf(1, 0x11), leaf(7, 0x17, 0), leaf(7, 0x27, 1), { ...leaf(0x8000_0000, 0x80), eax: 0x8000_0000 }]);
+    const leaf = (f: number, ebx: number, index?: number) => ({
+      function: f,
+      index: index ?? 0,
+      flags: index === undefined ? 0 : 1,
+      eax: f === 0 ? 7 : 0,
+      ebx,
+      ecx: 0,
+      edx: 0,
+    });
+    rig.vcpu.setCpuid2([
+      leaf(0, 0x10),
+      leaf(1, 0x11),
+      leaf(7, 0x17, 0),
+      leaf(7, 0x27, 1),
+      { ...leaf(0x8000_0000, 0x80), eax: 0x8000_0000 },
+    ]);
     // each: leaf in EAX, subleaf in ECX
     const ask = hex('ask: cpuid ; mov al, bl ; out 0x80, al ; hlt ; jmp ask', '0f a2 88 d8 e6 80 f4 eb f7');
     rig.start('protected', ask);
@@ -241,14 +319,37 @@ describe('without an irqchip', () => {
 describe('a closed vCPU', () => {
   it('is a bad file descriptor for every call', () => {
     const { vcpu } = new KvmRig({ irqchip: true });
-    const [regs, sregs, fpu, events, lapic] = [vcpu.getRegs(), vcpu.getSregs(), vcpu.getFpu(), vcpu.getVcpuEvents(), vcpu.getLapic()];
+    const [regs, sregs, fpu, events, lapic] = [
+      vcpu.getRegs(),
+      vcpu.getSregs(),
+      vcpu.getFpu(),
+      vcpu.getVcpuEvents(),
+      vcpu.getLapic(),
+    ];
     vcpu.close();
     const calls: (() => unknown)[] = [
-      () => vcpu.kvmRun(), () => vcpu.getRegs(), () => vcpu.setRegs(regs), () => vcpu.getSregs(), () => vcpu.setSregs(sregs),
-      () => vcpu.getFpu(), () => vcpu.setFpu(fpu), () => vcpu.getMsrs([]), () => vcpu.setMsrs([]), () => vcpu.setCpuid2([]), () => vcpu.getCpuid2(0),
-      () => vcpu.getLapic(), () => vcpu.setLapic(lapic), () => vcpu.getMpState(), () => vcpu.setMpState(0), () => vcpu.getVcpuEvents(),
-      () => vcpu.setVcpuEvents(events), () => vcpu.setGuestDebug({ control: 0, debugreg: [] }), () => vcpu.getTscKhz(), () => vcpu.interrupt(3),
-      () => vcpu.nmi(), () => vcpu.close(),
+      () => vcpu.kvmRun(),
+      () => vcpu.getRegs(),
+      () => vcpu.setRegs(regs),
+      () => vcpu.getSregs(),
+      () => vcpu.setSregs(sregs),
+      () => vcpu.getFpu(),
+      () => vcpu.setFpu(fpu),
+      () => vcpu.getMsrs([]),
+      () => vcpu.setMsrs([]),
+      () => vcpu.setCpuid2([]),
+      () => vcpu.getCpuid2(0),
+      () => vcpu.getLapic(),
+      () => vcpu.setLapic(lapic),
+      () => vcpu.getMpState(),
+      () => vcpu.setMpState(0),
+      () => vcpu.getVcpuEvents(),
+      () => vcpu.setVcpuEvents(events),
+      () => vcpu.setGuestDebug({ control: 0, debugreg: [] }),
+      () => vcpu.getTscKhz(),
+      () => vcpu.interrupt(3),
+      () => vcpu.nmi(),
+      () => vcpu.close(),
     ];
     for (const call of calls) expect(call).toThrow(errno('EBADF'));
   });

@@ -170,7 +170,8 @@ export class EmulatedVcpu implements A.KvmVcpu {
   interrupt(vector: number): void {
     this.#check('KVM_INTERRUPT');
     if (this.vm.irqchip) throw new A.KvmError('KVM_INTERRUPT', 'ENXIO', 'interrupts come from the in-kernel irqchip');
-    if (!Number.isInteger(vector) || vector < 0 || vector > 255) throw new A.KvmError('KVM_INTERRUPT', 'EINVAL', `vector ${vector}`);
+    if (!Number.isInteger(vector) || vector < 0 || vector > 255)
+      throw new A.KvmError('KVM_INTERRUPT', 'EINVAL', `vector ${vector}`);
     if (this.#queuedInterrupt >= 0) throw new A.KvmError('KVM_INTERRUPT', 'EEXIST');
     this.#queuedInterrupt = vector;
   }
@@ -436,6 +437,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
   }
   setRegs(regs: A.KvmRegs): void {
     this.#check('KVM_SET_REGS');
+    this.cpu.trapDue = false; // as KVM drops a pending exception
     this.#state.setRegs(regs);
   }
   getSregs(): A.KvmSregs {

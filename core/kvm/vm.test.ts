@@ -4,7 +4,8 @@ import { KvmRig } from '../testing/kvm-rig.ts';
 import * as A from './api.ts';
 
 const errno = (errno: A.Errno) => expect.objectContaining({ name: 'KvmError', errno });
-const bare = () => new KvmRig().system.createVm({ userMemoryBytes: 0x20_0000, thread: new KvmRig().thread, wall: { nowMs: () => 0 } });
+const bare = () =>
+  new KvmRig().system.createVm({ userMemoryBytes: 0x20_0000, thread: new KvmRig().thread, wall: { nowMs: () => 0 } });
 
 describe('a VM', () => {
   it('gives zeroed pages until its memory is used up', () => {
@@ -48,8 +49,11 @@ describe('a VM', () => {
   it('has no interrupt lines or chips without an irqchip', () => {
     const vm = bare();
     const calls: (() => unknown)[] = [
-      () => vm.irqLine({ irq: 0, level: 1 }), () => vm.getIrqchip(0), () => vm.setIrqchip(0, new Uint8Array(520)),
-      () => vm.getPit2(), () => vm.setPit2(new Uint8Array(112)),
+      () => vm.irqLine({ irq: 0, level: 1 }),
+      () => vm.getIrqchip(0),
+      () => vm.setIrqchip(0, new Uint8Array(520)),
+      () => vm.getPit2(),
+      () => vm.setPit2(new Uint8Array(112)),
     ];
     for (const call of calls) expect(call).toThrow(errno('ENXIO'));
     vm.createIrqchip();
@@ -87,11 +91,24 @@ describe('a VM', () => {
     const { vm, vcpu } = new KvmRig({ irqchip: true, pit: true });
     vm.close();
     const calls: (() => unknown)[] = [
-      () => vm.mmap(4096), () => vm.checkExtension(0), () => vm.createVcpu(0), () => vm.createIrqchip(), () => vm.createPit2({ flags: 0 }),
+      () => vm.mmap(4096),
+      () => vm.checkExtension(0),
+      () => vm.createVcpu(0),
+      () => vm.createIrqchip(),
+      () => vm.createPit2({ flags: 0 }),
       () => vm.setUserMemoryRegion({ slot: 0, flags: 0, guestPhysAddr: 0, memorySize: 0, userspaceAddr: 0 }),
-      () => vm.setTssAddr(0), () => vm.setIdentityMapAddr(0), () => vm.irqLine({ irq: 0, level: 0 }), () => vm.getIrqchip(0),
-      () => vm.setIrqchip(0, new Uint8Array(520)), () => vm.getPit2(), () => vm.setPit2(new Uint8Array(112)),
-      () => vm.getDirtyLog(0), () => vm.notifyWrite(0, 1), () => vm.close(), () => vcpu.kvmRun(), () => vcpu.getRegs(),
+      () => vm.setTssAddr(0),
+      () => vm.setIdentityMapAddr(0),
+      () => vm.irqLine({ irq: 0, level: 0 }),
+      () => vm.getIrqchip(0),
+      () => vm.setIrqchip(0, new Uint8Array(520)),
+      () => vm.getPit2(),
+      () => vm.setPit2(new Uint8Array(112)),
+      () => vm.getDirtyLog(0),
+      () => vm.notifyWrite(0, 1),
+      () => vm.close(),
+      () => vcpu.kvmRun(),
+      () => vcpu.getRegs(),
     ];
     for (const call of calls) expect(call).toThrow(errno('EBADF'));
   });

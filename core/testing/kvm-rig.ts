@@ -302,9 +302,9 @@ export class KvmRig {
   }
 
   // -- running -------------------------------------------------------------------------------------------------------
-  /** One KVM_RUN, and what came of it. */
-  run(): Exit {
-    this.thread.patience = 1000;
+  /** One KVM_RUN, and what came of it; EINTR after `slices` looks at the signals. */
+  run(slices = 1000): Exit {
+    this.thread.patience = slices;
     try {
       this.vcpu.kvmRun();
     } catch (e) {

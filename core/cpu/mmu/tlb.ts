@@ -37,7 +37,14 @@ export class Tlb {
 
   /** Allows reads, and the other kinds as given, of a page whose first byte is at `host`. @hot */
   fill(
-    lo: number, hi: number, user: boolean, host: number, write: boolean, execute: boolean, global: boolean, large: boolean,
+    lo: number,
+    hi: number,
+    user: boolean,
+    host: number,
+    write: boolean,
+    execute: boolean,
+    global: boolean,
+    large: boolean,
   ): void {
     const w = this.#words;
     const at = this.#entry(lo, user);
@@ -110,7 +117,8 @@ export class Tlb {
     const w = this.#words;
     for (let at = 0; at < w.length; at += WORDS) {
       const tag = at + TAG_READ;
-      if (((w[at + GLOBAL] ?? 0) & LARGE) !== 0 && gigabyteOf(w[tag] ?? 0, w[tag + 1] ?? 0) === gigabyteOf(lo, hi)) this.#clear(at);
+      if (((w[at + GLOBAL] ?? 0) & LARGE) !== 0 && gigabyteOf(w[tag] ?? 0, w[tag + 1] ?? 0) === gigabyteOf(lo, hi))
+        this.#clear(at);
     }
   }
 

@@ -160,6 +160,7 @@ function sizesOf(spec: RowSpec, operands: OperandSpec[]): (1 | 2 | 4 | 8)[] {
   const codes = operands.map((o) => o.size);
   if (codes.some((c) => c === 'v' || c === 'z' || c === 'p') || spec.size64 !== undefined) return [2, 4, 8];
   if (codes.includes('y')) return [4, 8];
+  if (codes.length === 1 && codes[0] === 'w' && operands[0]?.place === 'I') return [2, 4, 8]; // RETF: bytes to release
   if (codes[0] === 'b') return [1];
   if (codes[0] === 'w') return [2];
   if (codes[0] === 'q') return [8];
