@@ -10,7 +10,7 @@ import { openKvm } from '../kvm/index.ts';
 
 export const RAM_SIZE = 0x10_0000;
 /** What vm.mmap can still give beside RAM. */
-export const SPARE_SIZE = 0x10_0000;
+const SPARE_SIZE = 0x10_0000;
 export const CODE = 0x1000;
 export const USER_CODE = 0x2000;
 export const DATA = 0x3000;
@@ -23,7 +23,7 @@ export const STUBS = 0xb000;
 /** The stack that IST 1 of the 64-bit TSS names. */
 export const IST_STACK = 0x6800;
 /** The first guest physical address without memory. */
-export const MMIO = RAM_SIZE;
+export const MMIO = 0x10_0000;
 
 // selectors, in the order that SYSCALL and SYSENTER want
 export const CODE32 = 0x08;
@@ -33,8 +33,8 @@ export const USER_DATA = 0x23;
 export const USER_CODE64 = 0x2b;
 export const CODE64 = 0x30;
 export const DATA64 = 0x38;
-export const TSS_SELECTOR = 0x40;
-export const CODE16 = 0x50;
+const TSS_SELECTOR = 0x40;
+const CODE16 = 0x50;
 export const DATA16 = 0x58;
 /** The first selector that is free for a test. */
 export const FREE_SELECTOR = 0x60;
@@ -60,7 +60,7 @@ export function hex(_source: string, bytes: string): Uint8Array {
   return Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16));
 }
 
-export class RigThread implements A.VcpuThread {
+class RigThread implements A.VcpuThread {
   timeNs = 0;
   signal = false;
   alarmNs = Number.POSITIVE_INFINITY;
