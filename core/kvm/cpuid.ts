@@ -88,3 +88,23 @@ export function supportedCpuid(): KvmCpuidEntry2[] {
     entry(0x80000008, PHYSICAL_BITS | (LINEAR_BITS << 8)),
   ];
 }
+
+const NOTHING = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+
+/**
+ * What the CPUID instruction answers by a vCPU's entries, as KVM does it: a leaf beyond its group's highest gives the
+ * highest basic leaf, as on Intel's processors; another unknown leaf or subleaf gives zeros.
+ */
+export function readCpuid(
+  entries: readonly KvmCpuidEntry2[],
+  leaf: number,
+  subleaf: number,
+): { eax: number; ebx: number; ecx: number; edx: number } {
+  const find = (f: number): KvmCpuidEntry2 | undefined =>
+    entries.find((e) => e.function === f && ((e.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) === 0 || e.index === subleaf));
+  const exact = find(leaf);
+  if (exact) return exact;
+  const highestOf = (group: number): number => entries.find((e) => e.function === group)?.eax ?? 0;
+  const beyond = leaf > highestOf((leaf & 0xf0000000) >>> 0);
+  return (beyond ? find(highestOf(0)) : undefined) ?? NOTHING;
+}

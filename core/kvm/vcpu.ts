@@ -17,7 +17,7 @@ import {
   CpuOffsets as S,
 } from '../cpu/index.ts';
 import * as A from './api.ts';
-import { FEATURES, supportedCpuid } from './cpuid.ts';
+import { FEATURES, readCpuid, supportedCpuid } from './cpuid.ts';
 import type { Irqchip, Lapic } from './irqchip/irqchip.ts';
 import { VmMsrs } from './msrs.ts';
 import { RunPage } from './run-page.ts';
@@ -107,7 +107,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
       claimsPort: (port) => vm.irqchip?.pio(port) ?? false,
       readPort: (port, size) => irqchip().pioRead(port, size),
       writePort: (port, size, value) => irqchip().pioWrite(port, size, value),
-      cpuid: (leaf, subleaf) => this.#readCpuid(leaf, subleaf),
+      cpuid: (leaf, subleaf) => readCpuid(this.#cpuid, leaf, subleaf),
       readMsr: (index) => this.msrs.read(index),
       writeMsr: (index, value) => this.msrs.write(index, value),
       random64: () => {
@@ -416,18 +416,6 @@ export class EmulatedVcpu implements A.KvmVcpu {
     if (this.#cpuid.length > maxEntries)
       throw new A.KvmError('KVM_GET_CPUID2', 'E2BIG', `${this.#cpuid.length} entries`);
     return this.#cpuid.map((e) => ({ ...e }));
-  }
-  /** As KVM answers the CPUID instruction: an unknown leaf gives the highest basic leaf (Intel), unknown subleaves zero. */
-  #readCpuid(leaf: number, subleaf: number): { eax: number; ebx: number; ecx: number; edx: number } {
-    const matches = (f: number) => (e: A.KvmCpuidEntry2) =>
-      e.function === f && ((e.flags & A.KVM_CPUID_FLAG_SIGNIFCANT_INDEX) === 0 || e.index === subleaf);
-    const found = this.#cpuid.find(matches(leaf));
-    if (found) return found;
-    const group = (leaf & 0xf0000000) >>> 0;
-    const limit = this.#cpuid.find((e) => e.function === (group === 0x40000000 ? 0x40000000 : group))?.eax ?? 0;
-    const highest = this.#cpuid.find((e) => e.function === 0)?.eax ?? 0;
-    const beyond = leaf > limit ? this.#cpuid.find(matches(highest)) : undefined;
-    return beyond ?? { eax: 0, ebx: 0, ecx: 0, edx: 0 };
   }
 
   // -- registers and state: vcpu-state.ts --------------------------------------------------------------------------
