@@ -18,6 +18,7 @@ import {
 } from '../cpu/index.ts';
 import * as A from './api.ts';
 import { FEATURES, readCpuid, supportedCpuid } from './cpuid.ts';
+import { GuestDebug } from './guest-debug.ts';
 import type { Irqchip, Lapic } from './irqchip/irqchip.ts';
 import { VmMsrs } from './msrs.ts';
 import { RunPage } from './run-page.ts';
@@ -61,7 +62,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
   #queuedInterrupt = -1;
   /** An exception that KVM_SET_VCPU_EVENTS gave. */
   #queuedException: A.KvmVcpuEvents['exception'] | undefined;
-  #debug: A.KvmGuestDebug = { control: 0, debugreg: [] };
+  readonly #debug: GuestDebug;
   readonly #counts: Record<string, number> = {
     exits: 0,
     io_exits: 0,
@@ -91,6 +92,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
       writeGuest: (gpa, bytes) => this.#writeGuest(gpa, bytes),
     });
     this.cpu = new Cpu(id, vm.wasmMemory, vm.layout, vm.physical, this.#host(), FEATURES);
+    this.#debug = new GuestDebug(this.cpu);
     this.#state = new VcpuStateAccess(this.cpu, this.msrs, this.lapic);
     this.#mpState = id === 0 ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_UNINITIALIZED;
     this.#applyCpuid();
@@ -216,7 +218,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
   }
   /** Whether an exit of the processor is one of the vCPU: then kvm_run describes it. */
   #reported(exit: CpuExit): boolean {
-    if (exit === CPU_SLICE || (exit === CPU_DEBUG && !this.#reportsStep())) return false;
+    if (exit === CPU_SLICE || (exit === CPU_DEBUG && !this.#debug.reportsStep)) return false;
     this.#exit(exit);
     return true;
   }
@@ -339,7 +341,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
         page.exitReason = A.KVM_EXIT_SHUTDOWN;
         return;
       case CPU_DEBUG:
-        page.debug(cpu.debugException, this.#linearIp(), cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
+        page.debug(cpu.debugException, this.#debug.linearIp, cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
         return;
       case CPU_FAILURE:
         page.internalError(cpu.failure);
@@ -349,51 +351,15 @@ export class EmulatedVcpu implements A.KvmVcpu {
     }
   }
 
-  // -- guest debugging ---------------------------------------------------------------------------------------------
   setGuestDebug(debug: A.KvmGuestDebug): void {
     this.#check('KVM_SET_GUEST_DEBUG');
-    const known =
-      A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_SINGLESTEP | A.KVM_GUESTDBG_USE_SW_BP | A.KVM_GUESTDBG_USE_HW_BP;
-    if ((debug.control & ~known) !== 0)
-      throw new A.KvmError('KVM_SET_GUEST_DEBUG', 'EINVAL', `control 0x${debug.control.toString(16)}`);
-    this.#debug = { control: debug.control, debugreg: [...debug.debugreg] };
-    this.cpu.singleStep = this.#asked(A.KVM_GUESTDBG_SINGLESTEP) || this.#asked(A.KVM_GUESTDBG_USE_HW_BP);
-    this.cpu.exitOnInt3 = this.#asked(A.KVM_GUESTDBG_USE_SW_BP);
-    this.#resumeFrom = undefined;
+    this.#debug.set(debug);
   }
-  #asked(flag: number): boolean {
-    return (this.#debug.control & A.KVM_GUESTDBG_ENABLE) !== 0 && (this.#debug.control & flag) !== 0;
-  }
-  #reportsStep(): boolean {
-    return this.cpu.debugException !== S.DB || this.#asked(A.KVM_GUESTDBG_SINGLESTEP);
-  }
-
-  /** KVM reports and compares linear addresses. */
-  #linearIp(): bigint {
-    const s = this.cpu.state;
-    return s.code64 ? s.rip : (s.rip + s.segBase(S.CS)) & 0xffff_ffffn;
-  }
-
-  /** Where the last breakpoint was reported: it is stepped over once. */
-  #resumeFrom: bigint | undefined;
   #hitBreakpoint(): boolean {
-    if (!this.#asked(A.KVM_GUESTDBG_USE_HW_BP)) return false;
-    const rip = this.#linearIp();
-    if (this.#resumeFrom === rip) {
-      this.#resumeFrom = undefined;
-      return false;
-    }
-    this.#resumeFrom = undefined;
-    const dr7 = this.#debug.debugreg[7] ?? 0n;
-    for (let n = 0; n < 4; n++) {
-      const enabled = ((dr7 >> BigInt(n * 2)) & 3n) !== 0n;
-      const executes = ((dr7 >> BigInt(16 + n * 4)) & 15n) === 0n;
-      if (!enabled || !executes || this.#debug.debugreg[n] !== rip) continue;
-      this.#resumeFrom = rip;
-      this.#page.debug(S.DB, rip, dr7, false, 1n << BigInt(n));
-      return true;
-    }
-    return false;
+    const n = this.#debug.hit();
+    if (n === undefined) return false;
+    this.#page.debug(S.DB, this.#debug.linearIp, this.#debug.dr7, false, 1n << BigInt(n));
+    return true;
   }
 
   // -- CPUID -------------------------------------------------------------------------------------------------------
