@@ -117,7 +117,7 @@ function describeStats(stats: MachineStats | undefined, elapsedMs: number): stri
     `ran ${(elapsedMs / 1000).toFixed(2)} s, guest time ${uptimeSeconds.toFixed(2)} s`,
     `vCPU busy ${busySeconds.toFixed(2)} s, idle ${(100 * (1 - busySeconds / Math.max(uptimeSeconds, 1e-9))).toFixed(1)} %`,
     `${instructions} instructions, ${(instructions / Math.max(busySeconds, 1e-9) / 1e6).toFixed(1)} MIPS while busy`,
-    `resident memory ${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MiB`,
+    `peak resident memory ${(process.resourceUsage().maxRSS / 2 ** 10).toFixed(0)} MiB`,
     ...Object.entries(counters).map(([name, value]) => `  ${name.padEnd(24)} ${value}`),
   ].join('\n');
 }
