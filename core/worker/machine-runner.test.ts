@@ -21,6 +21,8 @@ interface Bench {
   command(type: MachineCommand['type']): void;
   input(message: InputMessage): void;
   run(): void;
+  /** linger(), on a clock that moves 10 ms at each look. */
+  linger(timeoutMs: number): void;
 }
 
 /** A runner over a scripted KVM: steps run in this thread, and may send messages as another thread would. */
@@ -57,6 +59,13 @@ function bench(steps: ((bench: Bench) => void)[]): Bench {
       kick.kick();
     },
     run: () => runner.run(),
+    linger: (timeoutMs) => {
+      let nowMs = 0;
+      runner.linger(timeoutMs, () => {
+        nowMs += 10;
+        return nowMs;
+      });
+    },
   };
   return self;
 }
@@ -145,6 +154,20 @@ describe('MachineRunner', () => {
     ]);
     b.run();
     expect(received(port1)).toEqual(['open', '!', '?', 'close']);
+  });
+
+  it('gives a viewer that was on its way when the guest ended what the guest had sent', () => {
+    const { port1, port2 } = new MessageChannel();
+    const b = bench([
+      (self) => {
+        self.machine.devices.uart.write(0, 1, 0x21);
+        self.command('destroy');
+      },
+    ]);
+    b.run();
+    b.send({ type: 'serial-viewer', port: port2 }, [port2]);
+    b.linger(20);
+    expect(received(port1)).toEqual(['open', '!', 'close']);
   });
 
   it('lets a viewer leave', () => {

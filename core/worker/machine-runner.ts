@@ -72,6 +72,24 @@ export class MachineRunner {
     this.#ports.emit({ type: 'state', state: crashed ? 'crashed' : 'stopped', reason: this.#stop });
   }
 
+  /**
+   * After the end: serial viewers that were on their way still get what the guest sent. main ends the thread when it has
+   * heard all it wants; left alone, it ends by itself after timeoutMs.
+   */
+  linger(timeoutMs: number, hostNowMs: () => number): void {
+    const { clock, control } = this.#ports;
+    const untilMs = hostNowMs() + timeoutMs;
+    for (let leftMs = timeoutMs; leftMs > 0; leftMs = untilMs - hostNowMs()) {
+      clock.kick.clear();
+      for (const message of received<ToMachine>(control)) {
+        if (message.type !== 'serial-viewer') continue;
+        this.#addViewer(message.port);
+        closeStreamPort(message.port);
+      }
+      clock.kick.wait(leftMs);
+    }
+  }
+
   #receive(): void {
     const { control, input, serial } = this.#ports;
     for (const message of received<ToMachine>(control)) {

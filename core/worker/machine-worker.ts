@@ -17,6 +17,8 @@ import { MachineRunner } from './machine-runner.ts';
 import type { FromMachine, MachineWorkerData } from './messages.ts';
 
 const MIB = 2 ** 20;
+/** main ends this thread within two seconds of the machine's end (client.ts). */
+const LINGER_MS = 5000;
 
 const data = workerData as MachineWorkerData;
 const control = parentPort;
@@ -24,7 +26,9 @@ if (!control) throw new Error('machine-worker is the entry of a worker thread');
 const post = (message: FromMachine): void => control.postMessage(message);
 
 try {
-  start(control, data).run();
+  const runner = start(control, data);
+  runner.run();
+  runner.linger(LINGER_MS, () => performance.now());
 } catch (error) {
   const { message, hint, subject } = explain(error);
   post({ type: 'start-failed', message, hint, subject });

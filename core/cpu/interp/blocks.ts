@@ -228,9 +228,10 @@ export class BlockCache {
     let count = 0;
     let ended = false;
     const first = this.#decodeOne(mode);
-    if (this.#second >= 0) this.#special(this.module.guardSlot, 0, 0, 0, this.#second);
+    if (this.#second >= 0) this.#special(this.module.guardSlot, 0, 0, this.#second);
     for (let insn: Insn | undefined = first; insn; ) {
-      this.#record(insn, count++);
+      this.#record(insn);
+      count++;
       this.#offset += insn.length;
       ended = insn.row.ends === true;
       // an instruction that ends a page ends the block
@@ -243,7 +244,7 @@ export class BlockCache {
         insn = undefined;
       }
     }
-    if (!ended) this.#special(this.module.endSlot, this.#offset, 0, count, 0);
+    if (!ended) this.#special(this.module.endSlot, this.#offset, 0, 0);
     this.decoded += count;
     return { record: start, count };
   }
@@ -254,29 +255,28 @@ export class BlockCache {
     return trapped(result) ?? result;
   }
 
-  #special(slot: number, start: number, length: number, index: number, value: number): void {
-    this.#header(slot, start, length, index);
+  #special(slot: number, start: number, length: number, value: number): void {
+    this.#header(slot, start, length);
     this.#view.setUint32(this.#arena + R.RECORD_HEADER, value, true);
     this.#arena += SPECIAL_RECORD_SIZE;
   }
-  #header(slot: number, start: number, length: number, index: number): void {
+  #header(slot: number, start: number, length: number): void {
     const v = this.#view;
     v.setUint32(this.#arena + R.RECORD_HANDLER, slot, true);
     v.setUint16(this.#arena + R.RECORD_START, start, true);
     v.setUint8(this.#arena + R.RECORD_LENGTH, length);
-    v.setUint8(this.#arena + R.RECORD_INDEX, index);
   }
 
-  #record(insn: Insn, index: number): void {
+  #record(insn: Insn): void {
     const { emit } = insn.row;
     if (!emit) {
       this.insns.push(insn);
-      this.#special(this.module.systemSlot, this.#offset, insn.length, index, this.insns.length - 1);
+      this.#special(this.module.systemSlot, this.#offset, insn.length, this.insns.length - 1);
       return;
     }
     const slot = this.module.slots.get(variantKey(insn, emit));
     if (slot === undefined) throw new Error(`no handler for ${insn.row.name} ${variantKey(insn, emit)}`);
-    this.#header(slot, this.#offset, insn.length, index);
+    this.#header(slot, this.#offset, insn.length);
     let at = this.#arena + R.RECORD_HEADER;
     for (const operand of insn.operands) at = this.#field(operand, insn, at);
     this.#arena = (at + 7) & ~7;

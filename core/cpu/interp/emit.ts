@@ -392,12 +392,6 @@ export class InterpreterEmit implements Emit {
   mxcsr(): I32 {
     return i32.load(this.#state(S.MXCSR));
   }
-  vectorRegister(number: number): V128 {
-    return this.f.let(v128.load(this.#state(S.VEC + number * S.VEC_SIZE)));
-  }
-  setVectorRegister(number: number, value: V128): void {
-    this.f.storeV128(this.#state(S.VEC + number * S.VEC_SIZE), value);
-  }
 
   // -- stack -------------------------------------------------------------------------------------------------------
   get #stackWidth(): Width {

@@ -64,10 +64,9 @@ export class MemoryFlags implements Flags {
     const c = this.f.let(cf);
     this.#store(size, r, i32.or(i32.shl(c, i32.const(31)), i32.shl(i32.xor(c, of), i32.const(30))));
   }
-  increment(size: OpSize, a: Int, r: Int): void {
+  increment(size: OpSize, r: Int): void {
     // carries of a + 1: OF when r is the most negative value, AF when the low nibble became 0
     this.#keepCf(size, r, width(size).eq(r, this.#mostNegative(size)), width(size).eqz(this.#lowNibble(size, r)));
-    void a;
   }
   decrement(size: OpSize, a: Int, r: Int): void {
     const w = width(size);

@@ -4,7 +4,6 @@
  *   +0  u32  table slot of its handler
  *   +4  u16  start: offset of the instruction from the block's first byte
  *   +6  u8   length of the instruction
- *   +7  u8   index: number of the instruction within the block
  *
  * and goes on with the fields of its operands, in order, each at a multiple of 4:
  *
@@ -18,7 +17,6 @@
 export const RECORD_HANDLER = 0;
 export const RECORD_START = 4;
 export const RECORD_LENGTH = 6;
-export const RECORD_INDEX = 7;
 export const RECORD_HEADER = 8;
 
 /** Kinds: register, vector register (XMM; MMX when its size is 8), immediate, relative, memory near, memory general. */

@@ -57,7 +57,7 @@ export const emitInc: Emitter = (e) => {
   const a = e.readForWrite(0);
   const r = e.f.let(e.w.trim(e.w.add(a, e.w.const(1))));
   e.write(0, r);
-  e.flags.increment(e.size, a, r);
+  e.flags.increment(e.size, r);
 };
 
 export const emitDec: Emitter = (e) => {

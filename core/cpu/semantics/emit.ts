@@ -25,7 +25,7 @@ export interface Flags {
   /** SF ZF PF from r, CF and OF as given (0 or 1), AF clear. */
   result(size: OpSize, r: Int, cf: I32, of: I32): void;
   /** As add and sub, but CF stays. */
-  increment(size: OpSize, a: Int, r: Int): void;
+  increment(size: OpSize, r: Int): void;
   decrement(size: OpSize, a: Int, r: Int): void;
   setCf(cf: I32): void;
   /** 0 or 1 */
@@ -85,8 +85,6 @@ export interface Emit {
   /** All x87 registers empty, TOP 0 (EMMS). */
   leaveMmx(): void;
   mxcsr(): I32;
-  vectorRegister(number: number): V128;
-  setVectorRegister(number: number, value: V128): void;
 
   /** The stack: pushes at operand sizes 2, 4, 8 through SS with the mode's stack-address size. */
   push(size: OpSize, value: Int): void;
