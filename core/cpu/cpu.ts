@@ -16,6 +16,7 @@ import {
   type CpuExit,
 } from './exits.ts';
 import { EmulationFailure, GuestFault, MmioWait } from './faults.ts';
+import type { Feature } from './features.ts';
 import { X87 } from './fpu/x87.ts';
 import { BlockCache } from './interp/blocks.ts';
 import { EXIT_FAULT, EXIT_GUARD, EXIT_LOOKUP, EXIT_SLICE, EXIT_STOP, EXIT_SYSTEM } from './interp/emit.ts';
@@ -37,7 +38,6 @@ import { EXECUTE, PageWalker } from './mmu/walk.ts';
 import * as S from './state.ts';
 import { SYSTEM } from './system/index.ts';
 import { deliver, TripleFault } from './system/interrupts.ts';
-import type { Feature } from './table/row.ts';
 
 export interface CpuidResult {
   eax: number;
@@ -150,6 +150,15 @@ export class Cpu {
     this.reset();
   }
 
+  get features(): ReadonlySet<Feature> {
+    return this.blocks.decoder.features;
+  }
+  /** What CPUID offers decides which instructions and control bits there are. */
+  set features(features: ReadonlySet<Feature>) {
+    this.blocks.decoder.features = features;
+    this.blocks.flush();
+  }
+
   /** Power-on state. [SDM] volume 3, table 10-1. */
   reset(): void {
     const s = this.state;
@@ -193,6 +202,9 @@ export class Cpu {
     if (code64 || (s.segBase(S.CS) === 0n && s.segLimit(S.CS) === 0xffffffff)) mode |= M.MODE_FLAT_CODE;
     const cr0 = s.cr0;
     if ((cr0 & S.CR0_EM) !== 0 || (s.cr4 & S.CR4_OSFXSR) === 0) mode |= M.MODE_NO_SSE;
+    const avx = (s.cr4 & S.CR4_OSXSAVE) !== 0 && (s.get64(S.XCR0) & 6n) === 6n;
+    if (!avx) mode |= M.MODE_NO_AVX;
+    if (!s.protectedMode || s.vm86) mode |= M.MODE_REAL;
     if ((cr0 & S.CR0_TS) !== 0) mode |= M.MODE_TASK_SWITCHED;
     if ((cr0 & S.CR0_EM) !== 0) mode |= M.MODE_EMULATE;
     s.set32(S.CODE_MODE, mode);

@@ -13,10 +13,10 @@ export {
   CPU_SLICE,
   type CpuExit,
 } from './exits.ts';
+export { FEATURE_NAMES, type Feature } from './features.ts';
 export { readFxsave, writeFxsave } from './fpu/image.ts';
 export { MAX_SLOT_GPA, type MemoryLayout, memoryLayout, PAGE_SIZE } from './layout.ts';
 export { PhysicalMemory } from './mmu/physical.ts';
 export * as CpuOffsets from './state.ts';
 export { badCr0, CR0_DEFINED, CR4_OFFERED, EFER_OFFERED, MSRS, refreshPaging } from './system/control.ts';
 export { MXCSR_MASK } from './system/fpu.ts';
-export type { Feature } from './table/row.ts';

@@ -27,7 +27,7 @@ export const CODE_LIMIT = 0x0b8; // i64
 /** Mask of linear code addresses: 32 bits outside 64-bit mode. */
 export const CODE_MASK = 0x0e0; // i64
 /** Value of a slow memory access on its way between TypeScript and WebAssembly. */
-export const SCRATCH = 0x0c0; // 16 bytes, 16-byte aligned
+export const SCRATCH = 0x2e0; // 32 bytes, 32-byte aligned
 /** Vector that a refused segmented address (REFUSED) raises: #SS or #GP. */
 export const SEGMENT_FAULT = 0x0d0; // i32
 

@@ -1,11 +1,13 @@
 /**
  * The decoder: bytes to Insn, by the instruction table. [SDM] volume 2, chapter 2 and appendix A.
  */
+
+import type { Feature } from '../features.ts';
 import { CS, DS, ES, FS, GS, RBP, RBX, RDI, RSI, RSP, SS } from '../state.ts';
-import { NOP_ROW, type Row, rowsOf } from '../table/index.ts';
-import type { Feature, OperandSpec, SizeCode } from '../table/row.ts';
+import { NOP_ROW, type Row, rowsOf, vexRowsOf } from '../table/index.ts';
+import type { OperandSpec, SizeCode, VectorLength } from '../table/row.ts';
 import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand, type Size } from './insn.ts';
-import { MODE_32, MODE_64, MODE_SIZE_MASK } from './mode.ts';
+import { MODE_32, MODE_64, MODE_REAL, MODE_SIZE_MASK } from './mode.ts';
 
 /** Where code bytes come from. `byte` throws what a failed fetch raises. */
 export interface CodeSource {
@@ -20,6 +22,11 @@ class TooLong extends Error {}
 const MAX_LENGTH = 15;
 const SEGMENT_PREFIX: Readonly<Record<number, number>> = { 38: ES, 46: CS, 54: SS, 62: DS, 100: FS, 101: GS };
 
+/** Opcode maps of a three-byte VEX prefix, as the table has them. */
+const VEX_MAP_0F = 0x0f00;
+const VEX_MAPS: Readonly<Record<number, number>> = { 1: VEX_MAP_0F, 2: 0x0f3800, 3: 0x0f3a00 };
+const VEX_PREFIXES = [0, 0x66, 0xf3, 0xf2] as const;
+
 export class Decoder {
   // the instruction being decoded
   #source: CodeSource = { byte: () => 0 };
@@ -33,9 +40,13 @@ export class Decoder {
   #repeat = 0;
   #addressSize: 2 | 4 | 8 = 8;
   #modrm = 0;
+  /** Of a VEX prefix: register number in vvvv, vector length, mandatory prefix. */
+  #vvvv = 0;
+  #vectorLength: VectorLength = 0;
+  #vexPrefix: 0 | 0x66 | 0xf2 | 0xf3 = 0;
   #memory: Omit<MemoryOperand, 'size'> | undefined;
 
-  constructor(readonly features: ReadonlySet<Feature>) {}
+  constructor(public features: ReadonlySet<Feature>) {}
 
   decode(source: CodeSource, mode: number): Insn | DecodeFailure {
     this.#source = source;
@@ -65,6 +76,8 @@ export class Decoder {
 
   #instruction(): Insn | DecodeFailure {
     let opcode = this.#prefixes();
+    this.#vectorLength = 0;
+    if ((opcode & 0xfe) === 0xc4 && this.#isVex()) return this.#vex(opcode === 0xc4);
     if (opcode === 0x0f) {
       opcode = 0x0f00 | this.#u8();
       if (opcode === 0x0f38 || opcode === 0x0f3a) opcode = (opcode << 8) | this.#u8();
@@ -72,16 +85,50 @@ export class Decoder {
     const rows = rowsOf(opcode);
     if (opcode === 0x90 && (this.#rex & 1) === 0) return this.#finish(NOP_ROW, opcode);
     if (rows.length === 0) return { failure: 'undefined', length: this.#at };
+    return this.#byRows(rows, opcode);
+  }
+
+  #byRows(rows: readonly Row[], opcode: number): Insn | DecodeFailure {
     this.#memory = undefined;
     if (rows.some((r) => r.hasModrm)) {
       this.#modrm = this.#u8();
       // MOV to and from control and debug registers ignore mod
-      const registerOnly = opcode >= 0x0f20 && opcode <= 0x0f23;
-      if (this.#modrm < 0xc0 && !registerOnly) this.#memory = this.#memoryOperand();
+      const registerOnly = opcode >= 0x0f20 && opcode <= 0x0f23 && this.#vectorLength === 0;
+      if (this.#modrm < 0xc0 && !registerOnly) this.#memory = this.#memoryOperand(rows.some((r) => r.vsib));
     } else this.#modrm = 0;
     const row = rows.find((r) => this.#matches(r));
     if (!row) return { failure: 'undefined', length: this.#at };
     return this.#finish(row, opcode);
+  }
+
+  /** C4 and C5 are VEX prefixes in 64-bit mode, and elsewhere where LES and LDS would have a register operand. */
+  #isVex(): boolean {
+    if (this.#long) return true;
+    if ((this.#mode & MODE_REAL) !== 0 || this.#at >= MAX_LENGTH) return false;
+    return this.#source.byte(this.#at) >= 0xc0;
+  }
+
+  /** [SDM] volume 2, 2.3.5. */
+  #vex(three: boolean): Insn | DecodeFailure {
+    const legacy = this.#lock || this.#repeat !== 0 || this.#operandPrefix || this.#rex !== 0;
+    const first = this.#u8();
+    const last = three ? this.#u8() : first;
+    const map = three ? (VEX_MAPS[first & 31] ?? -1) : VEX_MAP_0F;
+    const extension = three ? (~first >> 5) & 7 : (~first >> 5) & 4;
+    const wide = three && (last & 0x80) !== 0;
+    const mask = this.#long ? 15 : 7;
+    this.#rex = 0x40 | (wide ? 8 : 0) | (this.#long ? extension : 0);
+    this.#vvvv = (~last >> 3) & mask;
+    this.#vectorLength = (last & 4) !== 0 ? 32 : 16;
+    this.#vexPrefix = VEX_PREFIXES[last & 3] ?? 0;
+    const opcode = map | this.#u8();
+    const rows = legacy || map < 0 ? [] : vexRowsOf(opcode);
+    if (rows.length === 0) return { failure: 'undefined', length: this.#at };
+    const insn = this.#byRows(rows, opcode);
+    if ('failure' in insn) return insn;
+    const usesVvvv = insn.row.operands.some((o) => o.place === 'H' || o.place === 'B');
+    const unused = ((~last >> 3) & 15) !== 0 && !usesVvvv;
+    return unused ? { failure: 'undefined', length: this.#at } : insn;
   }
 
   /** Consumes prefixes; gives the first opcode byte. */
@@ -128,7 +175,11 @@ export class Decoder {
     if (r.mod !== undefined && (r.mod === 'mem') !== isMemory) return false;
     if (r.only !== undefined && (r.only === '64') !== this.#long) return false;
     if (r.cpuid !== undefined && !this.features.has(r.cpuid)) return false;
-    if (r.pp !== undefined) {
+    if (this.#vectorLength !== 0) {
+      if (r.pp !== this.#vexPrefix) return false;
+      if (r.w !== undefined && r.w !== ((this.#rex >> 3) & 1)) return false;
+      if ((r.vex === 'L0' && this.#vectorLength !== 16) || (r.vex === 'L1' && this.#vectorLength !== 32)) return false;
+    } else if (r.pp !== undefined) {
       const prefix = this.#repeat !== 0 ? this.#repeat : this.#operandPrefix ? 0x66 : 0;
       if (r.pp !== prefix) return false;
     }
@@ -136,6 +187,7 @@ export class Decoder {
       if ((o.place === 'M' && !isMemory) || ((o.place === 'U' || o.place === 'N') && isMemory)) return false;
       if (o.place === 'R' && isMemory) return false;
     }
+    if (r.vsib && this.#memory?.vectorIndex !== true) return false;
     return true;
   }
 
@@ -159,6 +211,7 @@ export class Decoder {
 
   #finish(row: Row, opcode: number): Insn | DecodeFailure {
     const operandSize = this.#operandSize(row);
+    if (row.vex === 'LIG') this.#vectorLength = 16;
     const operands: Operand[] = [];
     for (const spec of row.operands) {
       const operand = this.#operand(spec, operandSize, opcode);
@@ -172,6 +225,7 @@ export class Decoder {
       opcode,
       operandSize,
       addressSize: this.#addressSize,
+      vectorLength: this.#vectorLength,
       repeat: row.string ? this.#repeat : 0,
       lock: this.#lock,
       modrm: this.#modrm,
@@ -181,7 +235,7 @@ export class Decoder {
   }
 
   #operand(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8, opcode: number): Operand | undefined {
-    const size = sizeOf(spec.size, operandSize);
+    const size = spec.size === 'x' && this.#vectorLength === 32 ? 32 : sizeOf(spec.size, operandSize);
     const narrow = (size > 8 ? 8 : size) as 1 | 2 | 4 | 8;
     const rexR = (this.#rex & 4) << 1;
     const rexB = (this.#rex & 1) << 3;
@@ -222,10 +276,10 @@ export class Decoder {
         return this.#memoryAt(RSI, 0, 0, size, this.#segment === NO_REGISTER ? DS : this.#segment);
       case 'Y':
         return this.#memoryAt(RDI, 0, 0, size, ES);
-      case 'B':
+      case 'K':
       case 'T':
         return this.#memoryAt(
-          spec.place === 'B' ? RBX : RDI,
+          spec.place === 'K' ? RBX : RDI,
           0,
           0,
           size,
@@ -243,6 +297,12 @@ export class Decoder {
         return this.#memory ? { ...this.#memory, size } : { kind: 'vector', register: rm | rexB };
       case 'U':
         return { kind: 'vector', register: rm | rexB };
+      case 'H':
+        return { kind: 'vector', register: this.#vvvv };
+      case 'L':
+        return { kind: 'vector', register: (this.#u8() >> 4) & (this.#long ? 15 : 7) };
+      case 'B':
+        return { kind: 'register', size: narrow, register: this.#vvvv, high: false };
       case 'P':
         return { kind: 'mmx', register: reg };
       case 'Q':
@@ -286,7 +346,7 @@ export class Decoder {
   }
 
   /** ModRM memory forms. [SDM] tables 2-1 to 2-3. */
-  #memoryOperand(): Omit<MemoryOperand, 'size'> {
+  #memoryOperand(vsib: boolean): Omit<MemoryOperand, 'size'> {
     const mod = this.#modrm >> 6;
     const rm = this.#modrm & 7;
     if (this.#addressSize === 2) return this.#memory16(mod, rm);
@@ -298,7 +358,7 @@ export class Decoder {
       const sib = this.#u8();
       scale = sib >> 6;
       index = ((sib >> 3) & 7) | ((this.#rex & 2) << 2);
-      if (index === 4) index = NO_REGISTER;
+      if (index === 4 && !vsib) index = NO_REGISTER;
       base = (sib & 7) | ((this.#rex & 1) << 3);
       if ((sib & 7) === 5 && mod === 0) {
         base = NO_REGISTER;
@@ -311,7 +371,8 @@ export class Decoder {
     if (mod === 1) displacement = (this.#u8() << 24) >> 24;
     else if (mod === 2) displacement = this.#s32();
     const byStack = base === RSP || base === RBP;
-    return this.#place(base, index, scale, displacement, byStack);
+    const operand = this.#place(base, index, scale, displacement, byStack);
+    return vsib && rm === 4 ? { ...operand, vectorIndex: true } : operand;
   }
 
   #memory16(mod: number, rm: number): Omit<MemoryOperand, 'size'> {
@@ -356,6 +417,7 @@ function sizeOf(code: SizeCode, operandSize: 1 | 2 | 4 | 8): Size {
       return 4;
     case 'q':
       return 8;
+    case 'o':
     case 'x':
       return 16;
     case 'z':

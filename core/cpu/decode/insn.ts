@@ -1,7 +1,8 @@
 /** One decoded instruction. */
 import type { Row } from '../table/index.ts';
+import type { VectorLength } from '../table/row.ts';
 
-export type Size = 1 | 2 | 4 | 8 | 16;
+export type Size = 1 | 2 | 4 | 8 | 16 | 32;
 
 /** Base register number that stands for RIP: the displacement then is from the next instruction. */
 export const BASE_RIP = 16;
@@ -33,6 +34,8 @@ export interface MemoryOperand {
   readonly displacementHigh: number;
   /** Segment register in encoding order; in 64-bit mode only FS and GS have a base. */
   readonly segment: number;
+  /** The index is a vector register (a gather). */
+  readonly vectorIndex?: boolean;
 }
 export interface RelativeOperand {
   readonly kind: 'relative';
@@ -65,6 +68,8 @@ export interface Insn {
   readonly opcode: number;
   readonly operandSize: 1 | 2 | 4 | 8;
   readonly addressSize: 2 | 4 | 8;
+  /** Bytes of a vector, of a VEX encoding; 0 for a legacy one. */
+  readonly vectorLength: VectorLength;
   /** 0, 0xf2 or 0xf3, for string instructions. */
   readonly repeat: number;
   readonly lock: boolean;

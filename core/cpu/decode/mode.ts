@@ -17,3 +17,9 @@ export const MODE_TASK_SWITCHED = 32;
 export const MODE_EMULATE = 64;
 /** CS is flat (base 0, limit 4 GiB), or 64-bit: EIP needs no check. */
 export const MODE_FLAT_CODE = 128;
+/** Vectors of VEX-encoded instructions raise #UD: CR4.OSXSAVE is clear, or XCR0 enables no YMM state. */
+export const MODE_NO_AVX = 256;
+/** Real or virtual-8086 mode: no VEX encoding exists. */
+export const MODE_REAL = 512;
+/** One more than the greatest mode. */
+export const MODE_COUNT = 1024;

@@ -81,7 +81,7 @@ export class BlockCache {
    */
   get(host: number, mode: number, nextPage: () => number): Block {
     this.lookups++;
-    const key = host * 256 + mode;
+    const key = host * M.MODE_COUNT + mode;
     let block = this.#blocks.get(key);
     if (!block) {
       block = this.#decode(host, mode, nextPage);
@@ -191,7 +191,7 @@ export class BlockCache {
     this.insns.length = this.#keptInsns;
     const block = this.#build(host, mode, nextPage, MAX_INSTRUCTIONS);
     this.#keptInsns = this.insns.length;
-    const key = host * 256 + mode;
+    const key = host * M.MODE_COUNT + mode;
     const inFirst = Math.min(this.#offset, PAGE_SIZE - (host % PAGE_SIZE));
     this.#remember(host, inFirst, key);
     if (inFirst < this.#offset) this.#remember(this.#second, this.#offset - inFirst, key);
@@ -380,6 +380,7 @@ const EMPTY: Omit<Insn, 'row'> = {
   lock: false,
   modrm: 0,
   operands: [],
+  vectorLength: 0,
   mode: 0,
 };
 
@@ -387,11 +388,11 @@ const EMPTY: Omit<Insn, 'row'> = {
 function trapped(insn: Insn): Insn | undefined {
   const { row, mode } = insn;
   const isX87 = row.system === 'x87';
-  const isVector = insn.row.operands.some((o) => 'VWU'.includes(o.place));
+  const isVector = row.cpuid === 'avx' || insn.row.operands.some((o) => 'VWUHL'.includes(o.place));
   const isMmx = !isVector && (row.cpuid === 'mmx' || insn.row.operands.some((o) => 'PQN'.includes(o.place)));
   if (!isX87 && !isVector && !isMmx) return undefined;
   let name: 'undefined' | 'deviceNotAvailable' | undefined;
-  if (isVector && (mode & M.MODE_NO_SSE) !== 0) name = 'undefined';
+  if (isVector && (mode & (row.vex === undefined ? M.MODE_NO_SSE : M.MODE_NO_AVX)) !== 0) name = 'undefined';
   else if (isMmx && (mode & M.MODE_EMULATE) !== 0) name = 'undefined';
   else if (isVector || isMmx) name = (mode & M.MODE_TASK_SWITCHED) !== 0 ? 'deviceNotAvailable' : undefined;
   else if ((mode & (M.MODE_TASK_SWITCHED | M.MODE_EMULATE)) !== 0) name = 'deviceNotAvailable';

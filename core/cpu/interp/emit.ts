@@ -12,6 +12,7 @@ import {
   type I64,
   i32,
   i64,
+  i64x2,
   type Label,
   type Local,
   type V128,
@@ -80,6 +81,7 @@ export interface InterpreterRuntime {
 export const ACCESS_WRITE = 0x100;
 
 const PAGE_MASK = ~0xfffn;
+const ZERO_VECTOR = i64x2.const(0n);
 /** Strings shorter than this are not worth a call. */
 const BULK_MINIMUM = 16;
 
@@ -88,6 +90,7 @@ export class InterpreterEmit implements Emit {
   readonly w: Width;
   readonly addressSize: 2 | 4 | 8;
   readonly repeat: number;
+  readonly vectorLength: 0 | 16 | 32;
   readonly flags: MemoryFlags;
   readonly recordSize: number;
   readonly #offsets: readonly number[];
@@ -108,6 +111,7 @@ export class InterpreterEmit implements Emit {
     this.w = width(variant.size);
     this.addressSize = variant.addressSize;
     this.repeat = variant.repeat;
+    this.vectorLength = variant.vectorLength;
     this.flags = new MemoryFlags(f, state);
     this.#record = f.param(0, 'i32');
     const l = layout(variant.fields);
@@ -126,7 +130,7 @@ export class InterpreterEmit implements Emit {
   }
 
   // -- fields ------------------------------------------------------------------------------------------------------
-  #field(i: number): { kind: string; size: 1 | 2 | 4 | 8 | 16; at: number } {
+  #field(i: number): { kind: string; size: 1 | 2 | 4 | 8 | 16 | 32; at: number } {
     const field = this.variant.fields[i];
     const at = this.#offsets[i];
     if (!field || at === undefined) throw new Error(`${this.variant.name} has no operand ${i}`);
@@ -340,8 +344,12 @@ export class InterpreterEmit implements Emit {
     const { kind, at } = this.#field(i);
     const f = this.f;
     if (kind === 'v') {
-      if (this.isMmx(i)) this.#writeMmx(f.let(i32.load(this.#record, at)), value);
-      else f.storeV128(i32.load(this.#record, at), value);
+      const register = f.let(i32.load(this.#record, at));
+      if (this.isMmx(i)) this.#writeMmx(register, value);
+      else {
+        f.storeV128(register, value);
+        if (this.vectorLength !== 0) f.storeV128(register, ZERO_VECTOR, 16);
+      }
       return;
     }
     const v = f.let(value);
@@ -362,8 +370,61 @@ export class InterpreterEmit implements Emit {
       },
     );
   }
-  #requireAligned(linear: I64): void {
-    this.f.if(i32.and(i32.wrap(linear), i32.const(15)), () => this.raise(S.GP));
+  #requireAligned(linear: I64, bytes = 16): void {
+    this.f.if(i32.and(i32.wrap(linear), i32.const(bytes - 1)), () => this.raise(S.GP));
+  }
+
+  readLanes(i: number, aligned = false): readonly V128[] {
+    if (this.vectorLength !== 32) return [this.readVector(i, 16, aligned)];
+    const { kind, at } = this.#field(i);
+    const f = this.f;
+    if (kind === 'v') {
+      const register = f.let(i32.load(this.#record, at));
+      return [f.let(v128.load(register)), f.let(v128.load(register, 16))];
+    }
+    const linear = this.#linear(i);
+    if (aligned) this.#requireAligned(linear, 32);
+    const source = f.local('i32');
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_READ, linear, 32),
+      () => f.set(source, this.#host(entry, linear)),
+      () => {
+        this.#faultIf(this.#slow(this.rt.slowRead, linear, 32));
+        f.set(source, this.#state(S.SCRATCH));
+      },
+    );
+    return [f.let(v128.load(source)), f.let(v128.load(source, 16))];
+  }
+
+  writeLanes(i: number, lanes: readonly V128[], aligned = false): void {
+    const [low, high] = lanes.map((lane) => this.f.let(lane));
+    if (!low) throw new Error(`${this.variant.name} writes no vector`);
+    if (!high) {
+      this.writeVector(i, low, 16, aligned);
+      return;
+    }
+    const { kind, at } = this.#field(i);
+    const f = this.f;
+    const store = (address: I32): void => {
+      f.storeV128(address, low);
+      f.storeV128(address, high, 16);
+    };
+    if (kind === 'v') {
+      store(f.let(i32.load(this.#record, at)));
+      return;
+    }
+    const linear = this.#linear(i, true);
+    if (aligned) this.#requireAligned(linear, 32);
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_WRITE, linear, 32),
+      () => store(f.let(this.#host(entry, linear))),
+      () => {
+        store(this.#state(S.SCRATCH));
+        this.#storeSlow(linear, 32);
+      },
+    );
   }
   isMmx(i: number): boolean {
     const { kind, size } = this.#field(i);

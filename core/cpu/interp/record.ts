@@ -49,7 +49,7 @@ export const NEVER_LINKED = -1;
 
 export interface Field {
   readonly kind: FieldKind;
-  readonly size: 1 | 2 | 4 | 8 | 16;
+  readonly size: 1 | 2 | 4 | 8 | 16 | 32;
 }
 
 function fieldSize(field: Field): number {

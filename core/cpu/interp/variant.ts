@@ -7,7 +7,7 @@ import { MODE_64, MODE_SIZE_MASK, MODE_STACK32 } from '../decode/mode.ts';
 import type { Emitter } from '../semantics/emit.ts';
 import { FS } from '../state.ts';
 import { ROWS, type Row } from '../table/index.ts';
-import type { OperandSpec } from '../table/row.ts';
+import type { OperandSpec, VectorLength } from '../table/row.ts';
 import type { Field } from './record.ts';
 
 /** Size of the stack pointer in bytes; 0 where the instruction does not use the stack. */
@@ -23,6 +23,7 @@ export interface Variant {
   /** 8 where nothing depends on it. */
   readonly addressSize: 2 | 4 | 8;
   readonly repeat: number;
+  readonly vectorLength: VectorLength;
 }
 
 const emitterIds = new Map<Emitter, number>();
@@ -42,10 +43,11 @@ function makeKey(
   stack: number,
   addressSize: number,
   repeat: number,
+  vectorLength: VectorLength,
 ): string {
   let key = `${emitterId(emit)}/${size}/`;
   for (const f of fields) key += f.kind + f.size;
-  return `${key}/${stack}/${addressSize}/${repeat}`;
+  return `${key}/${stack}/${addressSize}/${repeat}/${vectorLength}`;
 }
 
 export function variantKey(insn: Insn, emit: Emitter): string {
@@ -57,6 +59,7 @@ export function variantKey(insn: Insn, emit: Emitter): string {
     row.stack ? stackSize(insn.mode) : 0,
     row.string || row.counts ? insn.addressSize : 8,
     repeatOf(row, insn.repeat),
+    insn.vectorLength,
   );
 }
 
@@ -109,13 +112,14 @@ export function allVariants(): Variant[] {
 }
 
 function* rowVariants(row: Row, emit: Emitter): Generator<Variant> {
-  for (const size of row.sizes) {
-    for (const fields of combinations(row.operands, size)) {
+  const vectors = row.sizes.flatMap((size) => row.lengths.map((length) => ({ size, length })));
+  for (const { size, length } of vectors) {
+    for (const fields of combinations(row.operands, size, length)) {
       for (const stack of row.stack ? STACK_SIZES[size] : NO_STACK) {
         for (const addressSize of row.string || row.counts ? ADDRESS_SIZES : WIDE_ONLY) {
           for (const repeat of row.string ? (row.writes === undefined ? [0, 0xf3] : [0, 0xf2, 0xf3]) : [0]) {
-            const key = makeKey(emit, size, fields, stack, addressSize, repeat);
-            yield { key, emit, name: row.name, size, fields, stack, addressSize, repeat };
+            const key = makeKey(emit, size, fields, stack, addressSize, repeat, length);
+            yield { key, emit, name: row.name, size, fields, stack, addressSize, repeat, vectorLength: length };
           }
         }
       }
@@ -133,18 +137,19 @@ const STACK_SIZES: Readonly<Record<1 | 2 | 4 | 8, readonly StackSize[]>> = {
 const ADDRESS_SIZES = [2, 4, 8] as const;
 const WIDE_ONLY = [8] as const;
 
-function combinations(specs: readonly OperandSpec[], size: 1 | 2 | 4 | 8): Field[][] {
+function combinations(specs: readonly OperandSpec[], size: 1 | 2 | 4 | 8, length: VectorLength): Field[][] {
   let lists: Field[][] = [[]];
   for (const spec of specs) {
-    const choices = fieldChoices(spec, size);
+    const choices = fieldChoices(spec, size, length);
     lists = lists.flatMap((list) => choices.map((c) => [...list, c]));
   }
   return lists;
 }
 
-function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): Field[] {
-  const size = specSize(spec, operandSize);
-  const register: Field = { kind: 'r', size };
+function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8, length: VectorLength): Field[] {
+  const size = spec.size === 'x' && length === 32 ? 32 : specSize(spec, operandSize);
+  const general = size as 1 | 2 | 4 | 8;
+  const register: Field = { kind: 'r', size: general };
   const vector: Field = { kind: 'v', size: 16 };
   const mmx: Field = { kind: 'v', size: 8 };
   const memory: Field[] = [
@@ -157,13 +162,14 @@ function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): Field[] {
     case 'M':
     case 'X':
     case 'Y':
-    case 'B':
+    case 'K':
     case 'T':
     case 'O':
       return memory;
     case 'G':
     case 'R':
     case 'Z':
+    case 'B':
     case 'fixed':
       return [register];
     case 'one':
@@ -172,11 +178,13 @@ function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): Field[] {
     case 'sI': {
       // an immediate byte stays a byte unless it is sign-extended; others have the operand size
       const own = spec.place === 'I' && (spec.size === 'b' || spec.size === 'w');
-      return [{ kind: 'i', size: own ? size : operandSize }];
+      return [{ kind: 'i', size: own ? general : operandSize }];
     }
     case 'J':
       return [{ kind: 'j', size: 4 }];
     case 'V':
+    case 'H':
+    case 'L':
     case 'U':
       return [vector];
     case 'W':
@@ -191,7 +199,7 @@ function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): Field[] {
   }
 }
 
-const SIZES: Readonly<Record<string, 1 | 2 | 4 | 8 | 16>> = { b: 1, w: 2, d: 4, q: 8, x: 16 };
+const SIZES: Readonly<Record<string, 1 | 2 | 4 | 8 | 16>> = { b: 1, w: 2, d: 4, q: 8, o: 16, x: 16 };
 function specSize(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): 1 | 2 | 4 | 8 {
   if (spec.size === 'z') return operandSize === 2 ? 2 : 4;
   return (SIZES[spec.size] ?? operandSize) as 1 | 2 | 4 | 8;

@@ -46,6 +46,11 @@ export interface Emit {
   readonly w: Width;
   /** Address size in bytes: of string instructions, LOOP and JCXZ. */
   readonly addressSize: 2 | 4 | 8;
+  /**
+   * Bytes of a vector in a VEX encoding: its destination register is written whole, with zeros above. 0 in a legacy
+   * encoding, which leaves the upper half of a YMM register alone.
+   */
+  readonly vectorLength: 0 | 16 | 32;
   /** 0, 0xf2 (REPNE) or 0xf3 (REP/REPE); string instructions only. */
   readonly repeat: number;
   readonly flags: Flags;
@@ -69,9 +74,15 @@ export interface Emit {
   reg(number: number, size: OpSize): Int;
   setReg(number: number, size: OpSize, value: Int): void;
 
+  /**
+   * A whole vector operand as its 128-bit lanes: one, or two of a 32-byte vector. Memory is read or written at once:
+   * either all of it or, when that faults, nothing. Alignment is that of the whole vector.
+   */
+  readLanes(i: number, aligned?: boolean): readonly V128[];
+  writeLanes(i: number, lanes: readonly V128[], aligned?: boolean): void;
   /** Vector operands: 16, 8 or 4 bytes into the low part of a v128, the rest zero for memory. */
   readVector(i: number, bytes: 4 | 8 | 16, aligned?: boolean): V128;
-  /** Writes all 16 bytes of a register, or the low `bytes` of memory. */
+  /** Writes all 16 bytes of a register (and zeros above, in a VEX encoding), or the low `bytes` of memory. */
   writeVector(i: number, value: V128, bytes: 4 | 8 | 16, aligned?: boolean): void;
   /**
    * Operand i is an MMX register: 8 bytes, which readVector and writeVector move to and from the low half of a v128.

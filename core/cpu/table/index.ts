@@ -11,18 +11,24 @@ export const ROWS: readonly Row[] = [NOP, ...INTEGER_ROWS, ...SYSTEM_ROWS, ...SS
 export const NOP_ROW: Row = ROWS[0] as Row;
 
 const byOpcode = new Map<number, Row[]>();
+const byVexOpcode = new Map<number, Row[]>();
 for (const row of ROWS.slice(1)) {
+  const map = row.vex === undefined ? byOpcode : byVexOpcode;
   for (let op = row.op; op <= row.op + (row.plusReg ? 7 : 0); op++) {
-    const list = byOpcode.get(op) ?? [];
+    const list = map.get(op) ?? [];
     // rows with a mandatory prefix are asked first
     if (row.pp === undefined) list.push(row);
     else list.unshift(row);
-    byOpcode.set(op, list);
+    map.set(op, list);
   }
 }
 
 /** Rows of an opcode (with its map: 0x0f00, 0x0f3800, 0x0f3a00 added), those with mandatory prefixes first. */
 export function rowsOf(op: number): readonly Row[] {
   return byOpcode.get(op) ?? [];
+}
+/** VEX-encoded rows of an opcode. */
+export function vexRowsOf(op: number): readonly Row[] {
+  return byVexOpcode.get(op) ?? [];
 }
 export type { Row } from './row.ts';

@@ -7,12 +7,15 @@
  *   E  ModRM r/m, register or memory     G  ModRM reg               Z  register in the opcode's low bits
  *   M  ModRM r/m, memory only            R  ModRM r/m, register     I  immediate       sI  immediate, sign-extended
  *   J  relative target                   A  far pointer             O  memory offset   X  [rSI]    Y  ES:[rDI]
- *   B  [rBX]   T  [rDI]
+ *   K  [rBX]   T  [rDI]
  *   S  segment register   C  control register   D  debug register
- *   V  XMM by ModRM reg   W  XMM or memory by r/m   U  XMM by r/m   P, Q, N  the same for MMX
- *   b 1, w 2, d 4, q 8, x 16 bytes; v by operand size 2 4 8; z 2 or 4; y 4 or 8; p far pointer or descriptor-table operand
+ *   V  XMM or YMM by ModRM reg   W  the same, or memory, by r/m   U  the same by r/m   P, Q, N  MMX by reg, r/m, r/m
+ *   H  XMM or YMM by VEX.vvvv   L  the same by the upper half of an immediate byte   B  general register by VEX.vvvv
+ *   b 1, w 2, d 4, q 8, o 16 bytes; x 16, or 32 with VEX.L; v by operand size 2 4 8; z 2 or 4; y 4 or 8; p far pointer or
+ *   descriptor-table operand
  * AL CL AX rAX DX and 1 stand for themselves.
  */
+import type { Feature } from '../features.ts';
 import type { Emitter } from '../semantics/emit.ts';
 import type { SystemName } from './system-names.ts';
 
@@ -29,7 +32,7 @@ export type OperandPlace =
   | 'O'
   | 'X'
   | 'Y'
-  | 'B'
+  | 'K'
   | 'T'
   | 'S'
   | 'C'
@@ -40,9 +43,12 @@ export type OperandPlace =
   | 'P'
   | 'Q'
   | 'N'
+  | 'H'
+  | 'L'
+  | 'B'
   | 'fixed'
   | 'one';
-export type SizeCode = 'b' | 'w' | 'd' | 'q' | 'x' | 'v' | 'z' | 'y' | 'p' | '';
+export type SizeCode = 'b' | 'w' | 'd' | 'q' | 'o' | 'x' | 'v' | 'z' | 'y' | 'p' | '';
 
 export interface OperandSpec {
   readonly place: OperandPlace;
@@ -50,36 +56,6 @@ export interface OperandSpec {
   /** Register number of a fixed operand. */
   readonly register?: number;
 }
-
-/** CPUID features a row may need; without it the encoding means what it did before, or #UD. */
-export type Feature =
-  | 'sse'
-  | 'sse2'
-  | 'sse3'
-  | 'ssse3'
-  | 'sse41'
-  | 'sse42'
-  | 'mmx'
-  | 'fpu'
-  | 'cx16'
-  | 'cx8'
-  | 'popcnt'
-  | 'lzcnt'
-  | 'bmi1'
-  | 'movbe'
-  | 'rdtscp'
-  | 'fsgsbase'
-  | 'xsave'
-  | 'rdrand'
-  | 'rdseed'
-  | 'smap'
-  | 'invpcid'
-  | 'monitor'
-  | 'clflush'
-  | 'clflushopt'
-  | 'rdpid'
-  | 'fxsr'
-  | 'erms';
 
 export interface RowSpec {
   /** Opcode with its map: 0x00..0xff, 0x0f00.., 0x0f3800.., 0x0f3a00... */
@@ -94,6 +70,15 @@ export interface RowSpec {
   readonly mod?: 'mem' | 'reg';
   /** Mandatory prefix; 0 = none of 66, F2, F3. Absent: any, with its usual meaning. */
   readonly pp?: 0 | 0x66 | 0xf2 | 0xf3;
+  /**
+   * VEX-encoded, which has opcodes of its own: VEX.L must be 0 (L0), 1 (L1), is the vector length (L), or is ignored (LIG).
+   * Then pp is always given, and 0 means none.
+   */
+  readonly vex?: 'L0' | 'L1' | 'L' | 'LIG';
+  /** VEX.W must be so. */
+  readonly w?: 0 | 1;
+  /** The memory operand's index is a vector register (gathers). */
+  readonly vsib?: boolean;
   /** The instruction occupies op..op+7, with a register in the low bits. */
   readonly plusReg?: boolean;
   readonly only?: '64' | 'not64';
@@ -109,6 +94,7 @@ export interface RowSpec {
   readonly stack?: boolean;
   /** Ends a block: what follows may decode differently or is not reached. */
   readonly ends?: boolean;
+  /** Without this feature of the processor the encoding means what it did before, or is #UD. */
   readonly cpuid?: Feature;
   /** Flags read and written, as letters of OSZAPC; `undef` are written with values no manual defines. */
   readonly reads?: string;
@@ -119,12 +105,17 @@ export interface RowSpec {
   readonly system?: SystemName;
 }
 
+/** Bytes of a vector of a VEX-encoded instruction; 0 for a legacy one. */
+export type VectorLength = 0 | 16 | 32;
+
 export interface Row extends RowSpec {
   readonly id: number;
   readonly operands: readonly OperandSpec[];
   readonly hasModrm: boolean;
   /** Sizes in bytes that handlers exist for. */
   readonly sizes: readonly (1 | 2 | 4 | 8)[];
+  /** Vector lengths in bytes that handlers exist for; 0 for a legacy encoding. */
+  readonly lengths: readonly VectorLength[];
 }
 
 const FIXED: Readonly<Record<string, OperandSpec>> = {
@@ -141,23 +132,43 @@ function parseForm(form: string): OperandSpec[] {
   return form.split(',').map((text) => {
     const fixed = FIXED[text];
     if (fixed) return fixed;
-    const match = /^(sI|[A-Z])([bwdqxvzyp]?)$/.exec(text);
+    const match = /^(sI|[A-Z])([bwdqoxvzyp]?)$/.exec(text);
     if (!match) throw new Error(`operand ${text} of form ${form} is not in the notation`);
     return { place: match[1] as OperandPlace, size: (match[2] ?? '') as SizeCode };
   });
 }
 
-const MODRM_PLACES = new Set<OperandPlace>(['E', 'M', 'R', 'G', 'S', 'C', 'D', 'V', 'W', 'U', 'P', 'Q', 'N']);
+const MODRM_PLACES = new Set<OperandPlace>([
+  'E',
+  'M',
+  'R',
+  'G',
+  'S',
+  'C',
+  'D',
+  'V',
+  'W',
+  'U',
+  'P',
+  'Q',
+  'N',
+  'H',
+  'L',
+  'B',
+]);
 
 export function makeRow(spec: RowSpec, id: number): Row {
   const operands = parseForm(spec.form ?? '');
   const hasModrm = spec.ext !== undefined || spec.mod !== undefined || operands.some((o) => MODRM_PLACES.has(o.place));
   if ((spec.emit === undefined) === (spec.system === undefined)) throw new Error(`${spec.name}: emit or system?`);
-  return { ...spec, id, operands, hasModrm, sizes: sizesOf(spec, operands) };
+  return { ...spec, id, operands, hasModrm, sizes: sizesOf(spec, operands), lengths: LENGTHS[spec.vex ?? 'none'] };
 }
+
+const LENGTHS = { none: [0], L0: [16], L1: [32], L: [16, 32], LIG: [16] } as const;
 
 function sizesOf(spec: RowSpec, operands: OperandSpec[]): (1 | 2 | 4 | 8)[] {
   const codes = operands.map((o) => o.size);
+  if (spec.vex !== undefined) return codes.includes('y') ? [4, 8] : [4];
   if (codes.some((c) => c === 'v' || c === 'z' || c === 'p') || spec.size64 !== undefined) return [2, 4, 8];
   if (codes.includes('y')) return [4, 8];
   if (codes.length === 1 && codes[0] === 'w' && operands[0]?.place === 'I') return [2, 4, 8]; // RETF: bytes to release

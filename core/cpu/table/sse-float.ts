@@ -76,15 +76,15 @@ const conversionsWithMmx: RowSpec[] = [
 ];
 
 const sse3: RowSpec[] = [
-  { op: 0x0f12, pp: 0xf2, name: 'MOVDDUP', form: 'Vx,Wq', emit: shuffle.emitMovddup, cpuid: 'sse3' },
-  { op: 0x0f12, pp: 0xf3, name: 'MOVSLDUP', form: 'Vx,Wx', emit: shuffle.emitMovsldup, cpuid: 'sse3' },
-  { op: 0x0f16, pp: 0xf3, name: 'MOVSHDUP', form: 'Vx,Wx', emit: shuffle.emitMovshdup, cpuid: 'sse3' },
-  { op: 0x0fd0, pp: 0xf2, name: 'ADDSUBPS', form: 'Vx,Wx', emit: float.emitAddsubps, cpuid: 'sse3' },
-  { op: 0x0fd0, pp: 0x66, name: 'ADDSUBPD', form: 'Vx,Wx', emit: float.emitAddsubpd, cpuid: 'sse3' },
-  { op: 0x0f7c, pp: 0xf2, name: 'HADDPS', form: 'Vx,Wx', emit: float.emitHaddps, cpuid: 'sse3' },
-  { op: 0x0f7c, pp: 0x66, name: 'HADDPD', form: 'Vx,Wx', emit: float.emitHaddpd, cpuid: 'sse3' },
-  { op: 0x0f7d, pp: 0xf2, name: 'HSUBPS', form: 'Vx,Wx', emit: float.emitHsubps, cpuid: 'sse3' },
-  { op: 0x0f7d, pp: 0x66, name: 'HSUBPD', form: 'Vx,Wx', emit: float.emitHsubpd, cpuid: 'sse3' },
+  { op: 0x0f12, pp: 0xf2, name: 'MOVDDUP', form: 'Vx,Wq', emit: shuffle.emitMovddup, cpuid: 'pni' },
+  { op: 0x0f12, pp: 0xf3, name: 'MOVSLDUP', form: 'Vx,Wx', emit: shuffle.emitMovsldup, cpuid: 'pni' },
+  { op: 0x0f16, pp: 0xf3, name: 'MOVSHDUP', form: 'Vx,Wx', emit: shuffle.emitMovshdup, cpuid: 'pni' },
+  { op: 0x0fd0, pp: 0xf2, name: 'ADDSUBPS', form: 'Vx,Wx', emit: float.emitAddsubps, cpuid: 'pni' },
+  { op: 0x0fd0, pp: 0x66, name: 'ADDSUBPD', form: 'Vx,Wx', emit: float.emitAddsubpd, cpuid: 'pni' },
+  { op: 0x0f7c, pp: 0xf2, name: 'HADDPS', form: 'Vx,Wx', emit: float.emitHaddps, cpuid: 'pni' },
+  { op: 0x0f7c, pp: 0x66, name: 'HADDPD', form: 'Vx,Wx', emit: float.emitHaddpd, cpuid: 'pni' },
+  { op: 0x0f7d, pp: 0xf2, name: 'HSUBPS', form: 'Vx,Wx', emit: float.emitHsubps, cpuid: 'pni' },
+  { op: 0x0f7d, pp: 0x66, name: 'HSUBPD', form: 'Vx,Wx', emit: float.emitHsubpd, cpuid: 'pni' },
 ];
 
 export const SSE_FLOATS: readonly RowSpec[] = [

@@ -1,7 +1,9 @@
 /** Rows that come in families: one emitter, several encodings. */
+
+import type { Feature } from '../features.ts';
 import type { Emitter } from '../semantics/emit.ts';
 import { mmx } from '../semantics/sse/mmx.ts';
-import type { Feature, RowSpec } from './row.ts';
+import type { RowSpec } from './row.ts';
 
 const MAP_0F = 0x0f00;
 

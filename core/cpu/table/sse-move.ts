@@ -15,7 +15,7 @@ const whole: RowSpec[] = [
   { op: 0x0f6f, pp: 0xf3, name: 'MOVDQU', form: 'Vx,Wx', emit: move.emitMoveUnaligned, cpuid: 'sse2' },
   { op: 0x0f7f, pp: 0xf3, name: 'MOVDQU', form: 'Wx,Vx', emit: move.emitMoveUnaligned, cpuid: 'sse2' },
   { op: 0x0fe7, pp: 0x66, name: 'MOVNTDQ', form: 'Mx,Vx', emit: move.emitMoveAligned, cpuid: 'sse2' },
-  { op: 0x0ff0, pp: 0xf2, name: 'LDDQU', form: 'Vx,Mx', emit: move.emitMoveUnaligned, cpuid: 'sse3' },
+  { op: 0x0ff0, pp: 0xf2, name: 'LDDQU', form: 'Vx,Mx', emit: move.emitMoveUnaligned, cpuid: 'pni' },
 ];
 
 const halves: RowSpec[] = [

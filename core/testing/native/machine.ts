@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Feature } from '../../cpu/table/row.ts';
+import type { Feature } from '../../cpu/features.ts';
 import type { InstructionCase, Outcome } from './case.ts';
 
 const IN_BYTES = 680;
@@ -17,17 +17,28 @@ const SOURCE = fileURLToPath(new URL('./native-cpu.c', import.meta.url));
 const FEATURE_NAMES: Readonly<Record<string, Feature>> = {
   sse: 'sse',
   sse2: 'sse2',
-  pni: 'sse3',
+  pni: 'pni',
   ssse3: 'ssse3',
-  sse4_1: 'sse41',
-  sse4_2: 'sse42',
+  sse4_1: 'sse4.1',
+  sse4_2: 'sse4.2',
   mmx: 'mmx',
   fpu: 'fpu',
   cx16: 'cx16',
   cx8: 'cx8',
   popcnt: 'popcnt',
-  abm: 'lzcnt',
+  abm: 'abm',
   bmi1: 'bmi1',
+  bmi2: 'bmi2',
+  adx: 'adx',
+  aes: 'aes',
+  pclmulqdq: 'pclmuldq',
+  sha_ni: 'sha-ni',
+  avx: 'avx',
+  avx2: 'avx2',
+  f16c: 'f16c',
+  fma: 'fma',
+  clflushopt: 'clflushopt',
+  clwb: 'clwb',
   movbe: 'movbe',
   rdrand: 'rdrand',
   rdseed: 'rdseed',

@@ -17,22 +17,12 @@ import {
 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
 import { packedBytes, readPacked } from './mmx.ts';
-
-type Operation = (a: V128, b: V128, e: Emit) => V128;
-
-/** Destination and source to destination, the source read first because it may fault. */
-export const packed =
-  (operation: Operation): Emitter =>
-  (e) => {
-    const b = readPacked(e, 1);
-    const a = e.readVector(0, packedBytes(e));
-    e.writeVector(0, operation(a, b, e), packedBytes(e));
-  };
+import { type Binary, packed } from './packed.ts';
 
 /** Both low halves side by side. */
 const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 /** Packs two vectors into one. Two MMX operands fit into one v128, of which the other half of the result is dropped. */
-function pack(narrow: (a: V128, b: V128) => V128): Operation {
+function pack(narrow: (a: V128, b: V128) => V128): Binary {
   return (a, b, e) => {
     if (packedBytes(e) === 16) return narrow(a, b);
     const both = e.f.let(v128.shuffle(LOW_HALVES, a, b));

@@ -1,8 +1,8 @@
 /** Interleaving, shuffles by an immediate, and single words in and out. */
 import { type I32, i8x16, i16x8, i32, select, type V128, v128 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
-import { packed } from './integer.ts';
 import { packedBytes, readPacked } from './mmx.ts';
+import { packed } from './packed.ts';
 
 // -- interleaving --------------------------------------------------------------------------------------------------
 /** Byte indices that take lanes of `bytes` bytes from a and b by turns, starting at byte `from` of each. */
