@@ -3,18 +3,25 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findBrowser } from './browser.mjs';
-import { ensureGuests } from './guests.mjs';
+import { DEFAULT_GUEST, GUESTS } from './guests/catalogue.mjs';
+import { ensureGuest } from './guests.mjs';
 import { ensureBuilt, ensureInstalled, isEntry, root, say } from './setup.mjs';
 
-/** The environment by which specs and guest tests learn where a real Linux lies, or why there is none. */
-export function guestEnvironment() {
-  try {
-    const { kernel, initrd } = ensureGuests();
-    return { VIVARIUM_GUEST_KERNEL: kernel, VIVARIUM_GUEST_INITRD: initrd };
-  } catch (error) {
-    return { VIVARIUM_GUEST_MISSING: error.message.split('\n')[0] };
-  }
+/** Each guest by name: where its files lie, or why there is none. */
+export function findGuests(names = Object.keys(GUESTS)) {
+  return Object.fromEntries(
+    names.map((name) => {
+      try {
+        return [name, ensureGuest(name)];
+      } catch (error) {
+        return [name, { missing: error.message.split('\n')[0] }];
+      }
+    }),
+  );
 }
+
+/** The environment by which specs and guest tests learn of them. */
+export const guestEnvironment = (guests) => ({ VIVARIUM_GUESTS: JSON.stringify(guests) });
 
 /** Runs the specs; returns the counts, with `reason` when all were skipped. */
 export function runE2e(args, environment) {
@@ -48,7 +55,7 @@ function countsOf(report, status) {
 if (isEntry(import.meta.url)) {
   ensureInstalled();
   ensureBuilt();
-  const { failed, reason } = runE2e(process.argv.slice(2), guestEnvironment());
+  const { failed, reason } = runE2e(process.argv.slice(2), guestEnvironment(findGuests([DEFAULT_GUEST])));
   if (reason) say(`skipped: ${reason}`);
   process.exitCode = failed ? 1 : 0;
 }

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { check } from './check.mjs';
-import { guestEnvironment, runE2e } from './e2e.mjs';
+import { findGuests, guestEnvironment, runE2e } from './e2e.mjs';
 import { ensureInstalled, root, say } from './setup.mjs';
 
 const SECTION_MS = 20 * 60_000;
@@ -57,16 +57,21 @@ function onBuilt(section) {
   return built ? section() : { passed: 0, failed: 0, skipped: 1, reason: 'the build failed' };
 }
 
-let guests;
-const guestFiles = () => (guests ??= guestEnvironment());
+let found;
+function guests() {
+  found ??= findGuests();
+  return found;
+}
+const guestFiles = () => guestEnvironment(guests());
 
 const SECTIONS = {
   check,
   unit: () => vitest('unit'),
   build,
   guests: () => {
-    const missing = guestFiles()['VIVARIUM_GUEST_MISSING'];
-    return { passed: missing ? 0 : 1, failed: 0, skipped: missing ? 1 : 0, reason: missing };
+    const missing = Object.values(guests()).flatMap((guest) => guest.missing ?? []);
+    const passed = Object.keys(guests()).length - missing.length;
+    return { passed, failed: 0, skipped: missing.length, reason: missing[0] };
   },
   boot: () => onBuilt(() => vitest('boot', guestFiles())),
   e2e: () => onBuilt(() => runE2e([], guestFiles())),

@@ -14,13 +14,16 @@ describe('describeBootImage', () => {
   it('names the version of a kernel, and multiboot files', () => {
     const kernel = describeBootImage(bzImage({ version: '6.1.0-13-amd64 (debian) #1' }));
     expect(kernel).toEqual({ ok: true, description: 'Linux kernel 6.1.0-13-amd64 (bzImage, 64-bit)' });
+    expect(describeBootImage(bzImage({ version: '6.1.0-686', xloadflags: 0 })).description).toBe(
+      'Linux kernel 6.1.0-686 (bzImage, 32-bit)',
+    );
     expect(describeBootImage(elf(multibootHeader(0)))).toEqual({ ok: true, description: 'multiboot ELF' });
   });
 
   it('says why a kernel cannot be booted and what to do', () => {
-    const result = describeBootImage(bzImage({ xloadflags: 0 }));
+    const result = describeBootImage(bzImage({ loadflags: 0 }));
     expect(result).toMatchObject({ ok: false, description: 'a Linux kernel that cannot be booted' });
-    expect(result.message).toMatch(/no 64-bit entry point.*Choose a 64-bit/);
+    expect(result.message).toMatch(/is a zImage.*Choose a kernel built as bzImage/);
   });
 
   it.each<[string, Uint8Array]>([

@@ -7,7 +7,7 @@ import { hasLinuxHeader, parseLinuxImage } from './linux-boot.ts';
 import { findMultibootHeader, planMultibootBoot } from './multiboot.ts';
 
 export const CHOOSE_KERNEL =
-  'Choose a 64-bit x86 Linux kernel (bzImage, usually named vmlinuz) or a multiboot 1 kernel (ELF).';
+  'Choose an x86 Linux kernel (bzImage, usually named vmlinuz) or a multiboot 1 kernel (ELF).';
 
 export interface BootImageDescription {
   readonly ok: boolean;
@@ -21,7 +21,8 @@ export interface BootImageDescription {
 export function describeBootImage(kernel: Uint8Array): BootImageDescription {
   try {
     if (hasLinuxHeader(kernel)) {
-      return { ok: true, description: `Linux kernel ${parseLinuxImage(kernel).version} (bzImage, 64-bit)` };
+      const { version, is64 } = parseLinuxImage(kernel);
+      return { ok: true, description: `Linux kernel ${version} (bzImage, ${is64 ? 64 : 32}-bit)` };
     }
     if (findMultibootHeader(kernel)) {
       planMultibootBoot({ kernel, cmdline: '' }, { ramBytes: 2 ** 32, rsdpAddress: 0 });

@@ -51,6 +51,20 @@ describe('Linux boot protocol', () => {
     expect(entry(0x5000 + 511 * 8)).toBe(0xffe0_0083n);
   });
 
+  it.each<[string, BzImageOptions, bigint]>([
+    ['a 32-bit kernel', { xloadflags: 0 }, 0x100_0000n],
+    ['a kernel that is older than xloadflags', { protocol: 0x020b }, 0x100_0000n],
+    ['a kernel that is older than its preferred address', { protocol: 0x0206 }, 0x10_0000n],
+  ])('enters %s in flat protected mode at its load address, with RSI at the zero page', (_what, image, entry) => {
+    const boot = plan(image);
+    expect(chunkAt(boot, Number(entry))).toHaveLength(8192);
+    expect([boot.regs.rip, boot.regs.rsi]).toEqual([entry, 0x7000n]);
+    const sregs = boot.applySregs({ interruptBitmap: [0n, 0n, 0n, 0n] } as KvmSregs);
+    expect([sregs.cr0, sregs.cr4, sregs.efer]).toEqual([0x11n, 0n, 0n]);
+    expect(sregs.cs).toMatchObject({ selector: 0x10, l: 0, db: 1, type: 0xb });
+    expect(sregs.ds).toMatchObject({ selector: 0x18, base: 0n, limit: 0xffff_ffff, type: 3 });
+  });
+
   it('fills in the zero page: header, command line, RSDP, text screen, memory map', () => {
     const boot = plan();
     const page = zeroPageOf(boot);
@@ -79,8 +93,7 @@ describe('Linux boot protocol', () => {
   });
 
   it.each<[string, BzImageOptions, RegExp]>([
-    ['a 32-bit kernel', { xloadflags: 0 }, /no 64-bit entry point/],
-    ['a kernel of an old protocol', { protocol: 0x0204 }, /no 64-bit entry point/],
+    ['a kernel of an old protocol', { protocol: 0x0201 }, /2\.1 of the boot protocol/],
     ['a zImage', { loadflags: 0 }, /zImage/],
     ['a kernel that needs more memory', { initSize: 60 * MIB }, /needs at least 76 MiB/],
     ['a load address beyond all memory', { prefAddress: 0xffff_ffff_ffff_0000n }, /needs at least/],

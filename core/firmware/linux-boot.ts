@@ -1,9 +1,10 @@
 /**
- * Boots a Linux bzImage by the 64-bit entry of the Linux boot protocol: zero page, identity page tables, long mode,
- * jump to load address + 0x200.
+ * Boots a Linux bzImage, or what calls itself one (memtest86+, iPXE), by the 64-bit entry of the Linux boot protocol
+ * where it has one: zero page, identity page tables, long mode, jump to load address + 0x200. Else by the 32-bit entry:
+ * zero page, flat protected mode, jump to the load address.
  *
- * Reference: [BOOT] the kernel's Documentation/arch/x86/boot.rst (header fields, "64-bit Boot Protocol") and
- * zero-page.rst. Not here: the 16-bit and 32-bit entries, setup_data, EFI hand-over.
+ * Reference: [BOOT] the kernel's Documentation/arch/x86/boot.rst (header fields, "32-bit" and "64-bit Boot Protocol") and
+ * zero-page.rst. Not here: the 16-bit entry, setup_data, EFI hand-over.
  */
 import type { KvmSregs } from '../kvm/api.ts';
 import {
@@ -38,14 +39,20 @@ const XLOADFLAGS = 0x236;
 const CMDLINE_SIZE = 0x238;
 const PREF_ADDRESS = 0x258;
 const INIT_SIZE = 0x260;
-const HEADER_END = 0x264;
 
 const BOOT_FLAG_VALUE = 0xaa55;
 const HDRS = 0x5372_6448; // "HdrS"
 const LOADED_HIGH = 1 << 0;
 const CAN_USE_HEAP = 1 << 7;
 const XLF_KERNEL_64 = 1 << 0;
-const VERSION_2_12 = 0x020c; // the first with xloadflags
+const VERSION_2_02 = 0x0202; // the first with cmd_line_ptr
+const VERSION_2_03 = 0x0203; // initrd_addr_max
+const VERSION_2_06 = 0x0206; // cmdline_size
+const VERSION_2_10 = 0x020a; // pref_address, init_size
+const VERSION_2_12 = 0x020c; // xloadflags
+/** What holds for kernels that are older than the field. */
+const OLD_INITRD_ADDR_MAX = 0x37ff_ffff;
+const OLD_CMDLINE_SIZE = 255;
 const LOADER_UNDEFINED = 0xff;
 const VID_MODE_NORMAL = 0xffff;
 const ENTRY_64_OFFSET = 0x200;
@@ -83,6 +90,8 @@ export interface LinuxImage {
   readonly version: string;
   readonly setup: Uint8Array;
   readonly payload: Uint8Array;
+  /** It has a 64-bit entry point. */
+  readonly is64: boolean;
   readonly loadAddress: number;
   /** Memory from loadAddress that the kernel uses before it knows the memory map. */
   readonly initSize: number;
@@ -96,12 +105,13 @@ export function hasLinuxHeader(bytes: Uint8Array): boolean {
   return view.getUint16(BOOT_FLAG, true) === BOOT_FLAG_VALUE && view.getUint32(HEADER_MAGIC, true) === HDRS;
 }
 
-/** Throws BootError for anything but a complete bzImage with a 64-bit entry point. */
+/** Throws BootError for anything but a complete bzImage. */
 export function parseLinuxImage(bytes: Uint8Array): LinuxImage {
   if (!hasLinuxHeader(bytes)) throw new BootError('The file has no Linux boot header.', 'Choose a bzImage (vmlinuz).');
   const view = viewOf(bytes);
   const version = readVersion(bytes);
-  if (bytes.length < HEADER_END) throw truncated(version, HEADER_END, bytes.length);
+  // whatever its protocol, the header lies within the boot sector and the first of the setup sectors
+  if (bytes.length < 2 * SECTOR) throw truncated(version, 2 * SECTOR, bytes.length);
   if ((view.getUint8(LOADFLAGS) & LOADED_HIGH) === 0) {
     throw new BootError(
       `Linux ${version} is a zImage, which loads below 640 KiB.`,
@@ -109,14 +119,15 @@ export function parseLinuxImage(bytes: Uint8Array): LinuxImage {
     );
   }
   const protocol = view.getUint16(VERSION, true);
-  if (protocol < VERSION_2_12 || (view.getUint16(XLOADFLAGS, true) & XLF_KERNEL_64) === 0) {
+  if (protocol < VERSION_2_02) {
     throw new BootError(
-      `Linux ${version} has no 64-bit entry point: it is a 32-bit kernel, or one older than Linux 3.8.`,
-      'Choose a 64-bit (amd64, x86_64) kernel of Linux 3.8 or later.',
+      `Linux ${version} speaks version ${protocol >> 8}.${protocol & 0xff} of the boot protocol, which is too old.`,
+      'Choose a kernel of Linux 2.4 or later.',
     );
   }
+  const has = (since: number): boolean => protocol >= since;
   const setupLength = ((view.getUint8(SETUP_SECTS) || 4) + 1) * SECTOR;
-  // startup_64 is 0x200 into the payload, and no kernel fits in a page
+  // no kernel fits in a page
   if (bytes.length < setupLength + PAGE_SIZE) throw truncated(version, setupLength + PAGE_SIZE, bytes.length);
   const syssizeBytes = view.getUint32(0x1f4, true) * 16;
   const payload = bytes.subarray(setupLength);
@@ -126,10 +137,13 @@ export function parseLinuxImage(bytes: Uint8Array): LinuxImage {
     version,
     setup: bytes.subarray(0, setupLength),
     payload,
-    loadAddress: Math.max(MIN_LOAD_ADDRESS, safeAddress(view.getBigUint64(PREF_ADDRESS, true))),
-    initSize: Math.max(view.getUint32(INIT_SIZE, true), payload.length),
-    initrdAddrMax: view.getUint32(INITRD_ADDR_MAX, true),
-    cmdlineSize: view.getUint32(CMDLINE_SIZE, true),
+    is64: protocol >= VERSION_2_12 && (view.getUint16(XLOADFLAGS, true) & XLF_KERNEL_64) !== 0,
+    loadAddress: has(VERSION_2_10)
+      ? Math.max(MIN_LOAD_ADDRESS, safeAddress(view.getBigUint64(PREF_ADDRESS, true)))
+      : MIN_LOAD_ADDRESS,
+    initSize: Math.max(has(VERSION_2_10) ? view.getUint32(INIT_SIZE, true) : 0, payload.length),
+    initrdAddrMax: has(VERSION_2_03) ? view.getUint32(INITRD_ADDR_MAX, true) : OLD_INITRD_ADDR_MAX,
+    cmdlineSize: has(VERSION_2_06) ? view.getUint32(CMDLINE_SIZE, true) : OLD_CMDLINE_SIZE,
   };
 }
 
@@ -150,19 +164,19 @@ export function planLinuxBoot(files: BootFiles, target: BootTarget): BootPlan {
 
   return {
     chunks: [
-      { gpa: GDT_ADDRESS, bytes: flatGdt('code64') },
+      { gpa: GDT_ADDRESS, bytes: flatGdt(image.is64 ? 'code64' : 'code32') },
       { gpa: ZERO_PAGE, bytes: zeroPage(image, target, initrd) },
-      { gpa: PAGE_TABLES, bytes: identityPageTables(PAGE_TABLES) },
+      ...(image.is64 ? [{ gpa: PAGE_TABLES, bytes: identityPageTables(PAGE_TABLES) }] : []),
       { gpa: CMDLINE_ADDRESS, bytes: cmdline },
       { gpa: image.loadAddress, bytes: image.payload },
       ...(initrd ? [initrd] : []),
     ],
     regs: entryRegs({
-      rip: BigInt(image.loadAddress + ENTRY_64_OFFSET),
+      rip: BigInt(image.loadAddress + (image.is64 ? ENTRY_64_OFFSET : 0)),
       rsi: BigInt(ZERO_PAGE),
       rsp: BigInt(STACK_TOP),
     }),
-    applySregs: longModeSregs,
+    applySregs: image.is64 ? longModeSregs : protectedModeSregs,
   };
 }
 
@@ -234,6 +248,10 @@ function identityPageTables(base: number): Uint8Array {
     entries[2 * ENTRIES + i] = (BigInt(i) << 21n) | PAGE_SIZE_2M | PRESENT_WRITABLE;
   }
   return new Uint8Array(entries.buffer);
+}
+
+function protectedModeSregs(powerOn: KvmSregs): KvmSregs {
+  return { ...powerOn, ...flatSegments('code32', GDT_ADDRESS), cr0: CR0_PE | CR0_ET, cr4: 0n, efer: 0n };
 }
 
 function longModeSregs(powerOn: KvmSregs): KvmSregs {

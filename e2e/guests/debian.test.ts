@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { linuxGuest } from '../fixtures/linux-guest.ts';
+import { linuxGuest } from '../fixtures/guests.ts';
 import { type HostUse, VivProcess } from './viv-process.ts';
 
 const guest = linuxGuest();
