@@ -14,7 +14,7 @@ describe('formatRegisters', () => {
     expect(text).toContain('EFLAGS: 00000246 cf PF af ZF sf tf IF df of');
     expect(text).toContain('RAX: 0000000000001234');
     expect(text).toMatch(/^CS {2}0010 .* code 64-bit$/m);
-    expect(text).toMatch(/^Code: 0f 0b$/m);
+    expect(text).toMatch(/^Code:\n {2}0xffffffff81000000: 0f 0b +ud2$/m);
   });
 
   it.each<[string, bigint, bigint, number]>([

@@ -2,6 +2,7 @@
  * A vCPU's registers as text, for a person who looks at a crash: laid out as the Linux kernel's own dump is, which is
  * what people who debug guests read fluently.
  */
+import { listing } from '../cpu/disasm/disassembler.ts';
 import type { KvmRegs, KvmSegment, KvmSregs } from '../kvm/api.ts';
 
 const LMA = 1n << 10n;
@@ -26,8 +27,14 @@ export function formatRegisters(regs: KvmRegs, sregs: KvmSregs, code?: Uint8Arra
     row(['CR0', sregs.cr0], ['CR2', sregs.cr2], ['CR3', sregs.cr3]),
     row(['CR4', sregs.cr4], ['CR8', sregs.cr8], ['EFER', sregs.efer]),
   ];
-  if (code) lines.push(`Code: ${code.length === 0 ? 'RIP points to no memory' : [...code].map(byteHex).join(' ')}`);
+  if (code) lines.push(...codeLines(regs, sregs, code));
   return lines.join('\n');
+}
+
+function codeLines(regs: KvmRegs, sregs: KvmSregs, code: Uint8Array): string[] {
+  if (code.length === 0) return ['Code: RIP points to no memory'];
+  const bits = (sregs.efer & LMA) !== 0n && sregs.cs.l ? 64 : sregs.cs.db ? 32 : 16;
+  return ['Code:', ...listing(code, regs.rip, bits).map((line) => `  ${line}`)];
 }
 
 function row(...cells: readonly (readonly [name: string, value: bigint])[]): string {
@@ -58,8 +65,4 @@ function describeSegment(segment: KvmSegment): string {
 
 function hex(value: number | bigint, digits: number): string {
   return value.toString(16).padStart(digits, '0');
-}
-
-function byteHex(byte: number): string {
-  return hex(byte, 2);
 }
