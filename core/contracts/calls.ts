@@ -3,6 +3,7 @@
  * (Electron IPC and the browser host's WebSocket) carry exactly this; handlers `satisfies` VmHandlers, so a missing
  * one does not compile. Display and serial bytes travel on streams of their own (streams.ts).
  */
+import type { CpuConfig, CpuMode, CpuModelInfo } from './cpu.ts';
 import type { StopReason, TextScreen } from './machine.ts';
 
 export type VmId = string & { readonly __brand: 'VmId' };
@@ -29,6 +30,7 @@ export interface VmDetails extends VmSummary {
   readonly title?: string;
   readonly description?: string;
   readonly boot: DirectBoot;
+  readonly cpu: CpuConfig;
   readonly domainXml: string;
   /** The definition file, for the user to find it. */
   readonly definitionPath: string;
@@ -73,7 +75,13 @@ export interface HostInfo {
   readonly maxGuestMemoryMiB: number;
   readonly dataDir: string;
   readonly homeDir: string;
+  readonly cpuModels: readonly CpuModelInfo[];
 }
+
+/** The processor of a definition: a mode without a model, or a model. */
+export type CpuChoice =
+  | { readonly mode: Exclude<CpuMode, 'custom'> }
+  | { readonly mode: 'custom'; readonly model: string };
 
 export interface DirectoryListing {
   readonly path: string;
@@ -121,6 +129,8 @@ export interface Calls {
       | 'invalid-vcpus'
       | 'storage';
   };
+  /** A VM that runs has it after its next start. */
+  'vms.setCpu': { req: { id: VmId; cpu: CpuChoice }; res: void; err: 'not-found' | 'invalid-cpu' | 'storage' };
   'vms.delete': { req: { id: VmId }; res: void; err: VmActionError | 'storage' };
   'vms.start': { req: { id: VmId }; res: void; err: VmActionError | 'start-failed' };
   'vms.pause': { req: { id: VmId }; res: void; err: VmActionError };

@@ -3,12 +3,16 @@
  * Display and serial bytes do not travel here; each has its own MessagePort (core/worker/client).
  */
 
+import type { CpuConfig } from './cpu.ts';
+
 /** Everything a machine worker needs to build one VM. Paths are absolute. Derived from the domain XML by main. */
 export interface MachineConfig {
   readonly id: string;
   readonly name: string;
   readonly memoryMiB: number;
   readonly vcpus: number;
+  /** DEFAULT_CPU when absent. */
+  readonly cpu?: CpuConfig;
   /** Direct kernel boot: a Linux bzImage or a multiboot 1 ELF. */
   readonly boot: { readonly kernel: string; readonly initrd?: string; readonly cmdline: string };
   /** isa-debug-exit at port 0xf4 (headless runner and tests). */

@@ -6,12 +6,14 @@
  */
 import { z } from 'zod';
 import type { CallFailure, CallName, Request, VmId } from './calls.ts';
+import { CPU_CHECKS, CPU_FEATURE_POLICIES, CPU_MODEL_NAMES, CPU_MODES } from './cpu.ts';
 import type { MachineConfig } from './machine.ts';
 import type { StreamAddress } from './streams.ts';
 
 /** Longest path of any host we know (Windows' extended paths). */
 const MAX_PATH_CHARS = 32_767;
 const MAX_TEXT_CHARS = 65_536;
+const MAX_NAME_CHARS = 256;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ABSOLUTE_PATH = /^(?:\/|[A-Za-z]:[\\/]|\\\\)/;
@@ -41,6 +43,15 @@ function object<T extends z.core.$ZodLooseShape>(shape: T) {
 const nothing = () => z.void('must be empty');
 const oneVm = () => object({ id: vmId() });
 
+const cpuChoice = () =>
+  z.union(
+    [
+      object({ mode: z.enum(['maximum', 'host-model', 'host-passthrough']) }),
+      object({ mode: z.literal('custom'), model: line(text(MAX_NAME_CHARS)) }),
+    ],
+    'must be a mode, or mode custom with a model',
+  );
+
 export const requestSchemas = {
   'host.info': nothing(),
   'vms.list': nothing(),
@@ -51,6 +62,7 @@ export const requestSchemas = {
     vcpus: number(),
     boot: object({ kernel: line(path()), initrd: line(path()).exactOptional(), cmdline: line(text()) }),
   }),
+  'vms.setCpu': object({ id: vmId(), cpu: cpuChoice() }),
   'vms.delete': oneVm(),
   'vms.start': oneVm(),
   'vms.pause': oneVm(),
@@ -71,11 +83,20 @@ export const streamAddressSchema = object({
 
 const positiveInteger = () => number().int('must be a whole number').min(1, 'must be at least 1');
 
+const cpuConfigSchema = object({
+  mode: z.enum(CPU_MODES),
+  model: z.enum(CPU_MODEL_NAMES).exactOptional(),
+  fallback: z.enum(['allow', 'forbid']),
+  check: z.enum(CPU_CHECKS),
+  features: z.array(object({ name: text(MAX_NAME_CHARS), policy: z.enum(CPU_FEATURE_POLICIES) })).readonly(),
+});
+
 export const machineConfigSchema = object({
   id: text().min(1, 'must not be empty'),
   name: text().min(1, 'must not be empty'),
   memoryMiB: positiveInteger(),
   vcpus: positiveInteger(),
+  cpu: cpuConfigSchema.exactOptional(),
   boot: object({ kernel: absolutePath(), initrd: absolutePath().exactOptional(), cmdline: line(text()) }),
   debugExit: flag().exactOptional(),
 }) satisfies z.ZodType<MachineConfig>;
@@ -88,6 +109,7 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   name: 'The name',
   memoryMiB: 'The memory size',
   vcpus: 'The number of CPUs',
+  cpu: 'The CPU',
   boot: 'The boot setting',
   'boot.kernel': 'The kernel path',
   'boot.initrd': 'The initrd path',

@@ -11,7 +11,7 @@ export class CpuState {
   readonly u32: Uint32Array;
   readonly u64: BigUint64Array;
   readonly view: DataView;
-  /** Page-directory-pointer entries in PAE mode: address of the directory, 0 when not present. */
+  /** Page-directory-pointer entries in PAE mode: address of the directory, -1 when not present. */
   readonly pdptes = new Float64Array(4);
   /** Address of the root table: CR3 without its flags. */
   cr3Page = 0;
@@ -94,7 +94,7 @@ export class CpuState {
     return (this.cr0 & S.CR0_PE) !== 0;
   }
   get vm86(): boolean {
-    return (this.get32(S.EFLAGS) & S.FLAG_VM) !== 0;
+    return (this.get32(S.EFLAGS) & S.FLAG_VM) !== 0 && this.protectedMode && !this.longMode;
   }
   /** 64-bit mode: long mode and CS.L. */
   get code64(): boolean {

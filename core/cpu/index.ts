@@ -1,7 +1,7 @@
 /** The CPU's only door. */
 export { Assembler } from './asm/assembler.ts';
 export { far, type Label, mem, reg, sys } from './asm/operands.ts';
-export { Cpu, type CpuHost } from './cpu.ts';
+export { Cpu } from './cpu.ts';
 export {
   CPU_DEBUG,
   CPU_FAILURE,
@@ -14,9 +14,30 @@ export {
   type CpuExit,
 } from './exits.ts';
 export { FEATURE_NAMES, type Feature } from './features.ts';
-export { readFxsave, writeFxsave } from './fpu/image.ts';
+export {
+  componentsInUse,
+  initComponents,
+  MXCSR_INIT,
+  MXCSR_MASK,
+  mxcsrOf,
+  offeredXcr0,
+  readComponents,
+  validXcr0,
+  writeComponents,
+  writeMxcsr,
+  XSAVE_HEADER,
+  XSAVE_HEADER_SIZE,
+  XSTATE_AVX,
+  XSTATE_SSE,
+  XSTATE_X87,
+  xsaveSize,
+} from './fpu/xsave-area.ts';
+export type { CpuHost } from './host.ts';
 export { MAX_SLOT_GPA, type MemoryLayout, memoryLayout, PAGE_SIZE } from './layout.ts';
-export { PhysicalMemory } from './mmu/physical.ts';
+export { PhysicalMemory, SPACE_SMM } from './mmu/physical.ts';
+export { NOT_MAPPED, PHYSICAL_ADDRESS_BITS, READ, SUPERVISOR } from './mmu/walk.ts';
 export * as CpuOffsets from './state.ts';
-export { badCr0, CR0_DEFINED, CR4_OFFERED, EFER_OFFERED, MSRS, refreshPaging } from './system/control.ts';
-export { MXCSR_MASK } from './system/fpu.ts';
+export { badCr0, CR0_DEFINED, cr4Offered, eferOffered, refreshPaging } from './system/control-registers.ts';
+export { debugRegister } from './system/debug.ts';
+export { isCanonical } from './system/descriptors.ts';
+export { MSRS } from './system/msrs.ts';

@@ -2,7 +2,7 @@
  * Where things lie in a VM's shared memory: a null page, one area for each vCPU, the physical page map, and the memory
  * that the VMM maps (guest RAM, ROM, VRAM).
  */
-import { HASH_ENTRIES, HASH_ENTRY_SIZE, STATE_SIZE, TLB_HALF_SIZE } from './state.ts';
+import { HASH_ENTRIES, HASH_ENTRY_SIZE, STATE_SIZE, TLB_SIZE } from './state.ts';
 
 export const PAGE_SIZE = 4096;
 const FIRST_VCPU = 0x10000;
@@ -10,12 +10,13 @@ const FIRST_VCPU = 0x10000;
 export const ARENA_SIZE = 24 << 20;
 /** Guest physical addresses that memory slots may use: 8 GiB. */
 export const MAX_SLOT_GPA = 2 ** 33;
+/** i32 for each guest physical page below MAX_SLOT_GPA, and one that counts the slots. */
+export const PAGE_MAP_ENTRIES = MAX_SLOT_GPA / PAGE_SIZE + 1;
 
 export interface VcpuLayout {
   readonly state: number;
   readonly run: number;
   readonly lapic: number;
-  /** Supervisor half, then user half. */
   readonly tlb: number;
   readonly hash: number;
   readonly arena: number;
@@ -23,8 +24,8 @@ export interface VcpuLayout {
 
 export interface MemoryLayout {
   readonly vcpus: readonly VcpuLayout[];
-  /** i32 for each guest physical page below MAX_SLOT_GPA (mmu/physical.ts). */
-  readonly pageMap: number;
+  /** Page maps by address space, all memory and that of SMM (mmu/physical.ts). */
+  readonly pageMaps: readonly [number, number];
   /** u8 for each page of this memory (mmu/physical.ts). */
   readonly pageFlags: number;
   /** First byte the VMM may map. */
@@ -50,14 +51,14 @@ export function memoryLayout(maxVcpus: number, userBytes: number): MemoryLayout 
       state: take(STATE_SIZE),
       run: take(2 * PAGE_SIZE),
       lapic: take(PAGE_SIZE),
-      tlb: take(2 * TLB_HALF_SIZE),
+      tlb: take(TLB_SIZE),
       hash: take(HASH_ENTRIES * HASH_ENTRY_SIZE),
       arena: take(ARENA_SIZE),
     });
   }
-  const pageMap = take((MAX_SLOT_GPA / PAGE_SIZE) * 4);
+  const pageMaps = [take(PAGE_MAP_ENTRIES * 4), take(PAGE_MAP_ENTRIES * 4)] as const;
   const pageFlags = take((MAX_WASM_PAGES * 65536) / PAGE_SIZE);
   const user = at;
   const wasmPages = Math.ceil((user + alignUp(userBytes, PAGE_SIZE)) / 65536);
-  return wasmPages > MAX_WASM_PAGES ? undefined : { vcpus, pageMap, pageFlags, user, wasmPages };
+  return wasmPages > MAX_WASM_PAGES ? undefined : { vcpus, pageMaps, pageFlags, user, wasmPages };
 }

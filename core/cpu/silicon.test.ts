@@ -80,7 +80,7 @@ describe('results recorded from a real CPU', () => {
 
   const exact = forms.filter((form) => !isApproximate(form.row));
 
-  it.runIf(process.env['VIVARIUM_RECORD'] !== undefined && typeof native !== 'string')('are recorded', () => {
+  it.runIf(process.env['VIVARIUM_RECORD'] !== undefined && typeof native !== 'string')('are recorded', { timeout: 600_000 }, () => {
     const cases = exact.map(sampleOf);
     const outcomes = (native as NativeMachine).run(cases.flat());
     const digests = cases.map((own, f) => digest(own, outcomes.slice(f * SAMPLE, (f + 1) * SAMPLE)));

@@ -17,7 +17,7 @@ export const ZERO = 0x098; // i64
 export const BUDGET = 0x0a0; // i32
 /** Anything to look at at the next block boundary: REQUEST_* bits, set by any thread. */
 export const REQUEST = 0x0a4; // i32
-/** Address of the TLB in use: user or supervisor half. */
+/** Address of the part of the TLB in use. */
 export const TLB_BASE = 0x0a8; // i32
 /** Block key: how code decodes now (decode/mode.ts). */
 export const CODE_MODE = 0x0ac; // i32
@@ -44,6 +44,8 @@ export const WINDOW = 0x0e8; // i32
 export const CODE_GENERATION = 0x0ec; // i32
 /** A link that is never one, for jumps that have none of their own (interp/record.ts). */
 export const NO_LINK = 0x0f0; // 12 bytes
+/** Upper bits of a linear address that repeat its highest used one: 16, or 7 with 5-level paging. */
+export const CANONICAL_SHIFT = 0x0fc; // i32
 
 /** Segment registers in encoding order ES CS SS DS FS GS, then LDTR, TR: SEG_SIZE bytes each. */
 export const SEG = 0x100;
@@ -87,6 +89,8 @@ export const TSC_AUX = 0x2d8;
 export const VEC = 0x400;
 export const VEC_SIZE = 32;
 export const MXCSR = 0x600; // i32
+/** Result, then up to three sources of an exact float operation (sse/unit.ts): VEC_SIZE bytes each. */
+export const FLOAT_SCRATCH = 0xf00; // 128 bytes
 /** x87 state, laid out by fpu/x87.ts. */
 export const X87 = 0x640;
 export const STATE_SIZE = 0x1000;
@@ -198,11 +202,16 @@ export const PF = 14;
 export const MF = 16;
 export const AC = 17;
 export const XM = 19;
+export const VE = 20;
+export const CP = 21;
 
 /**
- * The TLB: TLB_ENTRIES direct-mapped entries for supervisor, then as many for user mode. A tag is the page's linear
- * address when that kind of access needs nothing but the addend; NO_TAG otherwise. host = low32(linear) + addend.
+ * The TLB: TLB_CONTEXTS times TLB_PARTS times TLB_ENTRIES direct-mapped entries. A context has the translations of one
+ * PCID, a part those of one kind of accessor (mmu/walk.ts). A tag is the page's linear address when that kind of access
+ * needs nothing but the addend; NO_TAG otherwise. host = low32(linear) + addend.
  */
+export const TLB_CONTEXTS = 4;
+export const TLB_PARTS = 3;
 export const TLB_ENTRIES = 2048;
 export const TLB_ENTRY_SIZE = 32;
 export const TLB_READ = 0; // i64 tag
@@ -213,7 +222,8 @@ export const TLB_ADDEND = 24; // i32
 export const TLB_GLOBAL = 28; // i32
 /** No linear page has low bits set, so this never matches. */
 export const NO_TAG = -1n;
-export const TLB_HALF_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
+export const TLB_PART_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
+export const TLB_SIZE = TLB_CONTEXTS * TLB_PARTS * TLB_PART_SIZE;
 
 /** What segmentation answers instead of a linear address: never canonical, so that every TLB look-up misses. */
 export const REFUSED_HIGH = 0x80000000 | 0;

@@ -338,6 +338,88 @@ describe('in long mode', () => {
   });
 });
 
+describe.each(PAGED)('in %s mode, what the TLB holds', (mode) => {
+  const next = DATA + 0x1000;
+  const start = (code: Uint8Array): KvmRig =>
+    new KvmRig()
+      .start(mode, code)
+      .set({ rbx: BigInt(DATA) })
+      .load(DATA, [1])
+      .load(next, [2]);
+
+  it('is never two pages for one address', () => {
+    const rig = start(
+      hex(
+        'mov al, [ebx] ; out 0x80, al ; mov [ebx], cl ; mov al, [ebx] ; out 0x80, al ; hlt',
+        '8a 03 e6 80 88 0b 8a 03 e6 80 f4',
+      ),
+    ).set({ rcx: 9n });
+    map(rig, mode, DATA, DATA | P | US);
+    expect(rig.run()).toMatchObject({ value: 1 });
+    // the write is not allowed by what the TLB has, so it goes by the tables
+    map(rig, mode, DATA, next | P | RW | US);
+    expect(rig.run()).toMatchObject({ value: 9 });
+    expect([rig.ram[DATA], rig.ram[next]]).toEqual([1, 9]);
+  });
+
+  it('goes with a page fault at its address', () => {
+    const rig = start(
+      hex(
+        'mov al, [ebx] ; out 0x80, al ; mov [ebx], al ; mov al, [ebx] ; out 0x80, al ; hlt',
+        '8a 03 e6 80 88 03 8a 03 e6 80 f4',
+      ),
+    );
+    map(rig, mode, DATA, DATA | P | US);
+    expect(rig.run()).toMatchObject({ value: 1 });
+    expect(rig.exception()).toMatchObject({ vector: 14, error: 3, cr2: BigInt(DATA) });
+    map(rig, mode, DATA, next | P | US);
+    rig.set({ rip: BigInt(CODE + 6) });
+    expect(rig.run()).toMatchObject({ value: 2 });
+  });
+
+  it('is nothing for an absent page: it is there as soon as the tables have it', () => {
+    const rig = map(start(READ), mode, DATA, 0);
+    expect(rig.exception()).toMatchObject({ vector: 14, error: 0 });
+    map(rig, mode, DATA, next | P).set({ rip: BigInt(CODE) });
+    expect(rig.run()).toEqual({ exit: 'HLT' });
+    expect(rig.vcpu.getRegs().rax & 0xffn).toBe(2n);
+  });
+
+  it('leaves RSP alone when a push faults', () => {
+    const user = new KvmRig().startUser(mode, hex('push eax', '50')).set({ rsp: BigInt(next) });
+    const size = mode === 'long' ? 8 : 4;
+    const e = map(user, mode, DATA, 0).exception();
+    expect(e).toMatchObject({ vector: 14, error: 6, cr2: BigInt(next - size), sp: BigInt(next) });
+  });
+});
+
+describe('page-directory pointers', () => {
+  it('may lead to a directory at address 0', () => {
+    const rig = new KvmRig()
+      .start('pae', READ)
+      .set({ rbx: 0x4000_0000n + BigInt(DATA) })
+      .load(DATA, [7]);
+    rig
+      .load32(0, PAGE_TABLE_PAE | P | RW, 0)
+      .load32(PDPT_PAE + 8, P, 0)
+      .setControl({});
+    expect(rig.run()).toEqual({ exit: 'HLT' });
+    expect(rig.vcpu.getRegs().rax & 0xffn).toBe(7n);
+  });
+
+  it('are loaded by the bits of CR0 and CR4 that paging depends on, and by no others', () => {
+    const rig = new KvmRig().start(
+      'pae',
+      hex(
+        'mov eax, cr4 ; xor eax, 4 ; mov cr4, eax ; mov eax, cr0 ; or eax, 8 ; mov cr0, eax ; mov eax, cr4 ; xor eax, 0x80 ; mov cr4, eax ; hlt',
+        '0f20e0 83f004 0f22e0 0f20c0 83c808 0f22c0 0f20e0 3580000000 0f22e0 f4',
+      ),
+    );
+    rig.load32(PDPT_PAE, 0x17fff, 0);
+    expect(rig.exception()).toMatchObject({ vector: 13, error: 0, ip: BigInt(CODE + 26) });
+  });
+});
+
 describe('the path into paging', () => {
   it('from real mode to 64-bit code by the book', () => {
     const rig = new KvmRig().start('long', []);

@@ -6,6 +6,23 @@
  */
 
 import type { WallClock } from '../base/clock.ts';
+import type {
+  KvmCpuidEntry2,
+  KvmDebugRegs,
+  KvmFpu,
+  KvmGuestDebug,
+  KvmMsrEntry,
+  KvmRegs,
+  KvmSregs,
+  KvmSregs2,
+  KvmTranslation,
+  KvmVcpuEvents,
+  KvmXcrs,
+} from './api-state.ts';
+
+export * from './api-capabilities.ts';
+export * from './api-run.ts';
+export * from './api-state.ts';
 
 /** Errors: the symbolic errno the kernel documents for the ioctl. */
 export type Errno =
@@ -38,87 +55,6 @@ export class KvmError extends Error {
 
 export const KVM_API_VERSION = 12;
 
-// exit reasons (struct kvm_run.exit_reason)
-export const KVM_EXIT_UNKNOWN = 0;
-export const KVM_EXIT_EXCEPTION = 1;
-export const KVM_EXIT_IO = 2;
-export const KVM_EXIT_HYPERCALL = 3;
-export const KVM_EXIT_DEBUG = 4;
-export const KVM_EXIT_HLT = 5;
-export const KVM_EXIT_MMIO = 6;
-export const KVM_EXIT_IRQ_WINDOW_OPEN = 7;
-export const KVM_EXIT_SHUTDOWN = 8;
-export const KVM_EXIT_FAIL_ENTRY = 9;
-export const KVM_EXIT_INTR = 10;
-export const KVM_EXIT_INTERNAL_ERROR = 17;
-export const KVM_EXIT_SYSTEM_EVENT = 24;
-
-export const KVM_EXIT_IO_IN = 0;
-export const KVM_EXIT_IO_OUT = 1;
-export const KVM_INTERNAL_ERROR_EMULATION = 1;
-export const KVM_INTERNAL_ERROR_DELIVERY_EV = 3;
-
-// struct kvm_run, offsets in bytes
-export const RUN_REQUEST_INTERRUPT_WINDOW = 0; // u8
-export const RUN_IMMEDIATE_EXIT = 1; // u8
-export const RUN_EXIT_REASON = 8; // u32
-export const RUN_READY_FOR_INTERRUPT_INJECTION = 12; // u8
-export const RUN_IF_FLAG = 13; // u8
-export const RUN_FLAGS = 14; // u16
-export const RUN_CR8 = 16; // u64
-export const RUN_APIC_BASE = 24; // u64
-export const RUN_IO_DIRECTION = 32; // u8
-export const RUN_IO_SIZE = 33; // u8
-export const RUN_IO_PORT = 34; // u16
-export const RUN_IO_COUNT = 36; // u32
-export const RUN_IO_DATA_OFFSET = 40; // u64, from the start of the page
-export const RUN_MMIO_PHYS_ADDR = 32; // u64
-export const RUN_MMIO_DATA = 40; // u8[8]
-export const RUN_MMIO_LEN = 48; // u32
-export const RUN_MMIO_IS_WRITE = 52; // u8
-export const RUN_DEBUG_EXCEPTION = 32; // u32
-export const RUN_DEBUG_PC = 40; // u64
-export const RUN_DEBUG_DR6 = 48; // u64
-export const RUN_DEBUG_DR7 = 56; // u64
-export const RUN_INTERNAL_SUBERROR = 32; // u32
-export const RUN_INTERNAL_NDATA = 36; // u32
-export const RUN_INTERNAL_DATA = 40; // u64[16]
-export const RUN_PAGE_SIZE = 4096;
-/** Where KVM puts port I/O data: the page after kvm_run. */
-export const RUN_PIO_DATA = 4096;
-/** KVM_GET_VCPU_MMAP_SIZE */
-export const RUN_MMAP_SIZE = 8192;
-
-// KVM_CHECK_EXTENSION capabilities
-export const KVM_CAP_IRQCHIP = 0;
-export const KVM_CAP_HLT = 1;
-export const KVM_CAP_USER_MEMORY = 3;
-export const KVM_CAP_SET_TSS_ADDR = 4;
-export const KVM_CAP_EXT_CPUID = 7;
-export const KVM_CAP_CLOCKSOURCE = 8;
-export const KVM_CAP_NR_VCPUS = 9;
-export const KVM_CAP_NR_MEMSLOTS = 10;
-export const KVM_CAP_PIT = 11;
-export const KVM_CAP_MP_STATE = 14;
-export const KVM_CAP_SET_GUEST_DEBUG = 23;
-export const KVM_CAP_IRQ_ROUTING = 25;
-export const KVM_CAP_PIT2 = 33;
-export const KVM_CAP_PIT_STATE2 = 35;
-export const KVM_CAP_SET_IDENTITY_MAP_ADDR = 37;
-export const KVM_CAP_ADJUST_CLOCK = 39;
-export const KVM_CAP_VCPU_EVENTS = 41;
-export const KVM_CAP_DEBUGREGS = 50;
-export const KVM_CAP_XSAVE = 55;
-export const KVM_CAP_XCRS = 56;
-export const KVM_CAP_TSC_CONTROL = 60;
-export const KVM_CAP_GET_TSC_KHZ = 61;
-export const KVM_CAP_MAX_VCPUS = 66;
-export const KVM_CAP_TSC_DEADLINE_TIMER = 72;
-export const KVM_CAP_SYNC_REGS = 74;
-export const KVM_CAP_READONLY_MEM = 81;
-export const KVM_CAP_MAX_VCPU_ID = 128;
-export const KVM_CAP_IMMEDIATE_EXIT = 136;
-
 // KVM_SET_USER_MEMORY_REGION
 export const KVM_MEM_LOG_DIRTY_PAGES = 1;
 export const KVM_MEM_READONLY = 2;
@@ -134,126 +70,6 @@ export interface KvmUserspaceMemoryRegion {
   userspaceAddr: number;
 }
 
-export interface KvmRegs {
-  rax: bigint;
-  rbx: bigint;
-  rcx: bigint;
-  rdx: bigint;
-  rsi: bigint;
-  rdi: bigint;
-  rsp: bigint;
-  rbp: bigint;
-  r8: bigint;
-  r9: bigint;
-  r10: bigint;
-  r11: bigint;
-  r12: bigint;
-  r13: bigint;
-  r14: bigint;
-  r15: bigint;
-  rip: bigint;
-  rflags: bigint;
-}
-
-export interface KvmSegment {
-  base: bigint;
-  limit: number;
-  selector: number;
-  type: number;
-  present: number;
-  dpl: number;
-  db: number;
-  s: number;
-  l: number;
-  g: number;
-  avl: number;
-  unusable: number;
-}
-
-export interface KvmDtable {
-  base: bigint;
-  limit: number;
-}
-
-export interface KvmSregs {
-  cs: KvmSegment;
-  ds: KvmSegment;
-  es: KvmSegment;
-  fs: KvmSegment;
-  gs: KvmSegment;
-  ss: KvmSegment;
-  tr: KvmSegment;
-  ldt: KvmSegment;
-  gdt: KvmDtable;
-  idt: KvmDtable;
-  cr0: bigint;
-  cr2: bigint;
-  cr3: bigint;
-  cr4: bigint;
-  cr8: bigint;
-  efer: bigint;
-  apicBase: bigint;
-  /** 256 bits: a pending external interrupt, as KVM reports it. */
-  interruptBitmap: bigint[];
-}
-
-/** struct kvm_fpu: the FXSAVE-like subset. */
-export interface KvmFpu {
-  /** 8 registers of 16 bytes (10 used). */
-  fpr: Uint8Array;
-  fcw: number;
-  fsw: number;
-  ftwx: number;
-  lastOpcode: number;
-  lastIp: bigint;
-  lastDp: bigint;
-  /** 16 registers of 16 bytes. */
-  xmm: Uint8Array;
-  mxcsr: number;
-}
-
-export interface KvmMsrEntry {
-  index: number;
-  data: bigint;
-}
-
-export interface KvmCpuidEntry2 {
-  function: number;
-  index: number;
-  flags: number;
-  eax: number;
-  ebx: number;
-  ecx: number;
-  edx: number;
-}
-export const KVM_CPUID_FLAG_SIGNIFCANT_INDEX = 1;
-
-// KVM_GET/SET_MP_STATE
-export const KVM_MP_STATE_RUNNABLE = 0;
-export const KVM_MP_STATE_UNINITIALIZED = 1;
-export const KVM_MP_STATE_INIT_RECEIVED = 2;
-export const KVM_MP_STATE_HALTED = 3;
-export const KVM_MP_STATE_SIPI_RECEIVED = 4;
-
-export interface KvmVcpuEvents {
-  exception: { injected: number; nr: number; hasErrorCode: number; pending: number; errorCode: number };
-  interrupt: { injected: number; nr: number; soft: number; shadow: number };
-  nmi: { injected: number; pending: number; masked: number };
-  sipiVector: number;
-  flags: number;
-}
-
-// KVM_SET_GUEST_DEBUG
-export const KVM_GUESTDBG_ENABLE = 1;
-export const KVM_GUESTDBG_SINGLESTEP = 2;
-export const KVM_GUESTDBG_USE_SW_BP = 0x10000;
-export const KVM_GUESTDBG_USE_HW_BP = 0x20000;
-export interface KvmGuestDebug {
-  control: number;
-  /** DR0-3, 4-5 unused, DR6, DR7 */
-  debugreg: bigint[];
-}
-
 // KVM_GET/SET_IRQCHIP chip ids
 export const KVM_IRQCHIP_PIC_MASTER = 0;
 export const KVM_IRQCHIP_PIC_SLAVE = 1;
@@ -267,6 +83,40 @@ export interface KvmPitConfig {
   flags: number;
 }
 
+/** One entry of KVM_SET_GSI_ROUTING: struct kvm_irq_routing_entry, its type by which member is there. */
+export type KvmIrqRoutingEntry =
+  | { gsi: number; flags: number; irqchip: { irqchip: number; pin: number } }
+  | { gsi: number; flags: number; msi: { addressLo: number; addressHi: number; data: number } };
+/** Most entries, and so one more than the highest GSI: KVM_CAP_IRQ_ROUTING. */
+export const KVM_MAX_IRQ_ROUTES = 4096;
+
+/** struct kvm_msi. */
+export interface KvmMsi {
+  addressLo: number;
+  addressHi: number;
+  data: number;
+  flags: number;
+}
+
+/** struct kvm_clock_data: kvmclock in ns, and with the flags real time in ns since 1970 and the host's TSC. */
+export interface KvmClockData {
+  clock: bigint;
+  flags: number;
+  realtime: bigint;
+  hostTsc: bigint;
+}
+export const KVM_CLOCK_TSC_STABLE = 2;
+export const KVM_CLOCK_REALTIME = 4;
+export const KVM_CLOCK_HOST_TSC = 8;
+
+/** struct kvm_enable_cap. */
+export interface KvmEnableCap {
+  cap: number;
+  flags: number;
+  /** Up to four. */
+  args: bigint[];
+}
+
 /** What Linux gives a vCPU thread beside KVM itself: a clock to sleep on, and signals that interrupt KVM_RUN. */
 export interface VcpuThread {
   /** Guest time in ns (core/base/clock). */
@@ -277,6 +127,8 @@ export interface VcpuThread {
   sleepUntil(deadlineNs: number): void;
   /** The alarm as by timer_settime: guest time in ns at which signalPending() turns true; Infinity for none. */
   readonly alarmNs: number;
+  /** How long this thread has waited for a processor of the host, in ns, where the host tells: steal time. */
+  runDelayNs?(): number;
 }
 
 /** An open /dev/kvm. */
@@ -285,8 +137,14 @@ export interface KvmSystem {
   checkExtension(cap: number): number;
   getVcpuMmapSize(): number;
   getMsrIndexList(): number[];
+  /** MSRs that tell features: getMsrs of the system reads them. */
+  getMsrFeatureIndexList(): number[];
+  /** KVM_GET_MSRS of /dev/kvm: stops at the first that is no feature MSR. */
+  getMsrs(indices: number[]): KvmMsrEntry[];
   /** E2BIG when more than maxEntries are needed. */
   getSupportedCpuid(maxEntries: number): KvmCpuidEntry2[];
+  /** E2BIG when more than maxEntries are needed. Features that KVM emulates though the processor does not have them. */
+  getEmulatedCpuid(maxEntries: number): KvmCpuidEntry2[];
   createVm(options: CreateVmOptions): KvmVm;
   close(): void;
 }
@@ -318,6 +176,16 @@ export interface KvmVm {
   setIrqchip(chipId: number, state: Uint8Array): void;
   getPit2(): Uint8Array;
   setPit2(state: Uint8Array): void;
+  /** Replaces all routes. EINVAL for entries that no chip of the VM has, or without an irqchip. */
+  setGsiRouting(entries: KvmIrqRoutingEntry[]): void;
+  /** Whether the message was delivered; EINVAL for flags and without an irqchip. */
+  signalMsi(msi: KvmMsi): boolean;
+  getClock(): KvmClockData;
+  setClock(data: KvmClockData): void;
+  /** EINVAL for a capability that needs no enabling or cannot be enabled. */
+  enableCap(cap: KvmEnableCap): void;
+  /** The id of the boot processor; EBUSY once there are vCPUs. */
+  setBootCpuId(id: number): void;
   /** One bit a page of the slot; clears the log. */
   getDirtyLog(slot: number): Uint8Array;
   /** The VMM wrote [offset, offset + length) of `memory`: dirty log and decoded code follow. On hardware: nothing. */
@@ -335,6 +203,19 @@ export interface KvmVcpu {
   setRegs(regs: KvmRegs): void;
   getSregs(): KvmSregs;
   setSregs(sregs: KvmSregs): void;
+  getSregs2(): KvmSregs2;
+  setSregs2(sregs: KvmSregs2): void;
+  getDebugRegs(): KvmDebugRegs;
+  setDebugRegs(regs: KvmDebugRegs): void;
+  /** An XSAVE area in the standard format, KVM_XSAVE_SIZE bytes. */
+  getXsave(): Uint8Array;
+  /** The same in as many bytes as KVM_CAP_XSAVE2 answers. */
+  getXsave2(): Uint8Array;
+  setXsave(area: Uint8Array): void;
+  getXcrs(): KvmXcrs;
+  setXcrs(xcrs: KvmXcrs): void;
+  /** Guest physical address of a linear one. */
+  translate(linearAddress: bigint): KvmTranslation;
   getFpu(): KvmFpu;
   setFpu(fpu: KvmFpu): void;
   getMsrs(indices: number[]): KvmMsrEntry[];
@@ -350,9 +231,15 @@ export interface KvmVcpu {
   setVcpuEvents(events: KvmVcpuEvents): void;
   setGuestDebug(debug: KvmGuestDebug): void;
   getTscKhz(): number;
+  /** Frequency of the guest's TSC (KVM_CAP_TSC_CONTROL); 0 is the host's. */
+  setTscKhz(khz: number): void;
+  /** Tells the guest by kvmclock that it was stopped; EINVAL when it has none. */
+  kvmclockCtrl(): void;
   /** KVM_INTERRUPT, only without an in-kernel irqchip (ENXIO). */
   interrupt(vector: number): void;
   nmi(): void;
+  /** KVM_SMI: a system management interrupt. */
+  smi(): void;
   /** Counters by name, as the KVM statistics interface has them ("exits", "io_exits", "insns", ...). */
   stats(): Record<string, number>;
   close(): void;

@@ -61,7 +61,7 @@ class Fuzz {
     const { rig, random } = this;
     const regs = rig.vcpu.getRegs();
     for (const name of Object.keys(regs) as (keyof A.KvmRegs)[]) if (name !== 'rip') regs[name] = this.#value();
-    regs.rflags = random.below(4) === 0 ? BigInt(random.uint32()) & 0x25_ffffn : BigInt(random.uint32()) & 0xcd5n;
+    regs.rflags = random.below(4) === 0 ? BigInt(random.uint32()) & 0x3f_ffffn : BigInt(random.uint32()) & 0xcd5n;
     if (random.below(3) > 0) regs.rsp = BigInt(0x7000 - random.below(64));
     rig.vcpu.setRegs(regs);
   }
@@ -87,6 +87,22 @@ class Fuzz {
     }
   }
 
+  /** Breakpoints at whatever, alignment checks, a debugger. */
+  #debugging(): void {
+    const { random } = this;
+    const { vcpu } = this.rig;
+    if (random.below(4) !== 0) return;
+    const db = Array.from({ length: 4 }, () => (random.below(2) === 0 ? this.#value() : BigInt(random.below(0x8000))));
+    const dr7 = BigInt(random.uint32());
+    vcpu.setDebugRegs({ db, dr6: 0xffff0ff0n, dr7, flags: 0 });
+    const sregs = vcpu.getSregs();
+    if (random.below(2) === 0) vcpu.setSregs({ ...sregs, cr0: sregs.cr0 | 0x40000n, cr4: sregs.cr4 | 8n });
+    if (random.below(3) === 0) {
+      const control = A.KVM_GUESTDBG_ENABLE | random.pick([A.KVM_GUESTDBG_SINGLESTEP, A.KVM_GUESTDBG_USE_HW_BP]);
+      vcpu.setGuestDebug({ control, debugreg: [...db, 0n, 0n, 0n, dr7] });
+    }
+  }
+
   #code(): Uint8Array {
     const { random } = this;
     return Uint8Array.from({ length: CODE_BYTES }, () =>
@@ -99,6 +115,8 @@ class Fuzz {
     const { vcpu, thread } = this.rig;
     thread.signal = false;
     vcpu.setMpState(A.KVM_MP_STATE_RUNNABLE);
+    vcpu.setGuestDebug({ control: 0, debugreg: [] });
+    vcpu.setDebugRegs({ db: [0n, 0n, 0n, 0n], dr6: 0xffff0ff0n, dr7: 0x400n, flags: 0 });
     vcpu.run.setUint8(A.RUN_IMMEDIATE_EXIT, 1);
     for (let parts = 0; parts < 100; parts++) if (this.#run().exit === 'EINTR') break;
     vcpu.run.setUint8(A.RUN_IMMEDIATE_EXIT, 0);
@@ -110,6 +128,7 @@ class Fuzz {
       exception: { ...events.exception, injected: 0 },
       interrupt: { ...events.interrupt, injected: 0, shadow: 0 },
       nmi: { injected: 0, pending: 0, masked: 0 },
+      smi: { smm: 0, pending: 0, smmInsideNmi: 0, latchedInit: 0 },
     });
     vcpu.setMsrs([{ index: 0x1b, data: 0xfee0_0900n }]);
     vcpu.setLapic(this.freshLapic);
@@ -136,8 +155,13 @@ class Fuzz {
     if (this.mode === 'real' || random.below(2) === 0) rig.start(this.mode, this.#code(), at);
     else rig.startUser(this.mode, this.#code());
     this.#segments();
+    this.#debugging();
     this.#registers();
     if (random.below(8) === 0) rig.vcpu.nmi();
+    if (random.below(8) === 0) {
+      rig.load(0x38000, [...this.#code().subarray(0, random.below(8)), 0x0f, 0xaa]);
+      rig.vcpu.smi();
+    }
     if (random.below(4) === 0) rig.vm.irqLine({ irq: random.below(24), level: random.below(2) });
     const exits: string[] = [];
     for (let n = 0; n < MOST_EXITS; n++) {

@@ -1,6 +1,6 @@
 /** KVM_SET_GUEST_DEBUG: single steps and breakpoints. */
 import { describe, expect, it } from 'vitest';
-import { CODE, hex, KvmRig, MMIO, STUBS } from '../testing/kvm-rig.ts';
+import { CODE, DATA, hex, KvmRig, MMIO, STUBS } from '../testing/kvm-rig.ts';
 import * as A from './api.ts';
 
 const errno = (errno: A.Errno) => expect.objectContaining({ name: 'KvmError', errno });
@@ -144,5 +144,90 @@ describe('hardware breakpoints', () => {
     expect(rig.run()).toMatchObject({ exit: 'DEBUG', pc: BigInt(CODE + 3) });
     expect(rig.run()).toMatchObject({ port: 0x81 });
     expect(rig.run()).toEqual({ exit: 'HLT' });
+  });
+});
+
+describe('watchpoints', () => {
+  const [WRITE, PORT, ACCESS] = [1n, 2n, 3n];
+  /** Breakpoint 1 at `address`, of 4 bytes. */
+  const watch = (rig: KvmRig, address: number, kind: bigint) => {
+    const dr7 = 0x408n | ((0xcn | kind) << 20n);
+    const debugreg = [0n, BigInt(address), 0n, 0n, 0n, 0n, 0n, dr7];
+    rig.vcpu.setGuestDebug({ control: A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_USE_HW_BP, debugreg });
+    return { exit: 'DEBUG', exception: 1, dr6: 0xffff0ff2n, dr7 };
+  };
+
+  it('exit behind the instruction that wrote', () => {
+    const rig = new KvmRig().start('paging', hex('nop ; mov [0x3002], al ; inc eax ; hlt', '90 a2 02 30 00 00 40 f4'));
+    const told = watch(rig, DATA, WRITE);
+    expect(rig.run()).toEqual({ ...told, pc: BigInt(CODE + 6) });
+    expect(rig.run()).toEqual({ exit: 'HLT' });
+  });
+  it('exit behind the instruction that read, after its MMIO', () => {
+    const rig = new KvmRig().start('protected', hex('mov eax, [0x100000] ; hlt', 'a1 00 00 10 00 f4'));
+    const told = watch(rig, MMIO, ACCESS);
+    expect(rig.run()).toMatchObject({ exit: 'MMIO' });
+    expect(rig.answerMmio(1, 0, 0, 0).run()).toEqual({ ...told, pc: BigInt(CODE + 5) });
+  });
+  it('exit behind port I/O with CR4.DE', () => {
+    const rig = new KvmRig().start('protected', hex('out 0x80, al ; hlt', 'e6 80 f4')).setControl({ cr4: 0x608n });
+    const told = watch(rig, 0x80, PORT);
+    expect(rig.run()).toMatchObject({ exit: 'IO' });
+    expect(rig.run()).toEqual({ ...told, pc: BigInt(CODE + 2) });
+  });
+});
+
+describe('the guest and its debugger', () => {
+  const guestRegisters = (rig: KvmRig, address: number) =>
+    rig.vcpu.setDebugRegs({ db: [BigInt(address), 0n, 0n, 0n], dr6: 0xffff0ff0n, dr7: 0x402n, flags: 0 });
+
+  it("the debugger's registers come before the guest's", () => {
+    const rig = new KvmRig().start('protected', hex('nop ; nop ; nop ; hlt', '90 90 90 f4'));
+    guestRegisters(rig, CODE + 1);
+    breakAt(rig, CODE + 2);
+    expect(rig.run()).toMatchObject({ exit: 'DEBUG', pc: BigInt(CODE + 2) });
+    rig.vcpu.setGuestDebug({ control: 0, debugreg: [] });
+    rig.set({ rip: BigInt(CODE) });
+    expect(rig.exception()).toMatchObject({ vector: 1, ip: BigInt(CODE + 1) });
+  });
+
+  it('breakpoints of the guest are exits while it is stepped', () => {
+    const rig = new KvmRig().start('protected', hex('nop ; nop ; hlt', '90 90 f4'));
+    guestRegisters(rig, CODE + 1);
+    step(rig);
+    expect(rig.run()).toMatchObject({ pc: BigInt(CODE + 1), dr6: 0xffff4ff0n });
+    expect(rig.run()).toMatchObject({ pc: BigInt(CODE + 1), dr6: 0xffff0ff1n });
+    expect(rig.run()).toMatchObject({ pc: BigInt(CODE + 2), dr6: 0xffff4ff0n });
+    expect(rig.vcpu.getDebugRegs().dr6).toBe(0xffff0ff0n);
+  });
+
+  it('ICEBP and accesses that DR7.GD guards are exits', () => {
+    const rig = new KvmRig().start('protected', hex('icebp ; mov eax, dr0', 'f1 0f 21 c0'));
+    const debugreg = [0n, 0n, 0n, 0n, 0n, 0n, 0n, 0x2400n];
+    rig.vcpu.setGuestDebug({ control: A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_USE_HW_BP, debugreg });
+    expect(rig.run()).toMatchObject({ exit: 'DEBUG', pc: BigInt(CODE + 1), dr6: 0xffff0ff0n });
+    expect(rig.run()).toMatchObject({ exit: 'DEBUG', pc: BigInt(CODE + 1), dr6: 0xffff2ff0n });
+  });
+
+  it.each([
+    ['INJECT_DB', A.KVM_GUESTDBG_INJECT_DB, 1],
+    ['INJECT_BP', A.KVM_GUESTDBG_INJECT_BP, 3],
+  ])('%s gives the guest an exception, once', (_name, flag, vector) => {
+    const rig = new KvmRig().start('protected', hex('nop ; hlt', '90 f4'));
+    rig.vcpu.setGuestDebug({ control: flag, debugreg: [] });
+    expect(() => rig.vcpu.setGuestDebug({ control: flag, debugreg: [] })).toThrow(errno('EBUSY'));
+    expect(rig.exception()).toMatchObject({ vector, ip: BigInt(CODE), flags: 2 });
+    expect(rig.run()).toEqual({ exit: 'HLT' });
+  });
+
+  it('BLOCKIRQ holds interrupts, NMI and SMI back, and not exceptions', () => {
+    const rig = new KvmRig().start('protected', hex('nop ; nop ; ud2', '90 90 0f 0b')).set({ rflags: 0x202n });
+    rig.vcpu.setGuestDebug({ control: STEP | A.KVM_GUESTDBG_BLOCKIRQ, debugreg: [] });
+    rig.vcpu.interrupt(0x40);
+    rig.vcpu.nmi();
+    rig.vcpu.smi();
+    expect(rig.run()).toEqual(stepped(CODE + 1));
+    expect(rig.run()).toEqual(stepped(CODE + 2));
+    expect(rig.run()).toEqual(stepped(STUBS + 6 * 16));
   });
 });

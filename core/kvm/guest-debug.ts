@@ -1,59 +1,51 @@
-/** KVM_SET_GUEST_DEBUG: single step, INT3 as an exit, and execution breakpoints in the debugger's own debug registers. */
+/**
+ * KVM_SET_GUEST_DEBUG: single step, INT3 as an exit, the debugger's own debug registers, and exceptions it asks for. While
+ * it steps or has registers, every #DB is an exit, the guest's too, as in KVM.
+ */
 import { type Cpu, CpuOffsets as S } from '../cpu/index.ts';
 import * as A from './api.ts';
 
-const KNOWN = A.KVM_GUESTDBG_ENABLE | A.KVM_GUESTDBG_SINGLESTEP | A.KVM_GUESTDBG_USE_SW_BP | A.KVM_GUESTDBG_USE_HW_BP;
+const KNOWN =
+  A.KVM_GUESTDBG_ENABLE |
+  A.KVM_GUESTDBG_SINGLESTEP |
+  A.KVM_GUESTDBG_USE_SW_BP |
+  A.KVM_GUESTDBG_USE_HW_BP |
+  A.KVM_GUESTDBG_INJECT_DB |
+  A.KVM_GUESTDBG_INJECT_BP |
+  A.KVM_GUESTDBG_BLOCKIRQ;
 
 export class GuestDebug {
-  #debug: A.KvmGuestDebug = { control: 0, debugreg: [] };
-  /** Where the last breakpoint was reported: it is stepped over once. */
-  #resumeFrom: bigint | undefined;
+  #control = 0;
 
   constructor(readonly cpu: Cpu) {}
 
-  /** EINVAL for unknown control bits. */
-  set(debug: A.KvmGuestDebug): void {
+  /** EINVAL for unknown control bits. `inject` is given the exception that the guest is to get, if one is asked for. */
+  set(debug: A.KvmGuestDebug, inject: (vector: number) => void): void {
     if ((debug.control & ~KNOWN) !== 0)
       throw new A.KvmError('KVM_SET_GUEST_DEBUG', 'EINVAL', `control 0x${debug.control.toString(16)}`);
-    this.#debug = { control: debug.control, debugreg: [...debug.debugreg] };
-    this.cpu.singleStep = this.#asked(A.KVM_GUESTDBG_SINGLESTEP) || this.#asked(A.KVM_GUESTDBG_USE_HW_BP);
-    this.cpu.exitOnInt3 = this.#asked(A.KVM_GUESTDBG_USE_SW_BP);
-    this.#resumeFrom = undefined;
+    if ((debug.control & A.KVM_GUESTDBG_INJECT_DB) !== 0) inject(S.DB);
+    else if ((debug.control & A.KVM_GUESTDBG_INJECT_BP) !== 0) inject(S.BP);
+    const { cpu } = this;
+    this.#control = (debug.control & A.KVM_GUESTDBG_ENABLE) !== 0 ? debug.control : 0;
+    const ownRegisters = this.#asks(A.KVM_GUESTDBG_USE_HW_BP);
+    cpu.singleStep = this.#asks(A.KVM_GUESTDBG_SINGLESTEP);
+    cpu.debugged = cpu.singleStep || ownRegisters;
+    cpu.exitOnInt3 = this.#asks(A.KVM_GUESTDBG_USE_SW_BP);
+    cpu.breakpoints.debugger = ownRegisters ? [...debug.debugreg] : undefined;
   }
 
-  #asked(flag: number): boolean {
-    return (this.#debug.control & A.KVM_GUESTDBG_ENABLE) !== 0 && (this.#debug.control & flag) !== 0;
+  #asks(flag: number): boolean {
+    return (this.#control & flag) !== 0;
   }
 
-  /** The debugger wants to hear of this CPU_DEBUG: steps that only look for breakpoints are not for it. */
-  get reportsStep(): boolean {
-    return this.cpu.debugException !== S.DB || this.#asked(A.KVM_GUESTDBG_SINGLESTEP);
+  /** Neither interrupts nor NMI nor SMI come to the guest. */
+  get blocksInterrupts(): boolean {
+    return this.#asks(A.KVM_GUESTDBG_BLOCKIRQ);
   }
 
-  /** KVM reports and compares linear addresses. */
+  /** KVM reports linear addresses. */
   get linearIp(): bigint {
     const s = this.cpu.state;
     return s.code64 ? s.rip : (s.rip + s.segBase(S.CS)) & 0xffff_ffffn;
-  }
-
-  get dr7(): bigint {
-    return this.#debug.debugreg[7] ?? 0n;
-  }
-
-  /** Number of the breakpoint at RIP that is to be reported now, or undefined. */
-  hit(): number | undefined {
-    if (!this.#asked(A.KVM_GUESTDBG_USE_HW_BP)) return undefined;
-    const ip = this.linearIp;
-    const resumed = this.#resumeFrom === ip;
-    this.#resumeFrom = undefined;
-    if (resumed) return undefined;
-    for (let n = 0; n < 4; n++) {
-      const enabled = ((this.dr7 >> BigInt(n * 2)) & 3n) !== 0n;
-      const executes = ((this.dr7 >> BigInt(16 + n * 4)) & 15n) === 0n;
-      if (!enabled || !executes || this.#debug.debugreg[n] !== ip) continue;
-      this.#resumeFrom = ip;
-      return n;
-    }
-    return undefined;
   }
 }

@@ -246,7 +246,7 @@ describe('KVM_SET_VCPU_EVENTS', () => {
     const events = rig.vcpu.getVcpuEvents();
     rig.vcpu.setVcpuEvents({
       ...events,
-      exception: { injected: 1, nr: 13, hasErrorCode: 1, pending: 0, errorCode: 0x58 },
+      exception: { ...events.exception, injected: 1, nr: 13, hasErrorCode: 1, errorCode: 0x58 },
     });
     expect(rig.vcpu.getRegs().rip).toBe(BigInt(CODE));
     expect(rig.exception()).toMatchObject({ vector: 13, error: 0x58, ip: BigInt(CODE) });

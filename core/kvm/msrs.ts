@@ -2,11 +2,19 @@
  * MSRs that belong to the VM around the processor core: APIC base and TSC-deadline, TSC, kvmclock, MTRRs, machine check.
  * kvmclock: Documentation/virt/kvm/x86/msr.rst; the rest [SDM] volume 4.
  */
+import type { Feature } from '../cpu/index.ts';
+import { KvmError } from './api.ts';
+import { GuestTsc } from './guest-tsc.ts';
 import type { Lapic } from './irqchip/irqchip.ts';
+import { Kvmclock, type KvmclockPorts } from './kvmclock.ts';
+import { isMtrrValue } from './mtrr.ts';
+import { Paravirtual } from './paravirtual.ts';
 
 export const MSR_IA32_TSC = 0x10;
 export const MSR_IA32_TSC_ADJUST = 0x3b;
 export const MSR_IA32_APICBASE = 0x1b;
+/** SMBASE: vcpu-state.ts. */
+export const MSR_IA32_SMBASE = 0x9e;
 /** Enabled, boot processor. */
 const DEFAULT_APIC_BASE = 0xfee0_0900n;
 export const MSR_IA32_TSCDEADLINE = 0x6e0;
@@ -34,29 +42,38 @@ const STORED: readonly number[] = [
 /** IA32_MCG_CAP: no banks. */
 const MSR_MCG_CAP = 0x179;
 
-export interface MsrPorts {
+/** IA32_BIOS_SIGN_ID: a microcode revision. */
+const MSR_BIOS_SIGN_ID = 0x8b;
+/** Read by KVM_GET_MSRS of /dev/kvm: what the processor has, whatever a guest is told. */
+export const FEATURE_MSRS: ReadonlyMap<number, bigint> = new Map([[MSR_BIOS_SIGN_ID, 0x1_0000_0000n]]);
+/** Supervisor components of XSAVES: there are none. */
+const MSR_IA32_XSS = 0xda0;
+
+export interface MsrPorts extends KvmclockPorts {
   /** undefined without an in-kernel irqchip. */
   lapic(): Lapic | undefined;
-  /** TSC without TSC_OFFSET, in ticks of 1 ns. */
-  hostTsc(): bigint;
-  /** ms since 1970. */
-  wallNowMs(): number;
-  nowNs(): number;
-  /** Guest physical memory; false when no memory is there. */
-  writeGuest(gpa: number, bytes: Uint8Array): boolean;
+  /** What CPUID tells the guest. */
+  offers(feature: Feature): boolean;
+  /** See ParavirtualPorts. */
+  runDelayNs(): number;
 }
 
 export class VmMsrs {
-  #tscOffset = 0n;
+  readonly #tsc: GuestTsc;
+  readonly #kvmclock: Kvmclock;
   #tscAdjust = 0n;
   readonly #stored = new Map<number, bigint>(STORED.map((i) => [i, 0n]));
-  #systemTime = 0n;
-  #wallClock = 0n;
-  #version = 0;
 
-  constructor(readonly ports: MsrPorts) {}
+  readonly paravirtual: Paravirtual;
+
+  constructor(readonly ports: MsrPorts) {
+    this.paravirtual = new Paravirtual({ ...ports, nowNs: () => ports.clock.thread.nowNs() });
+    this.#tsc = new GuestTsc(() => ports.clock.hostTsc());
+    this.#kvmclock = new Kvmclock(ports, this.#tsc);
+  }
 
   static readonly INDICES: readonly number[] = [
+    MSR_IA32_SMBASE,
     MSR_IA32_TSC,
     MSR_IA32_TSC_ADJUST,
     MSR_IA32_APICBASE,
@@ -65,6 +82,9 @@ export class VmMsrs {
     MSR_KVM_SYSTEM_TIME,
     MSR_KVM_WALL_CLOCK_NEW,
     MSR_KVM_SYSTEM_TIME_NEW,
+    MSR_BIOS_SIGN_ID,
+    MSR_IA32_XSS,
+    ...Paravirtual.INDICES,
     ...STORED,
   ];
 
@@ -72,14 +92,36 @@ export class VmMsrs {
     return this.ports.lapic()?.apicBase ?? DEFAULT_APIC_BASE;
   }
   tsc(): bigint {
-    return BigInt.asUintN(64, this.ports.hostTsc() + this.#tscOffset);
+    return this.#tsc.now();
   }
   /** Guest time in ns at which the TSC reads `tsc`. */
   tscToNs(tsc: bigint): number {
-    return Number(BigInt.asIntN(64, tsc - this.#tscOffset));
+    return this.#tsc.toNs(tsc);
+  }
+  get tscKhz(): number {
+    return this.#tsc.khz;
+  }
+  setTscKhz(khz: number): void {
+    this.#tsc.khz = khz;
+    this.#tscChanged();
+  }
+  /** What follows the TSC: the deadline timer, and the guest's clock. */
+  #tscChanged(): void {
+    this.ports.lapic()?.timer.tscChanged();
+    this.updateSystemTime();
+  }
+  /** KVM_KVMCLOCK_CTRL. */
+  guestStopped(): void {
+    if (!this.#kvmclock.enabled) throw new KvmError('KVM_KVMCLOCK_CTRL', 'EINVAL', 'the guest has no kvmclock');
+    this.#kvmclock.update(true);
+  }
+  /** After the VM's clock moved. */
+  updateSystemTime(): void {
+    this.#kvmclock.update();
   }
 
-  read(index: number): bigint | undefined {
+  /** undefined: it does not exist. hostInitiated: by KVM_GET_MSRS, for which CPUID does not count. */
+  read(index: number, hostInitiated = false): bigint | undefined {
     const lapic = this.ports.lapic();
     switch (index) {
       case MSR_IA32_TSC:
@@ -92,20 +134,24 @@ export class VmMsrs {
         return lapic?.tscDeadline ?? 0n;
       case MSR_KVM_WALL_CLOCK:
       case MSR_KVM_WALL_CLOCK_NEW:
-        return this.#wallClock;
+        return this.#kvmclock.wallClock;
       case MSR_KVM_SYSTEM_TIME:
       case MSR_KVM_SYSTEM_TIME_NEW:
-        return this.#systemTime;
+        return this.#kvmclock.systemTime;
       case MSR_MTRR_CAP:
         return MTRR_CAP;
       case MSR_MCG_CAP:
         return 0n;
+      case MSR_IA32_XSS:
+        return hostInitiated || this.ports.offers('xsaves') ? 0n : undefined;
+      case MSR_BIOS_SIGN_ID:
+        return FEATURE_MSRS.get(index);
     }
     if (index >= X2APIC_FIRST && index <= X2APIC_LAST) {
       const value = lapic?.readX2apicMsr(index);
       return value === false ? undefined : value;
     }
-    return this.#stored.get(index);
+    return this.paravirtual.read(index) ?? this.#stored.get(index);
   }
 
   /** False: the write faults. hostInitiated: by KVM_SET_MSRS, which may do what a guest may not. */
@@ -126,63 +172,35 @@ export class VmMsrs {
         return lapic !== undefined;
       case MSR_KVM_WALL_CLOCK:
       case MSR_KVM_WALL_CLOCK_NEW:
-        this.#wallClock = value;
-        this.#writeWallClock(Number(value & 0xff_ffff_ffffn));
+        this.#kvmclock.setWallClock(value);
         return true;
       case MSR_KVM_SYSTEM_TIME:
       case MSR_KVM_SYSTEM_TIME_NEW:
-        this.#systemTime = value;
-        this.updateSystemTime();
+        this.#kvmclock.setSystemTime(value);
+        return true;
+      case MSR_IA32_XSS:
+        return value === 0n && (hostInitiated || this.ports.offers('xsaves'));
+      case MSR_BIOS_SIGN_ID: // written by microcode loaders before they read the revision
         return true;
     }
     if (index >= X2APIC_FIRST && index <= X2APIC_LAST) return lapic?.writeX2apicMsr(index, value) ?? false;
-    if (!this.#stored.has(index)) return false;
+    const paravirtual = this.paravirtual.write(index, value);
+    if (paravirtual !== undefined) return paravirtual;
+    if (!this.#stored.has(index) || !isMtrrValue(index, value)) return false;
     this.#stored.set(index, value);
     return true;
   }
 
   /** For the guest TSC and TSC_ADJUST move together; the host sets one without the other. */
   #moveTsc(by: bigint, hostInitiated: boolean): void {
-    this.#tscOffset = BigInt.asIntN(64, this.#tscOffset + by);
+    this.#tsc.move(by);
     if (!hostInitiated) this.#tscAdjust = BigInt.asUintN(64, this.#tscAdjust + by);
-    this.ports.lapic()?.timer.tscChanged();
-    this.updateSystemTime();
-  }
-
-  /** Even: a structure that is complete. */
-  #nextVersion(): number {
-    this.#version += 2;
-    return this.#version;
-  }
-
-  /** struct pvclock_wall_clock: wall-clock time at guest time 0. */
-  #writeWallClock(gpa: number): void {
-    const bootMs = this.ports.wallNowMs() - this.ports.nowNs() / 1e6;
-    const bytes = new Uint8Array(12);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, this.#nextVersion(), true);
-    view.setUint32(4, Math.floor(bootMs / 1000), true);
-    view.setUint32(8, Math.floor((bootMs % 1000) * 1e6), true);
-    this.ports.writeGuest(gpa, bytes);
-  }
-
-  /** struct pvclock_vcpu_time_info: guest time as a linear function of the TSC; one tick is one ns. */
-  updateSystemTime(): void {
-    if ((this.#systemTime & 1n) === 0n) return;
-    const bytes = new Uint8Array(32);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, this.#nextVersion(), true);
-    view.setBigUint64(8, this.tsc(), true);
-    view.setBigUint64(16, BigInt(Math.floor(this.ports.nowNs())), true);
-    view.setUint32(24, 0x80000000, true); // ((tsc << 1) * 2^31) >> 32
-    view.setInt8(28, 1);
-    view.setUint8(29, 1); // PVCLOCK_TSC_STABLE_BIT
-    this.ports.writeGuest(Number(this.#systemTime & 0xff_ffff_fffen), bytes);
+    this.#tscChanged();
   }
 
   reset(): void {
     for (const index of this.#stored.keys()) this.#stored.set(index, 0n);
-    this.#systemTime = 0n;
-    this.#wallClock = 0n;
+    this.#kvmclock.reset();
+    this.paravirtual.reset();
   }
 }

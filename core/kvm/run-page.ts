@@ -26,7 +26,7 @@ export class RunPage {
     const v = this.view;
     v.setUint8(A.RUN_READY_FOR_INTERRUPT_INJECTION, ready ? 1 : 0);
     v.setUint8(A.RUN_IF_FLAG, (cpu.state.get32(S.EFLAGS) & S.FLAG_IF) !== 0 ? 1 : 0);
-    v.setUint16(A.RUN_FLAGS, 0, true);
+    v.setUint16(A.RUN_FLAGS, cpu.smm.active ? A.KVM_RUN_X86_SMM : 0, true);
     v.setBigUint64(A.RUN_CR8, BigInt(cpu.host.getCr8()), true);
     v.setBigUint64(A.RUN_APIC_BASE, apicBase, true);
   }
@@ -62,12 +62,13 @@ export class RunPage {
     return this.view.getInt32(A.RUN_MMIO_DATA + 4, true);
   }
 
-  debug(exception: number, pc: bigint, dr7: bigint, step: boolean, hits = 0n): void {
+  /** `reason`: bits of DR6. */
+  debug(exception: number, pc: bigint, reason: number, dr7: bigint): void {
     const v = this.view;
     this.exitReason = A.KVM_EXIT_DEBUG;
     v.setUint32(A.RUN_DEBUG_EXCEPTION, exception, true);
     v.setBigUint64(A.RUN_DEBUG_PC, pc, true);
-    v.setBigUint64(A.RUN_DEBUG_DR6, 0xffff0ff0n | hits | (step ? 0x4000n : 0n), true);
+    v.setBigUint64(A.RUN_DEBUG_DR6, 0xffff0ff0n | BigInt(reason), true);
     v.setBigUint64(A.RUN_DEBUG_DR7, dr7, true);
   }
 

@@ -272,8 +272,8 @@ describe('HLT, SHUTDOWN', () => {
   });
 
   it('what is not emulated is an internal error that says what', () => {
-    const rig = protectedMode(hex('push dword 0x4002 ; popf ; iret', '68 02 40 00 00 9d cf'));
-    expect(rig.run()).toMatchObject({ exit: 'INTERNAL_ERROR', message: expect.stringContaining('task') });
+    const rig = protectedMode(hex('mov eax, 0x100000 ; jmp eax', 'b8 00 00 10 00 ff e0'));
+    expect(rig.run()).toMatchObject({ exit: 'INTERNAL_ERROR', message: expect.stringContaining('no memory') });
   });
 });
 

@@ -71,8 +71,13 @@ export class MemorySlots {
     return this.memory.takeDirtyLog(region.guestPhysAddr, region.memorySize);
   }
 
+  /** Someone else than the vCPUs wrote to [host, host + length). */
+  written(host: number, length: number): void {
+    for (const gpa of this.#pagesAt(host, length)) this.memory.markDirty(gpa);
+  }
+
   /** Guest physical pages that lie at [host, host + length) of the shared memory. */
-  *pagesAt(host: number, length: number): Generator<number> {
+  *#pagesAt(host: number, length: number): Generator<number> {
     for (const r of this.#slots.values()) {
       const from = Math.max(host, r.userspaceAddr);
       const to = Math.min(host + length, r.userspaceAddr + r.memorySize);

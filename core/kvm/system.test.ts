@@ -46,6 +46,21 @@ describe('/dev/kvm', () => {
     ).toEqual(indices);
   });
 
+  it('reads feature MSRs itself, up to the first that is none', () => {
+    const kvm = openKvm();
+    const features = kvm.getMsrFeatureIndexList();
+    expect(features).toContain(0x8b);
+    expect(kvm.getMsrs(features).map((e) => e.index)).toEqual(features);
+    expect(kvm.getMsrs([0x8b, 0x10, 0x8b])).toEqual([{ index: 0x8b, data: 0x1_0000_0000n }]);
+  });
+
+  it('emulates no feature beside those that CPUID can offer', () => {
+    const kvm = openKvm();
+    const registers = kvm.getEmulatedCpuid(8).flatMap((e) => [e.eax, e.ebx, e.ecx, e.edx]);
+    expect(registers.every((r) => r === 0)).toBe(true);
+    expect(() => kvm.getEmulatedCpuid(0)).toThrow(errno('E2BIG'));
+  });
+
   it('wants room for all of its CPUID leaves', () => {
     const kvm = openKvm();
     const all = kvm.getSupportedCpuid(100);
@@ -70,6 +85,9 @@ describe('/dev/kvm', () => {
       () => kvm.checkExtension(0),
       () => kvm.getVcpuMmapSize(),
       () => kvm.getMsrIndexList(),
+      () => kvm.getMsrFeatureIndexList(),
+      () => kvm.getMsrs([]),
+      () => kvm.getEmulatedCpuid(1),
       () => kvm.getSupportedCpuid(100),
       () => kvm.createVm(options),
       () => kvm.close(),

@@ -1,20 +1,23 @@
-/** The state of a vCPU in KVM's structures: KVM_GET/SET_REGS, SREGS, FPU, MSRS. */
+/** The state of a vCPU in KVM's structures: KVM_GET/SET_REGS, SREGS, SREGS2, DEBUGREGS, MSRS; KVM_TRANSLATE. */
 import {
   badCr0,
   type Cpu,
   CR0_DEFINED,
-  CR4_OFFERED,
-  EFER_OFFERED,
+  cr4Offered,
+  debugRegister,
+  eferOffered,
+  isCanonical,
   MSRS,
-  MXCSR_MASK,
-  readFxsave,
+  NOT_MAPPED,
+  PHYSICAL_ADDRESS_BITS,
+  READ,
   refreshPaging,
   CpuOffsets as S,
-  writeFxsave,
+  SUPERVISOR,
 } from '../cpu/index.ts';
 import * as A from './api.ts';
 import type { Lapic } from './irqchip/irqchip.ts';
-import type { VmMsrs } from './msrs.ts';
+import { MSR_IA32_SMBASE, type VmMsrs } from './msrs.ts';
 
 const GPR_NAMES = [
   'rax',
@@ -36,10 +39,33 @@ const GPR_NAMES = [
 ] as const;
 const SEGMENT_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldt', 'tr'] as const;
 const MASK64 = 0xffff_ffff_ffff_ffffn;
-const KVM_X86_SHADOW_INT_MOV_SS = 1;
-const KVM_X86_SHADOW_INT_STI = 2;
 /** EFLAGS bits that exist. */
 const EFLAGS_DEFINED = 0x3f7fd7;
+
+const PDPTE_P = 1n;
+const PDPTE_ADDRESS = 0xf_ffff_ffff_f000n;
+
+type SystemRegisters = Omit<A.KvmSregs, 'interruptBitmap'>;
+
+/** Paging with page-directory pointers: PAE outside long mode. */
+function paePaging({ cr0, cr4, efer }: SystemRegisters): boolean {
+  const paging = (Number(cr0 & 0xffff_ffffn) & S.CR0_PG) !== 0;
+  return paging && (Number(cr4) & S.CR4_PAE) !== 0 && (Number(efer) & S.EFER_LMA) === 0;
+}
+
+function lowestBit(word: bigint): number {
+  let n = 0;
+  while (((word >> BigInt(n)) & 1n) === 0n) n++;
+  return n;
+}
+
+const SMBASE = {
+  read: (cpu: Cpu): bigint => BigInt(cpu.smm.base),
+  write: (cpu: Cpu, value: bigint): boolean => {
+    cpu.smm.base = Number(value & 0xffff_ffffn);
+    return true;
+  },
+};
 
 export class VcpuStateAccess {
   constructor(
@@ -64,7 +90,16 @@ export class VcpuStateAccess {
     });
     s.rip = regs.rip & MASK64;
     s.eflags = (Number(regs.rflags & 0xffff_ffffn) & EFLAGS_DEFINED) | 2;
+    this.#deriveCpl();
     s.set32(S.SHADOW, 0);
+    this.cpu.updateMode();
+  }
+
+  /** CPL follows from CR0.PE, EFLAGS.VM and SS.DPL, whichever of them userspace sets last. */
+  #deriveCpl(): void {
+    const s = this.cpu.state;
+    const dpl = (s.access(S.SS) >> S.AR_DPL_SHIFT) & 3;
+    s.set32(S.CPL, !s.protectedMode ? 0 : s.vm86 ? 3 : dpl);
   }
 
   #segment(n: number): A.KvmSegment {
@@ -103,13 +138,27 @@ export class VcpuStateAccess {
   }
 
   getSregs(queuedInterrupt: number): A.KvmSregs {
+    const interruptBitmap = [0n, 0n, 0n, 0n];
+    if (queuedInterrupt >= 0) interruptBitmap[queuedInterrupt >> 6] = 1n << BigInt(queuedInterrupt & 63);
+    return { ...this.#systemRegisters(), interruptBitmap };
+  }
+  /**
+   * With the page-directory pointers of PAE paging, which the processor holds beside CR3. Their bits for caching have no
+   * effect here and are not kept.
+   */
+  getSregs2(): A.KvmSregs2 {
+    const sregs = this.#systemRegisters();
+    const pae = paePaging(sregs);
+    const pdptrs = Array.from(this.cpu.state.pdptes, (table) => (pae && table >= 0 ? BigInt(table) | PDPTE_P : 0n));
+    return { ...sregs, flags: pae ? A.KVM_SREGS2_FLAGS_PDPTRS_VALID : 0, pdptrs };
+  }
+
+  #systemRegisters(): SystemRegisters {
     const s = this.cpu.state;
     const segments: Partial<Record<(typeof SEGMENT_NAMES)[number], A.KvmSegment>> = {};
     SEGMENT_NAMES.forEach((name, n) => {
       segments[name] = this.#segment(n);
     });
-    const interruptBitmap = [0n, 0n, 0n, 0n];
-    if (queuedInterrupt >= 0) interruptBitmap[queuedInterrupt >> 6] = 1n << BigInt(queuedInterrupt & 63);
     return {
       ...(segments as Required<typeof segments>),
       gdt: { base: s.get64(S.GDTR_BASE), limit: s.get32(S.GDTR_LIMIT) },
@@ -121,17 +170,32 @@ export class VcpuStateAccess {
       cr8: BigInt(this.cpu.host.getCr8()),
       efer: BigInt(s.efer >>> 0),
       apicBase: this.msrs.apicBase,
-      interruptBitmap,
     };
   }
 
-  /** EINVAL, and nothing changed, for control registers that no processor could have. */
-  setSregs(v: A.KvmSregs): void {
-    this.#checkSregs(v);
+  /** EINVAL, and nothing changed, for control registers that no processor could have. The interrupt, if there is one. */
+  setSregs(v: A.KvmSregs): number | undefined {
+    this.#setSystemRegisters(v, 'KVM_SET_SREGS');
+    const word = v.interruptBitmap.findIndex((bits) => bits !== 0n);
+    return word < 0 ? undefined : word * 64 + lowestBit(v.interruptBitmap[word] ?? 0n);
+  }
+  /** Page-directory pointers come from the structure, or from memory as with KVM_SET_SREGS. */
+  setSregs2(v: A.KvmSregs2): void {
+    const given = (v.flags & A.KVM_SREGS2_FLAGS_PDPTRS_VALID) !== 0;
+    if ((v.flags & ~A.KVM_SREGS2_FLAGS_PDPTRS_VALID) !== 0 || (given && !paePaging(v)))
+      throw new A.KvmError('KVM_SET_SREGS2', 'EINVAL', `flags ${v.flags}`);
+    this.#setSystemRegisters(v, 'KVM_SET_SREGS2');
+    if (!given) return;
+    const tables = v.pdptrs.slice(0, 4).map((p) => ((p & PDPTE_P) !== 0n ? Number(p & PDPTE_ADDRESS) : -1));
+    this.cpu.state.pdptes.set(tables);
+  }
+
+  #setSystemRegisters(v: SystemRegisters, ioctl: string): void {
+    this.#checkSregs(v, ioctl);
     const { cpu, lapic } = this;
     const s = cpu.state;
     if (lapic && v.apicBase !== lapic.apicBase && !lapic.setApicBase(v.apicBase, true))
-      throw new A.KvmError('KVM_SET_SREGS', 'EINVAL', `apic_base 0x${v.apicBase.toString(16)}`);
+      throw new A.KvmError(ioctl, 'EINVAL', `apic_base 0x${v.apicBase.toString(16)}`);
     s.set64(S.GDTR_BASE, v.gdt.base);
     s.set32(S.GDTR_LIMIT, v.gdt.limit & 0xffff);
     s.set64(S.IDTR_BASE, v.idt.base);
@@ -145,69 +209,62 @@ export class VcpuStateAccess {
     SEGMENT_NAMES.forEach((name, n) => {
       this.#setSegment(n, v[name]);
     });
-    s.set32(S.CPL, (s.cr0 & S.CR0_PE) === 0 ? 0 : s.vm86 ? 3 : v.ss.dpl & 3);
+    this.#deriveCpl();
     refreshPaging(cpu);
     cpu.flushTlb(true);
     cpu.updateMode();
   }
 
-  #checkSregs(v: A.KvmSregs): void {
+  #checkSregs(v: SystemRegisters, ioctl: string): void {
     const bad = (what: string): never => {
-      throw new A.KvmError('KVM_SET_SREGS', 'EINVAL', what);
+      throw new A.KvmError(ioctl, 'EINVAL', what);
     };
     if (badCr0(v.cr0) || (v.cr0 & BigInt(~CR0_DEFINED)) !== 0n) bad(`cr0 0x${v.cr0.toString(16)}`);
-    if ((v.cr4 & ~BigInt(CR4_OFFERED)) !== 0n) bad(`cr4 0x${v.cr4.toString(16)} has bits that are not offered`);
-    if ((v.efer & ~BigInt(EFER_OFFERED)) !== 0n) bad(`efer 0x${v.efer.toString(16)}`);
+    if ((v.cr4 & ~BigInt(cr4Offered(this.cpu.features))) !== 0n)
+      bad(`cr4 0x${v.cr4.toString(16)} has bits that are not offered`);
+    if ((v.efer & ~BigInt(eferOffered(this.cpu.features))) !== 0n) bad(`efer 0x${v.efer.toString(16)}`);
     const [paging, pae] = [(v.cr0 & 0x8000_0000n) !== 0n, (v.cr4 & 0x20n) !== 0n];
     const [lme, lma] = [(v.efer & 0x100n) !== 0n, (v.efer & 0x400n) !== 0n];
     if (lma !== (lme && paging) || (lma && !pae)) bad('efer.LMA does not follow from efer.LME, cr0.PG and cr4.PAE');
-    if (lma ? v.cr3 >> 40n !== 0n : v.cs.l !== 0) bad('cr3 or cs.l');
+    if (lma ? v.cr3 >> BigInt(PHYSICAL_ADDRESS_BITS) !== 0n : v.cs.l !== 0) bad('cr3 or cs.l');
     if (v.cs.l !== 0 && v.cs.db !== 0) bad('cs.l and cs.db');
     if (v.cr8 > 15n) bad(`cr8 ${v.cr8}`);
   }
 
-  getFpu(): A.KvmFpu {
+  getDebugRegs(): A.KvmDebugRegs {
+    const dr = (n: number): bigint => this.cpu.state.get64(S.DR + n * 8);
+    return { db: [dr(0), dr(1), dr(2), dr(3)], dr6: dr(6), dr7: dr(7), flags: 0 };
+  }
+  /** EINVAL, and nothing changed, for flags and for upper halves of DR6 and DR7. */
+  setDebugRegs({ db, dr6, dr7, flags }: A.KvmDebugRegs): void {
+    if (flags !== 0 || dr6 >> 32n !== 0n || dr7 >> 32n !== 0n) throw new A.KvmError('KVM_SET_DEBUGREGS', 'EINVAL');
     const s = this.cpu.state;
-    const area = new DataView(new ArrayBuffer(512));
-    writeFxsave(this.cpu.x87, area, 0, true);
-    const bytes = new Uint8Array(area.buffer);
-    const xmm = new Uint8Array(256);
-    for (let n = 0; n < 16; n++) xmm.set(s.u8.subarray(S.VEC + n * S.VEC_SIZE, S.VEC + n * S.VEC_SIZE + 16), n * 16);
-    return {
-      fpr: bytes.slice(32, 160),
-      fcw: area.getUint16(0, true),
-      fsw: area.getUint16(2, true),
-      ftwx: area.getUint8(4),
-      lastOpcode: area.getUint16(6, true),
-      lastIp: area.getBigUint64(8, true),
-      lastDp: area.getBigUint64(16, true),
-      xmm,
-      mxcsr: s.get32(S.MXCSR),
-    };
+    for (let n = 0; n < 4; n++) s.set64(S.DR + n * 8, db[n] ?? 0n);
+    s.set64(S.DR + 6 * 8, debugRegister(6, dr6));
+    s.set64(S.DR + 7 * 8, debugRegister(7, dr7));
+    this.cpu.breakpoints.update();
   }
 
-  setFpu(fpu: A.KvmFpu): void {
-    const s = this.cpu.state;
-    if ((fpu.mxcsr & ~MXCSR_MASK) !== 0 || fpu.fpr.length !== 128 || fpu.xmm.length !== 256)
-      throw new A.KvmError('KVM_SET_FPU', 'EINVAL');
-    const area = new DataView(new ArrayBuffer(512));
-    area.setUint16(0, fpu.fcw, true);
-    area.setUint16(2, fpu.fsw, true);
-    area.setUint8(4, fpu.ftwx);
-    area.setUint16(6, fpu.lastOpcode, true);
-    area.setBigUint64(8, fpu.lastIp, true);
-    area.setBigUint64(16, fpu.lastDp, true);
-    new Uint8Array(area.buffer).set(fpu.fpr, 32);
-    readFxsave(this.cpu.x87, area, 0, true);
-    for (let n = 0; n < 16; n++) s.u8.set(fpu.xmm.subarray(n * 16, n * 16 + 16), S.VEC + n * S.VEC_SIZE);
-    s.set32(S.MXCSR, fpu.mxcsr);
+  /** As for a read by supervisor code. */
+  translate(linear: bigint): A.KvmTranslation {
+    const { cpu } = this;
+    const [lo, hi] = [Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n))];
+    const canonical = !cpu.state.longMode || isCanonical(cpu, linear);
+    const gpa = canonical ? cpu.walker.walk(lo, hi, READ, SUPERVISOR) : NOT_MAPPED;
+    const valid = gpa !== NOT_MAPPED;
+    // KVM has never told more than this of rights
+    return { physicalAddress: valid ? BigInt(gpa) : MASK64, valid, writeable: true, usermode: false };
   }
 
+  /** MSRs of the processor core; userspace alone has SMBASE. */
+  #hostMsr(index: number) {
+    return index === MSR_IA32_SMBASE ? SMBASE : MSRS.get(index);
+  }
   /** Processing stops at the first MSR that does not exist. */
   getMsrs(indices: number[]): A.KvmMsrEntry[] {
     const entries: A.KvmMsrEntry[] = [];
     for (const index of indices) {
-      const data = MSRS.get(index)?.read(this.cpu) ?? this.msrs.read(index);
+      const data = this.#hostMsr(index)?.read(this.cpu) ?? this.msrs.read(index, true);
       if (data === undefined) break;
       entries.push({ index, data });
     }
@@ -216,7 +273,7 @@ export class VcpuStateAccess {
   setMsrs(entries: A.KvmMsrEntry[]): number {
     let done = 0;
     for (const { index, data } of entries) {
-      const own = MSRS.get(index);
+      const own = this.#hostMsr(index);
       if (!(own ? own.write(this.cpu, data) : this.msrs.write(index, data, true))) break;
       done++;
     }
@@ -235,11 +292,11 @@ export class VcpuStateAccess {
   /** Interrupt shadow as KVM names it: 1 MOV SS, 2 STI, 0 none. */
   get shadow(): number {
     if (!this.cpu.inShadow) return 0;
-    return this.cpu.state.get32(S.SHADOW) === S.SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : KVM_X86_SHADOW_INT_STI;
+    return this.cpu.state.get32(S.SHADOW) === S.SHADOW_MOV_SS ? A.KVM_X86_SHADOW_INT_MOV_SS : A.KVM_X86_SHADOW_INT_STI;
   }
   set shadow(kind: number) {
     const s = this.cpu.state;
-    s.set32(S.SHADOW, kind === 0 ? 0 : (kind & KVM_X86_SHADOW_INT_MOV_SS) !== 0 ? S.SHADOW_MOV_SS : S.SHADOW_STI);
+    s.set32(S.SHADOW, kind === 0 ? 0 : (kind & A.KVM_X86_SHADOW_INT_MOV_SS) !== 0 ? S.SHADOW_MOV_SS : S.SHADOW_STI);
     s.set64(S.SHADOW_RIP, s.rip);
   }
 }

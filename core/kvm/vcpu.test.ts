@@ -158,7 +158,7 @@ describe('state that was set is read back', () => {
     });
     const events = {
       ...none,
-      exception: { injected: 1, nr: 13, hasErrorCode: 1, pending: 0, errorCode: 0x50 },
+      exception: { ...none.exception, injected: 1, nr: 13, hasErrorCode: 1, errorCode: 0x50 },
       interrupt: { injected: 1, nr: 0x31, soft: 0, shadow: 2 },
       nmi: { injected: 0, pending: 1, masked: 1 },
     };
@@ -189,7 +189,7 @@ describe('KVM_SET_SREGS', () => {
     ['CR0 with PG and without PE', { cr0: 0x8000_0010n }],
     ['CR0 with NW and without CD', { cr0: 0xa001_0031n }],
     ['CR4 with a reserved bit', { cr4: 0x8000_0620n }],
-    ['CR4 with a feature that is not offered', { cr4: 0x1620n }],
+    ['CR4 with a feature that is not offered', { cr4: 0x2620n }],
     ['EFER with a reserved bit', { efer: 0xd03n }],
     ['EFER.LMA without paging', { cr0: 0x31n }],
     ['paging with LME and without LMA', { efer: 0x901n }],
@@ -286,6 +286,9 @@ describe('CPUID', () => {
       ecx: 0,
       edx: 0,
     });
+    // each: leaf in EAX, subleaf in ECX
+    const ask = hex('ask: cpuid ; mov al, bl ; out 0x80, al ; hlt ; jmp ask', '0f a2 88 d8 e6 80 f4 eb f7');
+    rig.start('protected', ask);
     rig.vcpu.setCpuid2([
       leaf(0, 0x10),
       leaf(1, 0x11),
@@ -293,9 +296,6 @@ describe('CPUID', () => {
       leaf(7, 0x27, 1),
       { ...leaf(0x8000_0000, 0x80), eax: 0x8000_0000 },
     ]);
-    // each: leaf in EAX, subleaf in ECX
-    const ask = hex('ask: cpuid ; mov al, bl ; out 0x80, al ; hlt ; jmp ask', '0f a2 88 d8 e6 80 f4 eb f7');
-    rig.start('protected', ask);
     const answer = (eax: bigint, ecx = 0n) => {
       rig.set({ rax: eax, rcx: ecx });
       return rig.outputs()[0]?.[1];
@@ -319,9 +319,13 @@ describe('without an irqchip', () => {
 describe('a closed vCPU', () => {
   it('is a bad file descriptor for every call', () => {
     const { vcpu } = new KvmRig({ irqchip: true });
-    const [regs, sregs, fpu, events, lapic] = [
+    const [regs, sregs, sregs2, debugRegs, xsave, xcrs, fpu, events, lapic] = [
       vcpu.getRegs(),
       vcpu.getSregs(),
+      vcpu.getSregs2(),
+      vcpu.getDebugRegs(),
+      vcpu.getXsave(),
+      vcpu.getXcrs(),
       vcpu.getFpu(),
       vcpu.getVcpuEvents(),
       vcpu.getLapic(),
@@ -333,6 +337,19 @@ describe('a closed vCPU', () => {
       () => vcpu.setRegs(regs),
       () => vcpu.getSregs(),
       () => vcpu.setSregs(sregs),
+      () => vcpu.getSregs2(),
+      () => vcpu.setSregs2(sregs2),
+      () => vcpu.getDebugRegs(),
+      () => vcpu.setDebugRegs(debugRegs),
+      () => vcpu.getXsave(),
+      () => vcpu.getXsave2(),
+      () => vcpu.setXsave(xsave),
+      () => vcpu.getXcrs(),
+      () => vcpu.setXcrs(xcrs),
+      () => vcpu.translate(0n),
+      () => vcpu.setTscKhz(0),
+      () => vcpu.kvmclockCtrl(),
+      () => vcpu.smi(),
       () => vcpu.getFpu(),
       () => vcpu.setFpu(fpu),
       () => vcpu.getMsrs([]),

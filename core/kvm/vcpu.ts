@@ -1,38 +1,22 @@
-/** The emulated vCPU file descriptor: KVM_RUN and the state ioctls. */
+/** The emulated vCPU file descriptor: its parts put together, and the ioctls. */
 import type { TimerQueue } from '../base/clock.ts';
-import {
-  CPU_DEBUG,
-  CPU_FAILURE,
-  CPU_HLT,
-  CPU_IO,
-  CPU_MMIO_READ,
-  CPU_MMIO_WRITE,
-  CPU_SHUTDOWN,
-  CPU_SLICE,
-  Cpu,
-  type CpuExit,
-  type CpuHost,
-  type MemoryLayout,
-  type PhysicalMemory,
-  CpuOffsets as S,
-} from '../cpu/index.ts';
+import { Cpu, type MemoryLayout, PhysicalMemory, CpuOffsets as S } from '../cpu/index.ts';
 import * as A from './api.ts';
-import { FEATURES, readCpuid, supportedCpuid } from './cpuid.ts';
+import type { EnabledCapabilities } from './capabilities.ts';
+import { SUPPORTED_FEATURES } from './cpuid/index.ts';
 import { GuestDebug } from './guest-debug.ts';
+import { GuestMemory } from './guest-memory.ts';
 import type { Irqchip, Lapic } from './irqchip/irqchip.ts';
 import { VmMsrs } from './msrs.ts';
 import { RunPage } from './run-page.ts';
+import { SyncRegs } from './sync-regs.ts';
+import { VcpuCpuid } from './vcpu-cpuid.ts';
+import { VcpuEvents } from './vcpu-events.ts';
+import { VcpuFpuAccess } from './vcpu-fpu.ts';
+import { cpuHost } from './vcpu-host.ts';
+import { VcpuRun } from './vcpu-run.ts';
 import { VcpuStateAccess } from './vcpu-state.ts';
-
-/** Instructions between two looks at the clock and the signals: about 0.2 ms. */
-const SLICE = 20_000;
-const TSC_KHZ = 1_000_000;
-
-// KVM_VCPUEVENT_VALID_*
-const VALID_NMI_PENDING = 1;
-const VALID_SHADOW = 4;
-/** With SIPI_VECTOR and SMM, which hold nothing here. */
-const VALID_FLAGS = 0xf;
+import type { VmClock } from './vm-clock.ts';
 
 /** What a vCPU needs of its VM. */
 export interface VcpuVm {
@@ -41,6 +25,10 @@ export interface VcpuVm {
   readonly physical: PhysicalMemory;
   readonly options: A.CreateVmOptions;
   readonly timers: TimerQueue;
+  readonly clock: VmClock;
+  readonly enabled: EnabledCapabilities;
+  readonly bootCpuId: number;
+  readonly vcpus: readonly { readonly id: number; unhalt(): void }[];
   readonly irqchip: Irqchip | undefined;
 }
 
@@ -51,18 +39,14 @@ export class EmulatedVcpu implements A.KvmVcpu {
   readonly lapic: Lapic | undefined;
   readonly #page: RunPage;
   readonly #state: VcpuStateAccess;
-  readonly #random = new Uint32Array(2);
-  #mpState: number;
+  readonly #fpu: VcpuFpuAccess;
+  readonly #cpuid: VcpuCpuid;
+  readonly #events: VcpuEvents;
+  readonly #run: VcpuRun;
+  readonly #sync: SyncRegs;
+  readonly #debug: GuestDebug;
   #open = true;
   #hasRun = false;
-  #cpuid: A.KvmCpuidEntry2[] = supportedCpuid();
-  #nmiPending = false;
-  #nmiMasked = false;
-  /** KVM_INTERRUPT without an in-kernel irqchip, or a vector that state was restored with. */
-  #queuedInterrupt = -1;
-  /** An exception that KVM_SET_VCPU_EVENTS gave. */
-  #queuedException: A.KvmVcpuEvents['exception'] | undefined;
-  readonly #debug: GuestDebug;
   readonly #counts: Record<string, number> = {
     exits: 0,
     io_exits: 0,
@@ -78,62 +62,65 @@ export class EmulatedVcpu implements A.KvmVcpu {
     readonly id: number,
     readonly vm: VcpuVm,
   ) {
-    const { memory } = { memory: vm.physical.buffer };
+    const memory = vm.physical.buffer;
     const at = vm.layout.vcpus[id];
     if (!at) throw new A.KvmError('KVM_CREATE_VCPU', 'EINVAL');
     this.run = new DataView(memory, at.run, A.RUN_MMAP_SIZE);
     this.#page = new RunPage(this.run);
     this.lapic = vm.irqchip?.addVcpu(id, new DataView(memory, at.lapic, A.RUN_PAGE_SIZE));
+    const guest = new GuestMemory(vm.physical, (host) => this.cpu.externalWrite(host, 1));
     this.msrs = new VmMsrs({
       lapic: () => this.lapic,
-      hostTsc: () => BigInt(Math.floor(vm.options.thread.nowNs())),
-      wallNowMs: () => vm.options.wall.nowMs(),
-      nowNs: () => vm.options.thread.nowNs(),
-      writeGuest: (gpa, bytes) => this.#writeGuest(gpa, bytes),
+      clock: vm.clock,
+      readGuest: (gpa, size) => guest.read(gpa, size),
+      writeGuest: (gpa, bytes) => guest.write(gpa, bytes),
+      runDelayNs: () => vm.options.thread.runDelayNs?.() ?? 0,
+      offers: (feature) => this.cpu.features.has(feature),
     });
-    this.cpu = new Cpu(id, vm.wasmMemory, vm.layout, vm.physical, this.#host(), FEATURES);
+    if (this.lapic) this.lapic.pvEoi = this.msrs.paravirtual.eoi;
+    const physical = new PhysicalMemory(memory, vm.layout); // its own, for SMM chooses the address space
+    const host = cpuHost({
+      ...{ id, vm, msrs: this.msrs, lapic: this.lapic, page: this.#page, guest },
+      cpu: () => this.cpu,
+      cpuid: () => this.#cpuid,
+    });
+    this.cpu = new Cpu(id, vm.wasmMemory, vm.layout, physical, host, SUPPORTED_FEATURES);
+    this.#cpuid = new VcpuCpuid(this.cpu, this.lapic, () => this.msrs.apicBase);
     this.#debug = new GuestDebug(this.cpu);
     this.#state = new VcpuStateAccess(this.cpu, this.msrs, this.lapic);
-    this.#mpState = id === 0 ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_UNINITIALIZED;
-    this.#applyCpuid();
+    this.#fpu = new VcpuFpuAccess(this.cpu);
+    const count = (name: string): void => this.#count(name);
+    this.#events = new VcpuEvents({
+      cpu: this.cpu,
+      lapic: this.lapic,
+      enabled: vm.enabled,
+      windowRequested: () => this.#page.requestInterruptWindow,
+      request: () => this.request(),
+      count,
+    });
+    this.#run = new VcpuRun(
+      {
+        cpu: this.cpu,
+        vm,
+        page: this.#page,
+        events: this.#events,
+        debug: this.#debug,
+        count,
+        init: () => this.init(),
+        haltsInKernel: this.lapic !== undefined,
+        beforeSlice: () => {
+          this.msrs.paravirtual.recordStealTime();
+          this.lapic?.offerPvEoi();
+        },
+        afterSlice: () => this.lapic?.takePvEoi(),
+      },
+      id === vm.bootCpuId ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_UNINITIALIZED,
+    );
+    this.#sync = new SyncRegs(this.run, this);
   }
 
-  #host(): CpuHost {
-    const { vm } = this;
-    const irqchip = (): Irqchip => vm.irqchip as Irqchip;
-    return {
-      tsc: () => this.msrs.tsc(),
-      claims: (gpa) => vm.irqchip?.mmio(gpa, this.id) ?? false,
-      read: (gpa, size) => irqchip().mmioRead(this.id, gpa, size),
-      write: (gpa, size, value) => irqchip().mmioWrite(this.id, gpa, size, value),
-      claimsPort: (port) => vm.irqchip?.pio(port) ?? false,
-      readPort: (port, size) => irqchip().pioRead(port, size),
-      writePort: (port, size, value) => irqchip().pioWrite(port, size, value),
-      cpuid: (leaf, subleaf) => readCpuid(this.#cpuid, leaf, subleaf),
-      readMsr: (index) => this.msrs.read(index),
-      writeMsr: (index, value) => this.msrs.write(index, value),
-      random64: () => {
-        crypto.getRandomValues(this.#random);
-        return (BigInt(this.#random[1] ?? 0) << 32n) | BigInt(this.#random[0] ?? 0);
-      },
-      getCr8: () => this.lapic?.cr8 ?? Number(this.#page.cr8),
-      setCr8: (value) => {
-        if (this.lapic) this.lapic.cr8 = value;
-        this.#page.cr8 = BigInt(value);
-      },
-    };
-  }
-
-  #writeGuest(gpa: number, bytes: Uint8Array): boolean {
-    const { physical } = this.vm;
-    for (let i = 0; i < bytes.length; i++) {
-      const host = physical.host(gpa + i);
-      if (host < 0 || physical.isReadOnly(gpa + i)) return false;
-      physical.u8[host] = bytes[i] ?? 0;
-      physical.markDirty(gpa + i);
-      this.cpu.externalWrite(host, 1);
-    }
-    return true;
+  #count(name: string): void {
+    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
   }
 
   #check(ioctl: string): void {
@@ -152,265 +139,126 @@ export class EmulatedVcpu implements A.KvmVcpu {
     Atomics.or(this.cpu.state.i32, S.REQUEST >> 2, S.REQUEST_INTERRUPT);
   }
   init(): void {
+    const { smm } = this.cpu;
+    smm.latchedInit = smm.active;
+    if (smm.active) return;
     this.cpu.reset();
     this.lapic?.init();
-    this.#mpState = this.lapic?.isBsp === true ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_INIT_RECEIVED;
+    this.#run.mpState = this.lapic?.isBsp === true ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_INIT_RECEIVED;
   }
   sipi(vector: number): void {
-    if (this.#mpState !== A.KVM_MP_STATE_INIT_RECEIVED) return;
+    if (this.#run.mpState !== A.KVM_MP_STATE_INIT_RECEIVED) return;
     this.#state.startAt(vector);
-    this.#mpState = A.KVM_MP_STATE_RUNNABLE;
+    this.#run.mpState = A.KVM_MP_STATE_RUNNABLE;
+  }
+  /** KVM_HC_KICK_CPU: ends a HLT, this one or the next. */
+  unhalt(): void {
+    this.#run.unhalted = true;
+    this.request();
   }
   postNmi(): void {
-    this.#nmiPending = true;
-    this.request();
+    this.#events.postNmi();
+  }
+
+  // -- running -----------------------------------------------------------------------------------------------------
+  kvmRun(): void {
+    this.#check('KVM_RUN');
+    this.#sync.apply();
+    this.#hasRun = true;
+    try {
+      this.#run.run();
+    } finally {
+      this.#page.describe(this.cpu, this.msrs.apicBase, this.#events.canInject);
+      this.#sync.store();
+    }
   }
   nmi(): void {
     this.#check('KVM_NMI');
     this.postNmi();
   }
+  smi(): void {
+    this.#check('KVM_SMI');
+    this.cpu.smi();
+  }
   interrupt(vector: number): void {
     this.#check('KVM_INTERRUPT');
-    if (this.vm.irqchip) throw new A.KvmError('KVM_INTERRUPT', 'ENXIO', 'interrupts come from the in-kernel irqchip');
-    if (!Number.isInteger(vector) || vector < 0 || vector > 255)
-      throw new A.KvmError('KVM_INTERRUPT', 'EINVAL', `vector ${vector}`);
-    if (this.#queuedInterrupt >= 0) throw new A.KvmError('KVM_INTERRUPT', 'EEXIST');
-    this.#queuedInterrupt = vector;
+    this.#events.queueInterrupt(vector);
   }
-
-  // -- KVM_RUN -----------------------------------------------------------------------------------------------------
-  kvmRun(): void {
-    this.#check('KVM_RUN');
-    this.#hasRun = true;
-    this.#page.exitReason = A.KVM_EXIT_UNKNOWN;
-    if (!this.#completeLastExit()) {
-      if (this.#page.immediateExit) this.#interrupted();
-      this.#loop();
-    }
-    this.#count('exits');
-    this.#page.describe(this.cpu, this.msrs.apicBase, this.#canInject());
-  }
-
-  #interrupted(): never {
-    this.#page.exitReason = A.KVM_EXIT_INTR;
-    this.#count('signal_exits');
-    this.#page.describe(this.cpu, this.msrs.apicBase, this.#canInject());
-    throw new A.KvmError('KVM_RUN', 'EINTR');
-  }
-  #count(name: string): void {
-    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
-  }
-
-  /**
-   * Finishes the instruction of the exit before: an IN or MMIO read takes its answer. True when that takes another exit.
-   * No interrupt comes between the parts of an instruction, and immediate_exit lets it finish.
-   */
-  #completeLastExit(): boolean {
-    const { cpu } = this;
-    const { mmio } = cpu.memory;
-    let exit: CpuExit = CPU_SLICE;
-    if (cpu.completeIn) exit = cpu.completePortRead(this.#page.readIoData(cpu.io.size));
-    if (mmio.pendingRead) {
-      mmio.answer(this.#page.mmioLow, this.#page.mmioHigh);
-      exit = cpu.run(1);
-    }
-    return this.#reported(exit) || this.#postMmioWrite() || (cpu.trapDue && this.#reported(cpu.takeTrap()));
-  }
-  /** Whether an exit of the processor is one of the vCPU: then kvm_run describes it. */
-  #reported(exit: CpuExit): boolean {
-    if (exit === CPU_SLICE || (exit === CPU_DEBUG && !this.#debug.reportsStep)) return false;
-    this.#exit(exit);
-    return true;
-  }
-
-  #loop(): void {
-    const { cpu, vm } = this;
-    const { thread } = vm.options;
-    for (;;) {
-      if (thread.signalPending()) this.#interrupted();
-      if (vm.timers.nextDeadlineNs() !== Number.POSITIVE_INFINITY) vm.timers.runDue(thread.nowNs());
-      Atomics.store(cpu.state.i32, S.REQUEST >> 2, 0);
-      if (this.#mpState !== A.KVM_MP_STATE_RUNNABLE) {
-        if (!this.#wake()) {
-          thread.sleepUntil(Math.min(vm.timers.nextDeadlineNs(), thread.alarmNs));
-          continue;
-        }
-      }
-      if (this.#reported(this.#inject())) return;
-      if (this.#page.requestInterruptWindow && this.#canInject()) {
-        this.#page.exitReason = A.KVM_EXIT_IRQ_WINDOW_OPEN;
-        return;
-      }
-      if (this.#hitBreakpoint()) return;
-      this.#count('slices');
-      const awaited = cpu.windowWanted || this.#nmiPending;
-      const exit = cpu.inShadow && awaited ? cpu.runShadowed() : cpu.run(SLICE);
-      if (exit === CPU_HLT && this.vm.irqchip) {
-        this.#mpState = A.KVM_MP_STATE_HALTED;
-        if (cpu.trapDue && this.#reported(cpu.takeTrap())) return;
-      } else if (this.#reported(exit)) return;
-    }
-  }
-
-  /** A halted vCPU goes on when something can be delivered. */
-  #wake(): boolean {
-    if (this.#mpState !== A.KVM_MP_STATE_HALTED) return false;
-    const event = this.#queuedException !== undefined || (this.#pendingInterrupt() && this.cpu.interruptible);
-    if (!event && !(this.#nmiPending && !this.#nmiMasked)) return false;
-    this.#mpState = A.KVM_MP_STATE_RUNNABLE;
-    this.#count('halt_exits');
-    return true;
-  }
-
-  #pendingInterrupt(): boolean {
-    return this.#queuedInterrupt >= 0 || (this.lapic?.hasInterrupt() ?? false);
-  }
-
-  #maskNmi(masked: boolean): void {
-    this.#nmiMasked = masked;
-    this.cpu.onIret = masked
-      ? () => {
-          this.#maskNmi(false);
-          if (this.#nmiPending) this.request();
-        }
-      : undefined;
-  }
-
-  /** A restored exception first, then an NMI, then an interrupt when IF and no shadow allow it. */
-  #inject(): CpuExit {
-    const { cpu } = this;
-    const exception = this.#queuedException;
-    if (exception) {
-      this.#queuedException = undefined;
-      return cpu.inject(exception.nr, exception.hasErrorCode !== 0 ? exception.errorCode : undefined, 'exception');
-    }
-    if (this.#nmiPending && !this.#nmiMasked && !cpu.inShadow) {
-      this.#nmiPending = false;
-      this.#maskNmi(true);
-      this.#count('nmi_injections');
-      return cpu.inject(S.NMI_VECTOR, undefined, 'external');
-    }
-    this.#wantWindow();
-    if (!this.#pendingInterrupt() || !cpu.interruptible) return CPU_SLICE;
-    const vector = this.#queuedInterrupt >= 0 ? this.#queuedInterrupt : (this.lapic?.acknowledge() ?? 0);
-    this.#queuedInterrupt = -1;
-    this.#count('irq_injections');
-    const exit = cpu.inject(vector, undefined, 'external');
-    this.#wantWindow();
-    return exit;
-  }
-  /** Someone waits for interrupts to be allowed, and they are not. */
-  #wantWindow(): void {
-    const awaited = this.#pendingInterrupt() || this.#page.requestInterruptWindow;
-    this.cpu.windowWanted = awaited && !this.cpu.interruptible;
-  }
-  #canInject(): boolean {
-    return this.#queuedInterrupt < 0 && this.cpu.interruptible;
-  }
-
-  #postMmioWrite(): boolean {
-    const fragment = this.cpu.memory.mmio.takeWrite();
-    if (!fragment) return false;
-    this.#count('mmio_exits');
-    this.#page.mmio(fragment, true);
-    return true;
-  }
-
-  #exit(exit: CpuExit): void {
-    const { cpu } = this;
-    const page = this.#page;
-    switch (exit) {
-      case CPU_IO:
-        this.#count('io_exits');
-        page.io(cpu.io);
-        return;
-      case CPU_MMIO_READ: {
-        this.#count('mmio_exits');
-        const read = cpu.memory.mmio.pendingRead;
-        if (!read) throw new Error('no MMIO read is pending');
-        page.mmio(read, false);
-        return;
-      }
-      case CPU_MMIO_WRITE:
-        this.#postMmioWrite();
-        return;
-      case CPU_HLT:
-        page.exitReason = A.KVM_EXIT_HLT;
-        return;
-      case CPU_SHUTDOWN:
-        page.exitReason = A.KVM_EXIT_SHUTDOWN;
-        return;
-      case CPU_DEBUG:
-        page.debug(cpu.debugException, this.#debug.linearIp, cpu.state.get64(S.DR + 56), cpu.debugException === S.DB);
-        return;
-      case CPU_FAILURE:
-        page.internalError(cpu.failure);
-        return;
-      default:
-        throw new Error(`vCPU exit ${exit}`);
-    }
-  }
-
   setGuestDebug(debug: A.KvmGuestDebug): void {
     this.#check('KVM_SET_GUEST_DEBUG');
-    this.#debug.set(debug);
+    this.#debug.set(debug, (vector) => this.#events.queueException(vector));
   }
-  #hitBreakpoint(): boolean {
-    const n = this.#debug.hit();
-    if (n === undefined) return false;
-    this.#page.debug(S.DB, this.#debug.linearIp, this.#debug.dr7, false, 1n << BigInt(n));
-    return true;
-  }
-
-  // -- CPUID -------------------------------------------------------------------------------------------------------
   setCpuid2(entries: A.KvmCpuidEntry2[]): void {
     this.#check('KVM_SET_CPUID2');
-    if (this.#hasRun && JSON.stringify(entries) !== JSON.stringify(this.#cpuid))
-      throw new A.KvmError('KVM_SET_CPUID2', 'EINVAL', 'the vCPU has run already');
-    this.#cpuid = entries.map((e) => ({ ...e }));
-    this.#applyCpuid();
-  }
-  #applyCpuid(): void {
-    const lapic = this.lapic;
-    if (!lapic) return;
-    const leaf1 = this.#cpuid.find((e) => e.function === 1);
-    lapic.cpuidTscDeadline = ((leaf1?.ecx ?? 0) & (1 << 24)) !== 0;
-    lapic.cpuidX2apic = ((leaf1?.ecx ?? 0) & (1 << 21)) !== 0;
+    this.#cpuid.set(entries, this.#hasRun);
   }
   getCpuid2(maxEntries: number): A.KvmCpuidEntry2[] {
     this.#check('KVM_GET_CPUID2');
-    if (this.#cpuid.length > maxEntries)
-      throw new A.KvmError('KVM_GET_CPUID2', 'E2BIG', `${this.#cpuid.length} entries`);
-    return this.#cpuid.map((e) => ({ ...e }));
+    return this.#cpuid.get(maxEntries);
   }
 
-  // -- registers and state: vcpu-state.ts --------------------------------------------------------------------------
+  // -- registers and state: vcpu-state.ts, vcpu-fpu.ts -------------------------------------------------------------
   getRegs(): A.KvmRegs {
     this.#check('KVM_GET_REGS');
     return this.#state.getRegs();
   }
   setRegs(regs: A.KvmRegs): void {
     this.#check('KVM_SET_REGS');
-    this.cpu.trapDue = false; // as KVM drops a pending exception
+    this.#events.dropPending();
     this.#state.setRegs(regs);
   }
   getSregs(): A.KvmSregs {
     this.#check('KVM_GET_SREGS');
-    return this.#state.getSregs(this.#queuedInterrupt);
+    return this.#state.getSregs(this.#events.interrupt);
   }
   setSregs(sregs: A.KvmSregs): void {
     this.#check('KVM_SET_SREGS');
-    this.#state.setSregs(sregs);
-    const pending = sregs.interruptBitmap.findIndex((word) => word !== 0n);
-    if (pending >= 0) this.#queuedInterrupt = pending * 64 + lowestBit(sregs.interruptBitmap[pending] ?? 0n);
+    const vector = this.#state.setSregs(sregs);
+    if (vector !== undefined) this.#events.interrupt = vector;
+  }
+  getSregs2(): A.KvmSregs2 {
+    this.#check('KVM_GET_SREGS2');
+    return this.#state.getSregs2();
+  }
+  setSregs2(sregs: A.KvmSregs2): void {
+    this.#check('KVM_SET_SREGS2');
+    this.#state.setSregs2(sregs);
+  }
+  getDebugRegs(): A.KvmDebugRegs {
+    this.#check('KVM_GET_DEBUGREGS');
+    return this.#state.getDebugRegs();
+  }
+  setDebugRegs(regs: A.KvmDebugRegs): void {
+    this.#check('KVM_SET_DEBUGREGS');
+    this.#state.setDebugRegs(regs);
   }
   getFpu(): A.KvmFpu {
     this.#check('KVM_GET_FPU');
-    return this.#state.getFpu();
+    return this.#fpu.getFpu();
   }
   setFpu(fpu: A.KvmFpu): void {
     this.#check('KVM_SET_FPU');
-    this.#state.setFpu(fpu);
+    this.#fpu.setFpu(fpu);
+  }
+  getXsave(): Uint8Array {
+    this.#check('KVM_GET_XSAVE');
+    return this.#fpu.getXsave();
+  }
+  getXsave2(): Uint8Array {
+    this.#check('KVM_GET_XSAVE2');
+    return this.#fpu.getXsave();
+  }
+  setXsave(area: Uint8Array): void {
+    this.#check('KVM_SET_XSAVE');
+    this.#fpu.setXsave(area);
+  }
+  getXcrs(): A.KvmXcrs {
+    this.#check('KVM_GET_XCRS');
+    return this.#fpu.getXcrs();
+  }
+  setXcrs(xcrs: A.KvmXcrs): void {
+    this.#check('KVM_SET_XCRS');
+    this.#fpu.setXcrs(xcrs);
   }
   getMsrs(indices: number[]): A.KvmMsrEntry[] {
     this.#check('KVM_GET_MSRS');
@@ -419,6 +267,10 @@ export class EmulatedVcpu implements A.KvmVcpu {
   setMsrs(entries: A.KvmMsrEntry[]): number {
     this.#check('KVM_SET_MSRS');
     return this.#state.setMsrs(entries);
+  }
+  translate(linearAddress: bigint): A.KvmTranslation {
+    this.#check('KVM_TRANSLATE');
+    return this.#state.translate(linearAddress);
   }
   getLapic(): Uint8Array {
     this.#check('KVM_GET_LAPIC');
@@ -432,49 +284,40 @@ export class EmulatedVcpu implements A.KvmVcpu {
   }
   getMpState(): number {
     this.#check('KVM_GET_MP_STATE');
-    return this.#mpState;
+    return this.#run.mpState;
   }
+  /** SIPI_RECEIVED starts the vCPU where KVM_SET_VCPU_EVENTS said. */
   setMpState(state: number): void {
     this.#check('KVM_SET_MP_STATE');
     if (!Number.isInteger(state) || state < 0 || state > A.KVM_MP_STATE_SIPI_RECEIVED || (!this.lapic && state !== 0))
       throw new A.KvmError('KVM_SET_MP_STATE', 'EINVAL', `state ${state}`);
-    this.#mpState = state;
+    const sipi = state === A.KVM_MP_STATE_SIPI_RECEIVED;
+    this.#run.mpState = sipi ? A.KVM_MP_STATE_INIT_RECEIVED : state;
+    if (sipi) this.sipi(this.#events.sipiVector);
   }
   getVcpuEvents(): A.KvmVcpuEvents {
     this.#check('KVM_GET_VCPU_EVENTS');
-    return {
-      exception: this.#queuedException ?? { injected: 0, nr: 0, hasErrorCode: 0, pending: 0, errorCode: 0 },
-      interrupt: {
-        injected: this.#queuedInterrupt >= 0 ? 1 : 0,
-        nr: Math.max(this.#queuedInterrupt, 0),
-        soft: 0,
-        shadow: this.#state.shadow,
-      },
-      nmi: { injected: 0, pending: this.#nmiPending ? 1 : 0, masked: this.#nmiMasked ? 1 : 0 },
-      sipiVector: 0,
-      flags: VALID_NMI_PENDING | VALID_SHADOW,
-    };
+    return this.#events.get(this.#state.shadow);
   }
   setVcpuEvents(events: A.KvmVcpuEvents): void {
     this.#check('KVM_SET_VCPU_EVENTS');
-    const { exception, interrupt, nmi, flags } = events;
-    const badException = exception.injected !== 0 && (exception.nr > 31 || exception.nr === S.NMI_VECTOR);
-    if ((flags & ~VALID_FLAGS) !== 0 || badException || interrupt.nr > 255)
-      throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL');
-    this.#queuedException = exception.injected !== 0 ? { ...exception } : undefined;
-    this.#queuedInterrupt = interrupt.injected !== 0 ? interrupt.nr : -1;
-    if ((flags & VALID_NMI_PENDING) !== 0) this.#nmiPending = nmi.pending !== 0;
-    this.#maskNmi(nmi.masked !== 0);
-    if (nmi.injected !== 0) {
-      // it was on its way to the guest: it comes now, and masks again
-      this.#nmiPending = true;
-      this.#maskNmi(false);
-    }
-    if ((flags & VALID_SHADOW) !== 0) this.#state.shadow = interrupt.shadow;
+    const inSmm = events.smi.smm !== 0 || events.smi.pending !== 0;
+    if (this.#run.mpState === A.KVM_MP_STATE_INIT_RECEIVED && inSmm)
+      throw new A.KvmError('KVM_SET_VCPU_EVENTS', 'EINVAL', 'SMM holds INIT back');
+    this.#events.set(events);
+    if ((events.flags & A.KVM_VCPUEVENT_VALID_SHADOW) !== 0) this.#state.shadow = events.interrupt.shadow;
   }
   getTscKhz(): number {
     this.#check('KVM_GET_TSC_KHZ');
-    return TSC_KHZ;
+    return this.msrs.tscKhz;
+  }
+  setTscKhz(khz: number): void {
+    this.#check('KVM_SET_TSC_KHZ');
+    this.msrs.setTscKhz(khz);
+  }
+  kvmclockCtrl(): void {
+    this.#check('KVM_KVMCLOCK_CTRL');
+    this.msrs.guestStopped();
   }
   stats(): Record<string, number> {
     const { cpu } = this;
@@ -488,10 +331,4 @@ export class EmulatedVcpu implements A.KvmVcpu {
       tlb_fills: cpu.memory.tlbFills,
     };
   }
-}
-
-function lowestBit(word: bigint): number {
-  let n = 0;
-  while (((word >> BigInt(n)) & 1n) === 0n) n++;
-  return n;
 }

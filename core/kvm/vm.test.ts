@@ -60,7 +60,8 @@ describe('a VM', () => {
     expect(() => vm.getPit2()).toThrow(errno('ENXIO'));
     expect(() => vm.getIrqchip(3)).toThrow(errno('EINVAL'));
     expect(() => vm.setIrqchip(0, new Uint8Array(3))).toThrow(errno('EINVAL'));
-    expect(() => vm.irqLine({ irq: 24, level: 1 })).toThrow(errno('EINVAL'));
+    for (const irq of [-1, A.KVM_MAX_IRQ_ROUTES]) expect(() => vm.irqLine({ irq, level: 1 })).toThrow(errno('EINVAL'));
+    vm.irqLine({ irq: 24, level: 1 }); // no route: it leads nowhere
   });
 
   it('takes back the state of its chips', () => {
@@ -105,6 +106,12 @@ describe('a VM', () => {
       () => vm.getPit2(),
       () => vm.setPit2(new Uint8Array(112)),
       () => vm.getDirtyLog(0),
+      () => vm.setGsiRouting([]),
+      () => vm.signalMsi({ addressLo: 0, addressHi: 0, data: 0, flags: 0 }),
+      () => vm.getClock(),
+      () => vm.setClock({ clock: 0n, flags: 0, realtime: 0n, hostTsc: 0n }),
+      () => vm.enableCap({ cap: A.KVM_CAP_EXCEPTION_PAYLOAD, flags: 0, args: [] }),
+      () => vm.setBootCpuId(0),
       () => vm.notifyWrite(0, 1),
       () => vm.close(),
       () => vcpu.kvmRun(),

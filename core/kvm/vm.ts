@@ -1,19 +1,24 @@
 /** The emulated VM file descriptor: memory slots, irqchip, vCPUs. */
 import { TimerQueue } from '../base/clock.ts';
-import { type MemoryLayout, PAGE_SIZE, type PhysicalMemory } from '../cpu/index.ts';
+import { type MemoryLayout, PAGE_SIZE, PhysicalMemory, SPACE_SMM } from '../cpu/index.ts';
 import * as A from './api.ts';
-import { checkExtension, MAX_VCPUS } from './capabilities.ts';
+import { checkExtension, EnabledCapabilities, MAX_VCPUS } from './capabilities.ts';
 import { Irqchip } from './irqchip/irqchip.ts';
 import { MemorySlots } from './slots.ts';
 import { EmulatedVcpu } from './vcpu.ts';
+import { VmClock } from './vm-clock.ts';
 
-const GSI_COUNT = 24;
+const SLOT_MASK = 0xffff;
 
 export class EmulatedVm implements A.KvmVm {
   readonly memory: SharedArrayBuffer;
   /** Timers of the in-kernel devices. */
   readonly timers: TimerQueue;
-  readonly slots: MemorySlots;
+  /** By address space; the second is what SMM sees. */
+  readonly slots: readonly [MemorySlots, MemorySlots];
+  readonly clock: VmClock;
+  readonly enabled = new EnabledCapabilities();
+  bootCpuId = 0;
   irqchip: Irqchip | undefined;
   readonly vcpus: EmulatedVcpu[] = [];
   #hasPit = false;
@@ -29,9 +34,14 @@ export class EmulatedVm implements A.KvmVm {
   ) {
     this.memory = physical.buffer;
     this.timers = new TimerQueue(options.thread);
+    this.clock = new VmClock(options.thread, options.wall);
     this.#nextMmap = layout.user;
     this.#userEnd = layout.user + Math.ceil(options.userMemoryBytes / PAGE_SIZE) * PAGE_SIZE;
-    this.slots = new MemorySlots(physical, layout.user, this.#userEnd);
+    const smram = new PhysicalMemory(physical.buffer, layout, SPACE_SMM);
+    this.slots = [
+      new MemorySlots(physical, layout.user, this.#userEnd),
+      new MemorySlots(smram, layout.user, this.#userEnd),
+    ];
   }
 
   #check(ioctl: string): void {
@@ -60,8 +70,15 @@ export class EmulatedVm implements A.KvmVm {
 
   setUserMemoryRegion(region: A.KvmUserspaceMemoryRegion): void {
     this.#check('KVM_SET_USER_MEMORY_REGION');
-    this.slots.set(region);
-    for (const vcpu of this.vcpus) vcpu.cpu.tlb.flush();
+    this.#space('KVM_SET_USER_MEMORY_REGION', region.slot).set({ ...region, slot: region.slot & SLOT_MASK });
+    for (const vcpu of this.vcpus) vcpu.cpu.mappingsChanged();
+  }
+
+  /** Bits 31..16 of a slot name the address space. */
+  #space(ioctl: string, slot: number): MemorySlots {
+    const slots = this.slots[Math.floor(slot / (SLOT_MASK + 1))];
+    if (!slots) throw new A.KvmError(ioctl, 'EINVAL', `slot 0x${slot.toString(16)}: no such address space`);
+    return slots;
   }
 
   createVcpu(id: number): A.KvmVcpu {
@@ -89,6 +106,7 @@ export class EmulatedVm implements A.KvmVm {
     if (this.irqchip) throw new A.KvmError('KVM_CREATE_IRQCHIP', 'EEXIST');
     if (this.vcpus.length > 0) throw new A.KvmError('KVM_CREATE_IRQCHIP', 'EINVAL', 'vCPUs exist already');
     this.irqchip = new Irqchip({
+      bootCpuId: () => this.bootCpuId,
       timers: this.timers,
       kickVcpu: (id) => this.vcpus[id]?.request(),
       tscToNs: (id, tsc) => this.vcpus[id]?.msrs.tscToNs(tsc) ?? 0,
@@ -110,7 +128,8 @@ export class EmulatedVm implements A.KvmVm {
 
   irqLine(level: A.KvmIrqLevel): void {
     const irqchip = this.#requireIrqchip('KVM_IRQ_LINE');
-    if (level.irq < 0 || level.irq >= GSI_COUNT) throw new A.KvmError('KVM_IRQ_LINE', 'EINVAL', `GSI ${level.irq}`);
+    if (level.irq < 0 || level.irq >= A.KVM_MAX_IRQ_ROUTES)
+      throw new A.KvmError('KVM_IRQ_LINE', 'EINVAL', `GSI ${level.irq}`);
     irqchip.setIrq(level.irq, level.level !== 0 ? 1 : 0);
   }
 
@@ -127,9 +146,43 @@ export class EmulatedVm implements A.KvmVm {
     this.#requireIrqchip('KVM_SET_PIT2').setPit2(state);
   }
 
+  setGsiRouting(entries: A.KvmIrqRoutingEntry[]): void {
+    this.#requireRouting('KVM_SET_GSI_ROUTING').setRouting(entries);
+  }
+  signalMsi({ addressLo, addressHi, data, flags }: A.KvmMsi): boolean {
+    const irqchip = this.#requireRouting('KVM_SIGNAL_MSI');
+    if (flags !== 0) throw new A.KvmError('KVM_SIGNAL_MSI', 'EINVAL', `flags ${flags}`);
+    return irqchip.signalMsi((addressHi >>> 0) * 2 ** 32 + (addressLo >>> 0), data);
+  }
+  /** What these calls answer without an irqchip is EINVAL. */
+  #requireRouting(ioctl: string): Irqchip {
+    this.#check(ioctl);
+    if (!this.irqchip) throw new A.KvmError(ioctl, 'EINVAL', 'the VM has no in-kernel irqchip');
+    return this.irqchip;
+  }
+
+  getClock(): A.KvmClockData {
+    this.#check('KVM_GET_CLOCK');
+    return this.clock.get();
+  }
+  setClock(data: A.KvmClockData): void {
+    this.#check('KVM_SET_CLOCK');
+    this.clock.set(data);
+    for (const vcpu of this.vcpus) vcpu.msrs.updateSystemTime();
+  }
+  enableCap(cap: A.KvmEnableCap): void {
+    this.#check('KVM_ENABLE_CAP');
+    this.enabled.enable(cap);
+  }
+  setBootCpuId(id: number): void {
+    this.#check('KVM_SET_BOOT_CPU_ID');
+    if (this.vcpus.length > 0) throw new A.KvmError('KVM_SET_BOOT_CPU_ID', 'EBUSY', 'vCPUs exist already');
+    this.bootCpuId = id;
+  }
+
   getDirtyLog(slot: number): Uint8Array {
     this.#check('KVM_GET_DIRTY_LOG');
-    const bitmap = this.slots.dirtyLog(slot);
+    const bitmap = this.#space('KVM_GET_DIRTY_LOG', slot).dirtyLog(slot & SLOT_MASK);
     // pages are clean again: the next write to each must come by the slow path
     for (const vcpu of this.vcpus) vcpu.cpu.tlb.protectAll();
     return bitmap;
@@ -137,7 +190,7 @@ export class EmulatedVm implements A.KvmVm {
 
   notifyWrite(offset: number, length: number): void {
     this.#check('notifyWrite');
-    for (const gpa of this.slots.pagesAt(offset, length)) this.physical.markDirty(gpa);
+    for (const slots of this.slots) slots.written(offset, length);
     for (const vcpu of this.vcpus) vcpu.cpu.externalWrite(offset, length);
   }
 

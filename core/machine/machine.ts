@@ -6,6 +6,7 @@
  */
 import { Scanout, TEXT_MEMORY_BYTES } from '../backends/display/scanout.ts';
 import type { TimerQueue, WallClock } from '../base/clock.ts';
+import type { CpuConfig } from '../contracts/cpu.ts';
 import type { StopReason } from '../contracts/machine.ts';
 import type { CharBackend, IrqLine } from '../devices/device.ts';
 import { TEXT_WINDOW_GPA, VGA_MEMORY_BYTES } from '../devices/vga/vga.ts';
@@ -54,6 +55,8 @@ export interface MachineOptions {
   readonly boot: BootFiles;
   /** Put isa-debug-exit at port 0xf4. */
   readonly debugExit?: boolean;
+  /** DEFAULT_CPU when absent. */
+  readonly cpu?: CpuConfig;
 }
 
 /** Longest code dump of a crash, in bytes. */
@@ -84,8 +87,8 @@ export class Machine {
   #resetRequested = false;
 
   /**
-   * Ready to run. Throws BootError for files that cannot be booted (before anything is allocated), KvmError or
-   * RangeError when the host cannot give the memory.
+   * Ready to run. Throws BootError for files that cannot be booted (before anything is allocated), CpuModelError for a
+   * processor that KVM cannot give, KvmError or RangeError when the host cannot give the memory.
    */
   constructor(system: kvm.KvmSystem, options: MachineOptions, ports: MachinePorts) {
     this.#options = options;
@@ -109,7 +112,7 @@ export class Machine {
     });
 
     this.vcpu = this.#vm.createVcpu(BOOT_VCPU);
-    this.vcpu.setCpuid2(guestCpuid(system, BOOT_VCPU));
+    this.vcpu.setCpuid2(guestCpuid(system, BOOT_VCPU, options.cpu));
     this.#powerOnVcpu = getVcpuState(this.vcpu, system.getMsrIndexList());
     this.#powerOnIrqchip = getIrqchipState(this.#vm);
     this.devices = this.#createDevices();

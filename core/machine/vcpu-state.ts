@@ -6,19 +6,23 @@ import {
   KVM_IRQCHIP_IOAPIC,
   KVM_IRQCHIP_PIC_MASTER,
   KVM_IRQCHIP_PIC_SLAVE,
-  type KvmFpu,
+  type KvmDebugRegs,
   type KvmMsrEntry,
   type KvmRegs,
   type KvmSregs,
   type KvmVcpu,
   type KvmVcpuEvents,
   type KvmVm,
+  type KvmXcrs,
 } from '../kvm/api.ts';
 
 export interface VcpuState {
   readonly regs: KvmRegs;
   readonly sregs: KvmSregs;
-  readonly fpu: KvmFpu;
+  /** x87, SSE and AVX state, as KVM_GET_XSAVE2 has it. */
+  readonly xsave: Uint8Array;
+  readonly xcrs: KvmXcrs;
+  readonly debugRegs: KvmDebugRegs;
   readonly msrs: readonly KvmMsrEntry[];
   readonly lapic: Uint8Array;
   readonly mpState: number;
@@ -29,7 +33,9 @@ export function getVcpuState(vcpu: KvmVcpu, msrIndices: readonly number[]): Vcpu
   return {
     regs: vcpu.getRegs(),
     sregs: vcpu.getSregs(),
-    fpu: vcpu.getFpu(),
+    xsave: vcpu.getXsave2(),
+    xcrs: vcpu.getXcrs(),
+    debugRegs: vcpu.getDebugRegs(),
     msrs: msrIndices.flatMap((index) => vcpu.getMsrs([index])), // singly: a list ends at the first one refused
     lapic: vcpu.getLapic(),
     mpState: vcpu.getMpState(),
@@ -41,7 +47,9 @@ export function getVcpuState(vcpu: KvmVcpu, msrIndices: readonly number[]): Vcpu
 export function setVcpuState(vcpu: KvmVcpu, state: VcpuState): void {
   vcpu.setSregs(state.sregs);
   vcpu.setRegs(state.regs);
-  vcpu.setFpu(state.fpu);
+  vcpu.setXcrs(state.xcrs);
+  vcpu.setXsave(state.xsave);
+  vcpu.setDebugRegs(state.debugRegs);
   vcpu.setLapic(state.lapic);
   for (const msr of state.msrs) vcpu.setMsrs([msr]); // read-only ones are refused, and have not changed
   vcpu.setMpState(state.mpState);

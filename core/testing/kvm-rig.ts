@@ -6,6 +6,7 @@
  * Guests are bytes, with the source beside them: hex('mov al, 5 ; out 0x80, al', 'b0 05 e6 80').
  */
 import * as A from '../kvm/api.ts';
+import { CPUID_BITS } from '../kvm/cpuid/index.ts';
 import { openKvm } from '../kvm/index.ts';
 
 export const RAM_SIZE = 0x10_0000;
@@ -22,6 +23,7 @@ export const IDT = 0xa000;
 export const STUBS = 0xb000;
 /** The stack that IST 1 of the 64-bit TSS names. */
 export const IST_STACK = 0x6800;
+const MOST_CPUID_ENTRIES = 256;
 /** The first guest physical address without memory. */
 export const MMIO = 0x10_0000;
 
@@ -154,6 +156,20 @@ export class KvmRig {
   }
   bytes(gpa: number, length: number): number[] {
     return [...this.ram.subarray(gpa, gpa + length)];
+  }
+
+  /** Changes what CPUID offers, and with it what the processor can do. Features by their names in CPUID_BITS. */
+  setFeatures(on: readonly string[], off: readonly string[] = []): this {
+    const entries = this.system.getSupportedCpuid(MOST_CPUID_ENTRIES);
+    for (const name of [...on, ...off]) {
+      const at = CPUID_BITS.get(name);
+      const entry = entries.find((e) => e.function === at?.leaf && e.index === at.subleaf);
+      if (!at || !entry) throw new RangeError(`no feature ${name}`);
+      const bit = 1 << at.bit;
+      entry[at.register] = (on.includes(name) ? entry[at.register] | bit : entry[at.register] & ~bit) >>> 0;
+    }
+    this.vcpu.setCpuid2(entries);
+    return this;
   }
 
   // -- modes ---------------------------------------------------------------------------------------------------------

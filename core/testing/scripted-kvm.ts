@@ -4,18 +4,25 @@
  */
 import {
   type CreateVmOptions,
+  KVM_XSAVE_SIZE,
+  type KvmClockData,
   type KvmCpuidEntry2,
+  type KvmDebugRegs,
   KvmError,
   type KvmFpu,
   type KvmIrqLevel,
+  type KvmMsrEntry,
   type KvmRegs,
   type KvmSegment,
   type KvmSregs,
+  type KvmSregs2,
   type KvmSystem,
+  type KvmTranslation,
   type KvmUserspaceMemoryRegion,
   type KvmVcpu,
   type KvmVcpuEvents,
   type KvmVm,
+  type KvmXcrs,
   RUN_IMMEDIATE_EXIT,
   RUN_MMAP_SIZE,
 } from '../kvm/api.ts';
@@ -38,6 +45,9 @@ export class ScriptedKvm implements KvmSystem {
   checkExtension = (): number => 1;
   getVcpuMmapSize = (): number => RUN_MMAP_SIZE;
   getMsrIndexList = (): number[] => [0x10];
+  getMsrFeatureIndexList = (): number[] => [];
+  getMsrs = (): KvmMsrEntry[] => [];
+  getEmulatedCpuid = (): KvmCpuidEntry2[] => [];
   getSupportedCpuid(maxEntries: number): KvmCpuidEntry2[] {
     if (maxEntries < this.cpuid.length) throw new KvmError('KVM_GET_SUPPORTED_CPUID', 'E2BIG');
     return this.cpuid;
@@ -97,6 +107,12 @@ export class ScriptedVm implements KvmVm {
   setPit2(state: Uint8Array<ArrayBuffer>): void {
     this.pit = state;
   }
+  setGsiRouting(): void {}
+  signalMsi = (): boolean => false;
+  getClock = (): KvmClockData => ({ clock: 0n, flags: 0, realtime: 0n, hostTsc: 0n });
+  setClock(): void {}
+  enableCap(): void {}
+  setBootCpuId(): void {}
   getDirtyLog = (): Uint8Array => new Uint8Array(8);
   notifyWrite(offset: number, length: number): void {
     this.written.push({ offset, length });
@@ -111,6 +127,9 @@ export class ScriptedVcpu implements KvmVcpu {
   regs = zeroRegs();
   sregs = zeroSregs();
   fpu: KvmFpu = zeroFpu();
+  xsave = new Uint8Array(KVM_XSAVE_SIZE);
+  xcrs: KvmXcrs = { flags: 0, xcrs: [{ xcr: 0, value: 1n }] };
+  debugRegs: KvmDebugRegs = { db: [0n, 0n, 0n, 0n], dr6: 0xffff_0ff0n, dr7: 0x400n, flags: 0 };
   msrs = new Map<number, bigint>();
   lapic = new Uint8Array(1024);
   mpState = 0;
@@ -140,6 +159,31 @@ export class ScriptedVcpu implements KvmVcpu {
   setFpu(fpu: KvmFpu): void {
     this.fpu = fpu;
   }
+  getSregs2(): KvmSregs2 {
+    return { ...this.sregs, flags: 0, pdptrs: [0n, 0n, 0n, 0n] };
+  }
+  setSregs2(sregs: KvmSregs2): void {
+    this.sregs = { ...this.sregs, ...sregs };
+  }
+  getXsave = (): Uint8Array => this.xsave;
+  getXsave2 = (): Uint8Array => this.xsave;
+  setXsave(area: Uint8Array<ArrayBuffer>): void {
+    this.xsave = area;
+  }
+  getXcrs = (): KvmXcrs => this.xcrs;
+  setXcrs(xcrs: KvmXcrs): void {
+    this.xcrs = xcrs;
+  }
+  getDebugRegs = (): KvmDebugRegs => this.debugRegs;
+  setDebugRegs(regs: KvmDebugRegs): void {
+    this.debugRegs = regs;
+  }
+  translate = (linear: bigint): KvmTranslation => ({
+    physicalAddress: linear,
+    valid: true,
+    writeable: true,
+    usermode: false,
+  });
   getMsrs = (indices: number[]) => indices.map((index) => ({ index, data: this.msrs.get(index) ?? 0n }));
   setMsrs(entries: { index: number; data: bigint }[]): number {
     for (const { index, data } of entries) this.msrs.set(index, data);
@@ -163,8 +207,11 @@ export class ScriptedVcpu implements KvmVcpu {
   }
   setGuestDebug(): void {}
   getTscKhz = (): number => 1_000_000;
+  setTscKhz(): void {}
+  kvmclockCtrl(): void {}
   interrupt(): void {}
   nmi(): void {}
+  smi(): void {}
   stats = (): Record<string, number> => ({ exits: this.runs });
   close(): void {}
 }
@@ -197,10 +244,12 @@ function zeroFpu(): KvmFpu {
 
 function zeroEvents(): KvmVcpuEvents {
   return {
-    exception: { injected: 0, nr: 0, hasErrorCode: 0, pending: 0, errorCode: 0 },
+    exception: { injected: 0, nr: 0, hasErrorCode: 0, pending: 0, errorCode: 0, hasPayload: 0, payload: 0n },
     interrupt: { injected: 0, nr: 0, soft: 0, shadow: 0 },
     nmi: { injected: 0, pending: 0, masked: 0 },
     sipiVector: 0,
     flags: 0,
+    smi: { smm: 0, pending: 0, smmInsideNmi: 0, latchedInit: 0 },
+    tripleFault: { pending: 0 },
   };
 }

@@ -23,6 +23,7 @@ const ALONE: CpuHost = {
   claims: () => false,
   read: () => 0,
   write: () => {},
+  hypercall: () => -1000n, // -KVM_ENOSYS
   cpuid: () => ({ eax: 0, ebx: 0, ecx: 0, edx: 0 }),
   readMsr: () => undefined,
   writeMsr: () => false,
@@ -31,6 +32,8 @@ const ALONE: CpuHost = {
   setCr8: () => {},
 };
 
+/** XCR0: all vector state enabled. */
+const X87_SSE_AVX = 7n;
 const PTE_USER = 7; // present, writable, user
 const USER_CODE = S.AR_P | S.AR_S | 0x60 | 0xb;
 const USER_DATA = S.AR_P | S.AR_S | 0x60 | 3 | S.AR_DB;
@@ -60,7 +63,8 @@ export class TestCpu extends Cpu {
     this.#base = base;
     const s = this.state;
     s.set32(S.CR0, S.CR0_PG | S.CR0_PE | S.CR0_NE | S.CR0_WP | S.CR0_ET);
-    s.set32(S.CR4, S.CR4_PAE | S.CR4_OSFXSR | S.CR4_OSXMMEXCPT);
+    s.set32(S.CR4, S.CR4_PAE | S.CR4_OSFXSR | S.CR4_OSXMMEXCPT | S.CR4_OSXSAVE);
+    s.set64(S.XCR0, X87_SSE_AVX);
     s.set32(S.EFER, S.EFER_LME | S.EFER_LMA);
     s.set32(S.CPL, 3);
     for (const n of [S.ES, S.SS, S.DS, S.FS, S.GS]) s.setSegment(n, 0x2b, 0n, 0xffffffff, USER_DATA);
@@ -113,8 +117,7 @@ export class TestCpu extends Cpu {
   step(repeats: boolean): RaisedException | undefined {
     const start = this.state.rip;
     this.raised = undefined;
-    this.singleStep = true;
-    do this.run(1);
+    do this.run(1, true);
     while (repeats && this.raised === undefined && this.state.rip === start);
     return this.raised;
   }

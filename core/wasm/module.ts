@@ -21,11 +21,21 @@ export class ModuleBuilder {
   readonly #exports: { name: string; func: Callable }[] = [];
   readonly #table: Callable[] = [];
   #memory: { module: string; name: string } | undefined;
+  #importedTable: { module: string; name: string } | undefined;
+  #exportedTable: string | undefined;
   #declaredFunctions = 0;
 
   /** The one memory: imported and shared, of any size up to 4 GiB. */
   importMemory(module: string, name: string): void {
     this.#memory = { module, name };
+  }
+
+  /** The one table, of functions that somebody else puts there; otherwise it is this module's own. */
+  importTable(module: string, name: string): void {
+    this.#importedTable = { module, name };
+  }
+  exportTable(name: string): void {
+    this.#exportedTable = name;
   }
 
   /** Imports come before any function. */
@@ -74,29 +84,34 @@ export class ModuleBuilder {
       s.u32(functionTypes.length);
       for (const t of functionTypes) s.u32(t);
     });
-    section(out, SECTION.table, (s) => {
-      s.u32(1);
-      s.byte(0x70);
-      s.byte(0x00);
-      s.u32(this.#table.length + 1);
-    });
+    if (!this.#importedTable)
+      section(out, SECTION.table, (s) => {
+        s.u32(1);
+        tableType(s, this.#table.length + 1);
+      });
     section(out, SECTION.export, (s) => {
-      s.u32(this.#exports.length);
+      s.u32(this.#exports.length + (this.#exportedTable === undefined ? 0 : 1));
+      if (this.#exportedTable !== undefined) {
+        s.name(this.#exportedTable);
+        s.byte(0x01);
+        s.u32(0);
+      }
       for (const e of this.#exports) {
         s.name(e.name);
         s.byte(0x00);
         s.u32(e.func.index);
       }
     });
-    section(out, SECTION.element, (s) => {
-      s.u32(1);
-      s.u32(0);
-      s.byte(0x41);
-      s.s32(1);
-      s.byte(0x0b);
-      s.u32(this.#table.length);
-      for (const f of this.#table) s.u32(f.index);
-    });
+    if (!this.#importedTable)
+      section(out, SECTION.element, (s) => {
+        s.u32(1);
+        s.u32(0);
+        s.byte(0x41);
+        s.s32(1);
+        s.byte(0x0b);
+        s.u32(this.#table.length);
+        for (const f of this.#table) s.u32(f.index);
+      });
     section(out, SECTION.code, (s) => {
       s.u32(this.#functions.length);
       for (const f of this.#functions) {
@@ -109,13 +124,19 @@ export class ModuleBuilder {
   }
 
   #encodeImports(s: ByteSink, importTypes: number[]): void {
-    s.u32(this.#imports.length + (this.#memory ? 1 : 0));
+    s.u32(this.#imports.length + (this.#memory ? 1 : 0) + (this.#importedTable ? 1 : 0));
     this.#imports.forEach((f, i) => {
       s.name(f.module);
       s.name(f.name);
       s.byte(0x00);
       s.u32(importTypes[i] ?? 0);
     });
+    if (this.#importedTable) {
+      s.name(this.#importedTable.module);
+      s.name(this.#importedTable.name);
+      s.byte(0x01);
+      tableType(s, 0);
+    }
     if (this.#memory) {
       s.name(this.#memory.module);
       s.name(this.#memory.name);
@@ -136,6 +157,13 @@ export class ModuleBuilder {
     }
     return index;
   }
+}
+
+/** Of functions, with at least so many entries. */
+function tableType(s: ByteSink, entries: number): void {
+  s.byte(0x70);
+  s.byte(0x00);
+  s.u32(entries);
 }
 
 function section(out: ByteSink, id: number, fill: (s: ByteSink) => void): void {

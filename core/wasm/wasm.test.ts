@@ -41,6 +41,28 @@ describe('wasm assembler', () => {
     expect((sum as unknown as (n: number, a: number) => number)(1_000_000, 0)).toBe(((1_000_000 * 1_000_001) / 2) | 0);
   });
 
+  it('shares a table between modules', () => {
+    const main = new ModuleBuilder();
+    const call = main.func(['i32', 'i32'], ['i32']);
+    main.tableSlot(call);
+    const [slot, value] = [call.param(0, 'i32'), call.param(1, 'i32')];
+    call.returnCallIndirect({ params: ['i32'], results: ['i32'] }, slot, value);
+    call.unreachable();
+    main.export('call', call);
+    main.exportTable('table');
+    const exports = instantiate(main);
+
+    const other = new ModuleBuilder();
+    other.importTable('env', 'table');
+    const double = other.func(['i32'], ['i32']);
+    double.return(i32.shl(double.param(0, 'i32'), i32.const(1)));
+    other.export('double', double);
+    const table = exports['table'] as unknown as WebAssembly.Table;
+    const added = table.grow(1);
+    table.set(added, instantiate(other, { table })['double']);
+    expect((exports['call'] as unknown as (slot: number, value: number) => number)(added, 21)).toBe(42);
+  });
+
   it('folds operators on constants', () => {
     expect(i32.add(i32.const(0x7fffffff), i32.const(1)).value).toBe(-0x80000000);
     expect(i64.shrU(i64.const(-1n), i64.const(60n)).value).toBe(15n);

@@ -4,6 +4,7 @@
  */
 import { totalmem } from 'node:os';
 import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import type { CpuModelInfo } from '../contracts/cpu.ts';
 import {
   MAX_MEMORY_MIB,
   MAX_VCPUS,
@@ -16,6 +17,8 @@ import {
 } from '../contracts/machine.ts';
 import type { StreamKind, StreamMessage } from '../contracts/streams.ts';
 import { describeBootImage, describeInitrd } from '../firmware/inspect.ts';
+import { openKvm } from '../kvm/index.ts';
+import { cpuModels } from '../machine/cpuid.ts';
 import { type ByteStream, type MachineHandle, StartError } from './client-api.ts';
 import { Kick } from './machine-clock.ts';
 import type {
@@ -30,6 +33,9 @@ import type {
 } from './messages.ts';
 
 export { buildWelcomeImage } from '../guests/welcome/image.ts';
+
+/** The CPU models by name, and what of each the hypervisor lacks. */
+export const describeCpuModels = (): CpuModelInfo[] => cpuModels(openKvm());
 
 /** What a chosen file is. Kernels are looked at whole, of an initial RAM disk the first bytes do. */
 export const describeBootFile = { kernel: describeBootImage, initrd: describeInitrd } as const;

@@ -48,10 +48,11 @@ export class MachineClock implements MachineThread {
   #originMs: number;
   #pausedAtNs: number | undefined;
 
-  /** Starts paused, at zero. hostNowMs: monotonic. */
+  /** Starts paused, at zero. hostNowMs: monotonic. runDelayNs: see VcpuThread. */
   constructor(
     readonly kick: Kick,
     readonly hostNowMs: () => number,
+    readonly runDelayNs: () => number = () => 0,
   ) {
     this.#originMs = hostNowMs();
     this.#pausedAtNs = 0;

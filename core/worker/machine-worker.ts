@@ -9,12 +9,14 @@ import { TimerQueue } from '../base/clock.ts';
 import { BootError } from '../firmware/boot-image.ts';
 import { describeBootImage } from '../firmware/inspect.ts';
 import { KvmError, openKvm } from '../kvm/index.ts';
+import { CpuModelError } from '../machine/cpuid.ts';
 import { Machine } from '../machine/machine.ts';
 import { readBootFiles } from './boot-files.ts';
 import { StartError } from './client-api.ts';
 import { Kick, MachineClock } from './machine-clock.ts';
 import { MachineRunner } from './machine-runner.ts';
 import type { FromMachine, MachineWorkerData } from './messages.ts';
+import { openRunDelay } from './run-delay.ts';
 
 const MIB = 2 ** 20;
 /** main ends this thread within two seconds of the machine's end (client.ts). */
@@ -35,14 +37,19 @@ try {
 }
 
 function start(control: MessagePort, { config, kick, input }: MachineWorkerData): MachineRunner {
-  const clock = new MachineClock(new Kick(kick), () => performance.now());
+  const clock = new MachineClock(new Kick(kick), () => performance.now(), openRunDelay());
   const timers = new TimerQueue(clock);
   const serial = new SerialConsole(timers);
   const scanout = new SharedArrayBuffer(SCANOUT_WORDS * Int32Array.BYTES_PER_ELEMENT);
   const boot = readBootFiles(config.boot, config.memoryMiB);
   const machine = new Machine(
     openKvm(),
-    { ramBytes: config.memoryMiB * MIB, boot, debugExit: config.debugExit ?? false },
+    {
+      ramBytes: config.memoryMiB * MIB,
+      boot,
+      debugExit: config.debugExit ?? false,
+      ...(config.cpu && { cpu: config.cpu }),
+    },
     { thread: clock, timers, wall: { nowMs: () => Date.now() }, serial, scanoutWords: new Int32Array(scanout) },
   );
   const display = {
@@ -72,6 +79,7 @@ function explain(error: unknown): StartError {
   if (error instanceof BootError) {
     return new StartError(`Cannot boot ${data.config.boot.kernel}. ${error.message}`, error.hint, error.subject);
   }
+  if (error instanceof CpuModelError) return new StartError(error.message, error.hint);
   const outOfMemory = error instanceof RangeError || (error instanceof KvmError && error.errno === 'ENOMEM');
   if (outOfMemory) {
     return new StartError(

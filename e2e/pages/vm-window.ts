@@ -1,5 +1,6 @@
 /** The window of one virtual machine: its toolbar, console, serial port and details. */
 import { expect, type Locator, type Page } from '@playwright/test';
+import { CpuPage } from './cpu-page.ts';
 import { ManagerPage } from './manager-page.ts';
 
 /** Guests are emulated: what a person waits for may take this long on a busy machine. */
@@ -72,6 +73,14 @@ export class VmWindow {
   async show(tab: 'Console' | 'Serial' | 'Details'): Promise<this> {
     await this.page.getByRole('tab', { name: tab, exact: true }).click();
     return this;
+  }
+
+  async showCpus(): Promise<CpuPage> {
+    await this.show('Details');
+    await this.page.getByRole('tab', { name: 'CPUs', exact: true }).click();
+    const page = new CpuPage(this.page);
+    await expect(page.region).toBeVisible();
+    return page;
   }
 
   async back(): Promise<ManagerPage> {

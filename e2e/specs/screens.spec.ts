@@ -50,7 +50,7 @@ for (const theme of ['light', 'dark'] as const) {
     await vm.show('Serial');
     await expect(vm.serialPort.getByRole('textbox')).toBeFocused();
     await keep(page, 'serial', theme);
-    for (const part of ['Overview', 'XML', 'Log']) {
+    for (const part of ['Overview', 'CPUs', 'XML', 'Log']) {
       await vm.show('Details');
       await page.getByRole('tab', { name: part, exact: true }).click();
       await keep(page, `details-${part.toLowerCase()}`, theme);

@@ -3,6 +3,7 @@
  * the handlers of every call, the events, and the byte streams. The browser host and Electron use it alike.
  */
 import type { AppEvent, CallHandlers, CallName, HostInfo, Reply, VmId, VmSummary } from '../../core/contracts/calls.ts';
+import type { CpuModelInfo } from '../../core/contracts/cpu.ts';
 import type { StreamAddress } from '../../core/contracts/streams.ts';
 import { isCallName, streamAddressSchema, validate, validateRequest } from '../../core/contracts/validators.ts';
 import type { ByteStream, StartMachine } from '../../core/worker/client-api.ts';
@@ -24,6 +25,8 @@ export interface CorePorts {
   readonly describeBootFile: DescribeBootFile;
   /** The kernel of the Welcome VM: the same bytes every time. */
   readonly buildWelcomeImage: () => Uint8Array;
+  /** The CPU models by name, and what of each the hypervisor lacks. */
+  readonly describeCpuModels: () => readonly CpuModelInfo[];
 }
 
 export interface AppOptions {
@@ -87,10 +90,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     maxMemoryMiB: maxGuestMemoryMiB(),
   });
   const handlers = {
-    'host.info': async () => ok(hostInfo(options.host, dir.root)),
+    'host.info': async () => ok(hostInfo(options.host, dir.root, options.core.describeCpuModels())),
     'vms.list': async () => ok(vms.list()),
     'vms.get': async ({ id }) => vms.details(id),
     'vms.create': (request) => vms.create(request),
+    'vms.setCpu': ({ id, cpu }) => vms.setCpu(id, cpu),
     'vms.delete': ({ id }) => vms.delete(id),
     'vms.start': ({ id }) => withVm(vms, id, (vm) => vm.start()),
     'vms.pause': ({ id }) => withVm(vms, id, (vm) => vm.pause()),

@@ -25,6 +25,24 @@ describe('viv run options', () => {
     });
   });
 
+  it('take a CPU model with features more and less', () => {
+    const cpu = (text: string) => {
+      const options = parseRunOptions(['--kernel', 'k', '--cpu', text]);
+      return options === 'help' ? undefined : options.cpu;
+    };
+    expect(cpu('maximum')).toMatchObject({ mode: 'maximum', features: [] });
+    expect(cpu('Haswell-noTSX,+rdpid,-sse4.1')).toEqual({
+      mode: 'custom',
+      model: 'Haswell-noTSX',
+      fallback: 'allow',
+      check: 'partial',
+      features: [
+        { name: 'rdpid', policy: 'require' },
+        { name: 'sse4.1', policy: 'disable' },
+      ],
+    });
+  });
+
   it('show help whatever else is there', () => {
     expect(parseRunOptions(['--help'])).toBe('help');
     expect(parseRunOptions(['--memory', 'x', '-h'])).toBe('help');
@@ -36,6 +54,8 @@ describe('viv run options', () => {
     ['--kernel k --memory 1048576', /from 1 to 3584/],
     ['--kernel k --memory 1e3', /whole number/],
     ['--kernel k --timeout -5', /timeout/],
+    ['--kernel k --cpu Z80', /no CPU model 'Z80'; viv cpu-models/],
+    ['--kernel k --cpu EPYC,avx', /'avx' is neither/],
     ['--kernel k --nonsense', /--nonsense/],
     ['--kernel k stray', /stray/],
   ])('refuse "%s"', (line, message) => {

@@ -41,12 +41,13 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function machineConfig({ kernel, initrd, append, memoryMiB }: RunOptions): MachineConfig {
+function machineConfig({ kernel, initrd, append, memoryMiB, cpu }: RunOptions): MachineConfig {
   return {
     id: 'viv-run',
     name: 'viv run',
     memoryMiB,
     vcpus: 1,
+    ...(cpu !== undefined && { cpu }),
     boot: { kernel, ...(initrd !== undefined && { initrd }), cmdline: append },
     debugExit: true,
   };

@@ -1,4 +1,5 @@
 /** The command line: `viv VERB ...`. Entry of the program; each verb has a file of its own. */
+import { listCpuModels } from './cpu-models.ts';
 import { EXIT_OK, EXIT_USAGE } from './exit-status.ts';
 import { run } from './run.ts';
 
@@ -10,12 +11,13 @@ interface Verb {
 
 const VERBS: Readonly<Record<string, Verb>> = {
   run: { summary: 'run a kernel without a window, its serial port on this terminal', main: run },
+  'cpu-models': { summary: 'list the CPU models that a machine can have', main: listCpuModels },
 };
 
 const HELP = [
   'Usage: viv VERB [OPTION...]',
   '',
-  ...Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`),
+  ...Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
   '',
   "'viv VERB --help' says more.",
   '',

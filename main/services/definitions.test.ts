@@ -42,6 +42,17 @@ describe('definitions', () => {
     expect(await readdir(dir.vms)).toHaveLength(1);
   });
 
+  it('are not written over what another program made of the file', async () => {
+    const store = await load();
+    await store.add(domain('Debian'));
+    const [old] = store.definitions;
+    if (!old) throw new Error('it was not added');
+    await put('Debian.xml', 'changed meanwhile');
+    expect(await store.replace(old, domain('Debian'))).toMatchObject({ ok: false, error: { code: 'storage' } });
+    expect(await readFile(join(dir.vms, 'Debian.xml'), 'utf8')).toBe('changed meanwhile');
+    expect(store.definitions).toEqual([old]);
+  });
+
   it('never replace a file that has their file name', async () => {
     const store = await load();
     await put('Debian.xml', 'put there meanwhile');

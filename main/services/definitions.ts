@@ -6,7 +6,7 @@
 import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DefinitionProblem } from '../../core/contracts/calls.ts';
-import { createFile, moveFile, removeTemporaries } from './atomic-file.ts';
+import { createFile, moveFile, removeTemporaries, replaceFile } from './atomic-file.ts';
 import type { DataDir } from './data-dir.ts';
 import { Domain, DomainXmlError } from './domain-xml.ts';
 import { fileNameOf } from './file-name.ts';
@@ -77,6 +77,11 @@ export class DefinitionStore {
     return this.#enqueue(() => this.#add(domain));
   }
 
+  /** Writes a changed domain in the place of the definition it was made of; on failure the old one stays. */
+  replace(definition: Definition, domain: Domain): Promise<Outcome<Definition, 'not-found' | 'storage'>> {
+    return this.#enqueue(() => this.#replace(definition, domain));
+  }
+
   /** Moves a definition to the trash folder. */
   remove(definition: Definition): Promise<Outcome<undefined, 'storage'>> {
     return this.#enqueue(() => this.#remove(definition));
@@ -98,6 +103,33 @@ export class DefinitionStore {
         'Free some space or correct the permissions of the folder, then create the virtual machine again.',
       );
     }
+  }
+
+  async #replace(old: Definition, domain: Domain): Promise<Outcome<Definition, 'not-found' | 'storage'>> {
+    if (!this.#definitions.includes(old))
+      return fail(
+        'not-found',
+        `The definition of "${domain.name}" has changed or was deleted meanwhile.`,
+        'Try again.',
+      );
+    const definition = { path: old.path, domain, xml: domain.toXml() };
+    try {
+      if ((await readFile(old.path, 'utf8')) !== old.xml)
+        return fail(
+          'storage',
+          `${old.path} was changed by another program, and is left as it is.`,
+          'Start Vivarium again to take up that change, then make this one.',
+        );
+      await replaceFile(old.path, definition.xml);
+    } catch (error) {
+      return fail(
+        'storage',
+        `The definition of "${domain.name}" could not be written to ${old.path}: ${explain(error)}.`,
+        'Free some space or correct the permissions of the folder, then try again.',
+      );
+    }
+    this.#definitions = this.#definitions.map((other) => (other === old ? definition : other));
+    return ok(definition);
   }
 
   async #remove(definition: Definition): Promise<Outcome<undefined, 'storage'>> {

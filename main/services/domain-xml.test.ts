@@ -77,6 +77,15 @@ describe('a new domain', () => {
     const full = Domain.create({ ...NEW_VM, name }, ID, { title: 'T', description: 'D' }).toXml();
     const least = Domain.create({ ...NEW_VM, boot: { kernel: '/k', cmdline: '' } }, ID).toXml();
     expect(verdict(full)).toBe('valid');
+    const chosen = Domain.create({ ...NEW_VM, name }, ID);
+    for (const cpu of [
+      { mode: 'custom', model: 'Haswell' },
+      { mode: 'host-passthrough' },
+      { mode: 'maximum' },
+    ] as const) {
+      chosen.edit({ cpu });
+      expect(verdict(chosen.toXml())).toBe('valid');
+    }
     expect(verdict(least)).toBe('valid');
     expect(verdict(full.replace('<features>', '<wrong/><features>'))).not.toBe('valid');
   });

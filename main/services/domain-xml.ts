@@ -3,30 +3,24 @@
  * and comments that mean nothing to us stay where they are, so a definition can travel to libvirt and back.
  *
  * Understood: domain/@type 'kvm'; name, uuid, title, description, memory with every unit, vcpu, os/type/@arch, os/kernel,
- * os/initrd, os/cmdline. Written into new definitions besides: currentMemory, features (acpi, apic), clock, on_*, and
+ * os/initrd, os/cmdline, cpu (domain-cpu.ts). Written into new definitions besides: currentMemory, features (acpi, apic), clock, on_*, and
  * the devices every Vivarium machine has. Not understood (kept, without effect): disks, interfaces and other devices,
- * cpu, numatune, resource control.
+ * numatune, resource control.
  *
  * [1] libvirt, "Domain XML format", https://libvirt.org/formatdomain.html
  */
 import { createHash } from 'node:crypto';
 import { DOMParser, type Document, type Element, XMLSerializer } from '@xmldom/xmldom';
-import type { DirectBoot, NewVm, VmId } from '../../core/contracts/calls.ts';
+import type { CpuChoice, DirectBoot, NewVm, VmId } from '../../core/contracts/calls.ts';
+import type { CpuConfig } from '../../core/contracts/cpu.ts';
 import type { MachineConfig } from '../../core/contracts/machine.ts';
 import { machineConfigSchema, validate } from '../../core/contracts/validators.ts';
+import { readCpu, writeCpu } from './domain-cpu.ts';
+import { DomainXmlError } from './domain-error.ts';
 import { problemWithName } from './vm-name.ts';
 import { ensureChild, findChild, setChildText, textOf } from './xml-edit.ts';
 
-/** A definition that cannot be used. message: what is wrong; hint: what to do in the file. */
-export class DomainXmlError extends Error {
-  constructor(
-    message: string,
-    readonly hint: string,
-  ) {
-    super(message);
-    this.name = 'DomainXmlError';
-  }
-}
+export { DomainXmlError };
 
 export interface DomainEdit {
   readonly name?: string;
@@ -36,6 +30,7 @@ export interface DomainEdit {
   readonly memoryMiB?: number;
   readonly vcpus?: number;
   readonly boot?: DirectBoot;
+  readonly cpu?: CpuChoice;
 }
 
 /** What every new VM has; the values are filled in by edit(). */
@@ -172,8 +167,15 @@ export class Domain {
     };
   }
 
+  /** undefined: the hypervisor's default. */
+  get cpu(): CpuConfig | undefined {
+    const cpu = findChild(this.#root, 'cpu');
+    return cpu && readCpu(cpu);
+  }
+
   machineConfig(): MachineConfig {
-    return { id: this.uuid, name: this.name, memoryMiB: this.memoryMiB, vcpus: this.vcpus, boot: this.boot };
+    const { uuid: id, name, memoryMiB, vcpus, boot, cpu } = this;
+    return { id, name, memoryMiB, vcpus, boot, ...(cpu && { cpu }) };
   }
 
   /** Changes what is given and nothing else. */
@@ -193,6 +195,7 @@ export class Domain {
       vcpu.removeAttribute('current');
     }
     if (change.boot !== undefined) this.#editBoot(change.boot);
+    if (change.cpu !== undefined) writeCpu(ensureChild(root, 'cpu', 'features', 'os'), change.cpu);
   }
 
   toXml(): string {

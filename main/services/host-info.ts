@@ -9,7 +9,7 @@ export function maxGuestMemoryMiB(hostMemoryBytes = totalmem()): number {
   return Math.min(MAX_MEMORY_MIB, Math.floor(hostMemoryBytes / 2 ** 20));
 }
 
-export function hostInfo(host: HostInfo['host'], dataDir: string): HostInfo {
+export function hostInfo(host: HostInfo['host'], dataDir: string, cpuModels: HostInfo['cpuModels']): HostInfo {
   return {
     version,
     host,
@@ -21,5 +21,6 @@ export function hostInfo(host: HostInfo['host'], dataDir: string): HostInfo {
     maxGuestMemoryMiB: maxGuestMemoryMiB(),
     dataDir,
     homeDir: homedir(),
+    cpuModels,
   };
 }

@@ -3,6 +3,7 @@
  * Commands answer when the machine has done what was asked, or has ended.
  */
 import type { LogLine, VmDetails, VmId, VmSummary } from '../../core/contracts/calls.ts';
+import { DEFAULT_CPU } from '../../core/contracts/cpu.ts';
 import type { MachineEvent, MachineStats, StopReason, TextScreen } from '../../core/contracts/machine.ts';
 import type { StreamKind } from '../../core/contracts/streams.ts';
 import { type ByteStream, type MachineHandle, StartError, type StartMachine } from '../../core/worker/client-api.ts';
@@ -39,7 +40,7 @@ type Refused = Failed<'wrong-state'>;
 type Answer = Outcome<undefined, 'wrong-state' | 'internal'>;
 
 export class Vm {
-  readonly definition: Definition;
+  definition: Definition;
   readonly #ports: VmPorts;
   #phase: Phase = 'shutoff';
   #stop: StopReason | undefined;
@@ -88,6 +89,7 @@ export class Vm {
       ...(domain.title === undefined ? {} : { title: domain.title }),
       ...(domain.description === undefined ? {} : { description: domain.description }),
       boot: domain.boot,
+      cpu: domain.cpu ?? DEFAULT_CPU,
       domainXml: xml,
       definitionPath: path,
       ...(this.#stop === undefined || this.active ? {} : { stop: this.#stop }),

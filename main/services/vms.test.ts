@@ -80,6 +80,33 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+describe('the processor of a VM', () => {
+  it('is the one that its definition says after a change, also after a restart', async () => {
+    const vms = await open();
+    const vm = await create(vms);
+    expect(vm.details().cpu.mode).toBe('maximum');
+    events.length = 0;
+    expect(await vms.setCpu(vm.id, { mode: 'custom', model: 'Nehalem' })).toEqual({ ok: true, value: undefined });
+    expect(events).toEqual([{ type: 'vm-changed', vm: vm.summary() }]);
+    for (const details of [vm.details(), get(await open(), vm.id).details()]) {
+      expect(details.cpu).toMatchObject({ mode: 'custom', model: 'Nehalem' });
+      expect(details.domainXml).toBe(await readFile(details.definitionPath, 'utf8'));
+    }
+    await vm.start();
+    expect(machines.last.config.cpu?.model).toBe('Nehalem');
+  });
+
+  it('is left as it was by a model that is none, and where the file cannot be written', async () => {
+    const vms = await open();
+    const vm = await create(vms);
+    const before = vm.details();
+    expect(await vms.setCpu(vm.id, { mode: 'custom', model: 'Z80' })).toMatchObject({ error: { code: 'invalid-cpu' } });
+    await rm(dir.vms, { recursive: true });
+    expect(await vms.setCpu(vm.id, { mode: 'host-passthrough' })).toMatchObject({ error: { code: 'storage' } });
+    expect(vm.details()).toEqual(before);
+  });
+});
+
 describe('creating a VM', () => {
   it('defines it: it is listed, shut off, and there after a restart', async () => {
     const vm = await create(await open());

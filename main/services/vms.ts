@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type {
   AppEvent,
+  CpuChoice,
   DefinitionProblem,
   FileCheck,
   NewVm,
@@ -10,6 +11,7 @@ import type {
   VmId,
   VmSummary,
 } from '../../core/contracts/calls.ts';
+import { isCpuModelName } from '../../core/contracts/cpu.ts';
 import { MAX_VCPUS, MIN_MEMORY_MIB } from '../../core/contracts/machine.ts';
 import type { StreamAddress } from '../../core/contracts/streams.ts';
 import type { ByteStream, StartMachine } from '../../core/worker/client-api.ts';
@@ -81,6 +83,22 @@ export class Vms {
     const vm = this.#take(added.value);
     this.#ports.emit({ type: 'vm-changed', vm: vm.summary() });
     return ok({ id: vm.id });
+  }
+
+  /** Changes the definition; a machine that runs keeps the processor it has. */
+  async setCpu(id: VmId, cpu: CpuChoice): Promise<Outcome<undefined, 'not-found' | 'invalid-cpu' | 'storage'>> {
+    const found = this.find(id);
+    if (!found.ok) return found;
+    const vm = found.value;
+    if (cpu.mode === 'custom' && !isCpuModelName(cpu.model))
+      return fail('invalid-cpu', `"${cpu.model}" is not a CPU model.`, 'Choose one of the list.', 'cpu');
+    const domain = Domain.parse(vm.definition.xml);
+    domain.edit({ cpu });
+    const replaced = await this.#ports.store.replace(vm.definition, domain);
+    if (!replaced.ok) return replaced;
+    vm.definition = replaced.value;
+    this.#ports.emit({ type: 'vm-changed', vm: vm.summary() });
+    return done;
   }
 
   async delete(id: VmId): Promise<Outcome<undefined, 'not-found' | 'wrong-state' | 'storage'>> {

@@ -8,10 +8,15 @@ const TEXT_NODE = 3;
 const ELEMENT_NODE = 1;
 
 export function findChild(parent: Element, name: string): Element | undefined {
+  return findChildren(parent, name)[0];
+}
+
+export function findChildren(parent: Element, name: string): Element[] {
+  const found: Element[] = [];
   for (let node = parent.firstChild; node !== null; node = node.nextSibling) {
-    if (isElement(node) && node.namespaceURI === null && node.localName === name) return node;
+    if (isElement(node) && node.namespaceURI === null && node.localName === name) found.push(node);
   }
-  return undefined;
+  return found;
 }
 
 /** The text of an element; undefined when it is absent or empty. */

@@ -13,5 +13,9 @@ export const corePorts: CorePorts = {
         : { ok: false, description: 'a text file', message: 'Choose a kernel.' },
     initrd: () => ({ ok: true, description: 'gzip-compressed' }),
   },
+  describeCpuModels: () => [
+    { name: 'qemu64', missingFeatures: [] },
+    { name: 'Haswell', missingFeatures: ['hle', 'rtm'] },
+  ],
   buildWelcomeImage: () => new TextEncoder().encode('KERNEL welcome'),
 };

@@ -2,7 +2,7 @@
  * Feeds the store from calls and events, and does what the person asks. A failure of an operation ends in the store
  * (a dialog) or in a notice (a toast), never in an exception; forms get their failure back and show it themselves.
  */
-import type { CallFailure, CallName, NewVm, Reply, Request, VmId } from '../../core/contracts/calls.ts';
+import type { CallFailure, CallName, CpuChoice, NewVm, Reply, Request, VmId } from '../../core/contracts/calls.ts';
 import type { Api } from '../api/api.ts';
 import type { PreferenceStorage, Preferences } from './preferences.ts';
 import { readPreferences, writePreferences } from './preferences.ts';
@@ -95,6 +95,13 @@ export class Session {
   async loadDetails(id: VmId): Promise<void> {
     const reply = await this.api.call('vms.get', { id });
     if (reply.ok) this.store.dispatch({ type: 'details', details: reply.value });
+  }
+
+  /** The definition's processor; the failure is the form's to show. */
+  async setCpu(id: VmId, cpu: CpuChoice): Promise<Reply<'vms.setCpu'>> {
+    const reply = await this.api.call('vms.setCpu', { id, cpu });
+    if (reply.ok) await this.loadDetails(id);
+    return reply;
   }
 
   /** Quits at once when nothing runs; otherwise the dialog asks. */

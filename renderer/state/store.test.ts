@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { VmDetails, VmId, VmSummary } from '../../core/contracts/calls.ts';
+import { DEFAULT_CPU } from '../../core/contracts/cpu.ts';
 import { type AppState, CPU_SAMPLES, INITIAL_STATE, listedVms, reduce, Store } from './store.ts';
 
 const vm = (id: string, change: Partial<VmSummary> = {}): VmSummary => ({
@@ -15,6 +16,7 @@ const vm = (id: string, change: Partial<VmSummary> = {}): VmSummary => ({
 const details = (of: VmSummary): VmDetails => ({
   ...of,
   boot: { kernel: '/k', cmdline: '' },
+  cpu: DEFAULT_CPU,
   domainXml: '<domain/>',
   definitionPath: '/d',
   log: [],

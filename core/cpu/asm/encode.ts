@@ -1,8 +1,8 @@
 /**
  * One instruction to bytes, by a row of the instruction table: the decoder's inverse. [SDM] volume 2, chapter 2.
  *
- * Not here: x87 instructions (their row has no names), and memory operands that nothing but a different address size
- * could reach.
+ * Not here: VEX encodings, x87 instructions (their row has no names), and memory operands that nothing but a different
+ * address size could reach.
  */
 import { BASE_RIP, NO_REGISTER } from '../decode/insn.ts';
 import { RBP, RBX, RDI, RSI, RSP } from '../state.ts';
@@ -44,18 +44,19 @@ export interface EncodeOptions {
 
 const SEGMENT_PREFIX = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 const SEGMENT_ROWS = new Set<string | undefined>(['pushSegment', 'popSegment']);
-/** Operands that stand in no assembly: string instructions' and XLAT's. */
-const IMPLIED = new Set(['X', 'Y', 'B', 'T']);
+/** Operands that stand in no assembly: of string instructions, MONITOR, XLAT and MASKMOVQ. */
+const IMPLIED = new Set(['X', 'Y', 'F', 'K', 'T']);
 
 /** The operands a programmer gives. PUSH and POP of segment registers have theirs in the opcode. */
 function givenOperands(row: Row): readonly OperandSpec[] {
   if (SEGMENT_ROWS.has(row.system)) return [{ place: 'S', size: 'w' }];
-  return row.operands.filter((o) => !IMPLIED.has(o.place));
+  return row.operands.filter((o) => !IMPLIED.has(o.place) && !(o.place === 'fixed' && o.size === 'y'));
 }
 
 /** Undefined when the row does not take these operands. */
 export function encode(row: Row, operands: readonly AsmOperand[], options: EncodeOptions): Encoding | undefined {
   const long = options.bits === 64;
+  if (row.vex !== undefined) return undefined;
   if (row.only !== undefined && (row.only === '64') !== long) return undefined;
   if (options.repeat !== 0 && !row.string) return undefined;
   if (options.lock && !(row.lock && isMemory(operands[0]))) return undefined;

@@ -3,7 +3,7 @@
  */
 
 import type { Feature } from '../features.ts';
-import { CS, DS, ES, FS, GS, RBP, RBX, RDI, RSI, RSP, SS } from '../state.ts';
+import { CS, DS, ES, FS, GS, RAX, RBP, RBX, RDI, RSI, RSP, SS } from '../state.ts';
 import { NOP_ROW, type Row, rowsOf, vexRowsOf } from '../table/index.ts';
 import type { OperandSpec, SizeCode, VectorLength } from '../table/row.ts';
 import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand, type Size } from './insn.ts';
@@ -276,10 +276,11 @@ export class Decoder {
         return this.#memoryAt(RSI, 0, 0, size, this.#segment === NO_REGISTER ? DS : this.#segment);
       case 'Y':
         return this.#memoryAt(RDI, 0, 0, size, ES);
+      case 'F':
       case 'K':
       case 'T':
         return this.#memoryAt(
-          spec.place === 'K' ? RBX : RDI,
+          spec.place === 'F' ? RAX : spec.place === 'K' ? RBX : RDI,
           0,
           0,
           size,

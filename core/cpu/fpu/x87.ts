@@ -16,6 +16,15 @@ import { X87_CS, X87_DP, X87_DS, X87_FCS, X87_FDP, X87_FDS, X87_FIP, X87_FOP, X8
 import { findInstruction } from './table.ts';
 
 export class X87 extends X87State {
+  /** IGNNE#: waiting instructions run in spite of a pending exception. It lasts until there is none. */
+  ignoresErrors = false;
+
+  get #faults(): boolean {
+    const pending = (this.fsw & ES) !== 0;
+    this.ignoresErrors &&= pending;
+    return pending && !this.ignoresErrors;
+  }
+
   /**
    * Runs one instruction. Unless X87_DONE comes back nothing has changed.
    * `opcode`: 0xd8..0xdf; `environment`: layout for FLDENV, FNSTENV, FRSTOR, FNSAVE. IP, CS, DP and DS of the area say
@@ -24,7 +33,7 @@ export class X87 extends X87State {
   execute(opcode: number, modrm: number, memory: X87Memory, environment: number = ENVIRONMENT_32): X87Result {
     const row = findInstruction(opcode, modrm);
     if (row === undefined) return X87_UNDEFINED;
-    if (row.noWait !== true && (this.fsw & ES) !== 0) return X87_MATH_FAULT;
+    if (row.noWait !== true && this.#faults) return X87_MATH_FAULT;
     const result = row.execute(this, modrm, memory, environment);
     if (result === X87_DONE && row.control !== true) this.recordPointers(opcode, modrm);
     return result;
@@ -32,7 +41,7 @@ export class X87 extends X87State {
 
   /** FWAIT (9B): only looks for a pending exception. */
   wait(): X87Result {
-    return (this.fsw & ES) !== 0 ? X87_MATH_FAULT : X87_DONE;
+    return this.#faults ? X87_MATH_FAULT : X87_DONE;
   }
 
   private recordPointers(opcode: number, modrm: number): void {

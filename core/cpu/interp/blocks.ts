@@ -12,15 +12,18 @@ import { FLAG_CODE, type PhysicalMemory } from '../mmu/physical.ts';
 import type { Tlb } from '../mmu/tlb.ts';
 import * as S from '../state.ts';
 import { type Row, rowsOf } from '../table/index.ts';
-import { type InterpreterModule, SPECIAL_RECORD_SIZE } from './module.ts';
+import type { Interpreter } from './interpreter.ts';
+import { SPECIAL_RECORD_SIZE } from './module.ts';
 import * as R from './record.ts';
-import { isNear, variantKey } from './variant.ts';
+import { isNear } from './variant.ts';
 
 export interface Block {
   /** Address of the first record. */
   readonly record: number;
   /** Instructions. */
   readonly count: number;
+  /** Bytes. */
+  readonly length: number;
 }
 
 interface CachedBlock extends Block {
@@ -29,8 +32,8 @@ interface CachedBlock extends Block {
 }
 
 const MAX_INSTRUCTIONS = 64;
-/** Room for the largest block: records of 64 instructions, guard and end. */
-const MAX_BLOCK_BYTES = 64 * 128;
+/** Room for the largest block: records of 64 instructions, limit, guard and end. */
+const MAX_BLOCK_BYTES = 65 * 128;
 /** Bytes of the scratch block at the arena's end (single steps). */
 const SCRATCH_BLOCK = 512;
 /** Code bytes are remembered in units of 4: this many words of bits a page. */
@@ -66,7 +69,7 @@ export class BlockCache {
     readonly memory: PhysicalMemory,
     readonly tlb: Tlb,
     readonly decoder: Decoder,
-    readonly module: InterpreterModule,
+    readonly interpreter: Interpreter,
     readonly at: VcpuLayout,
   ) {
     this.#view = new DataView(memory.buffer);
@@ -228,7 +231,11 @@ export class BlockCache {
     let count = 0;
     let ended = false;
     const first = this.#decodeOne(mode);
-    if (this.#second >= 0) this.#special(this.module.guardSlot, 0, 0, this.#second);
+    if (this.#second >= 0) this.#special(this.interpreter.module.guardSlot, 0, 0, this.#second);
+    // one instruction alone is checked by who asked for it
+    const limited = (mode & M.MODE_FLAT_CODE) === 0 && limit > 1;
+    const limitRecord = this.#arena;
+    if (limited) this.#special(this.interpreter.module.limitSlot, 0, 0, 0);
     for (let insn: Insn | undefined = first; insn; ) {
       this.#record(insn);
       count++;
@@ -244,9 +251,10 @@ export class BlockCache {
         insn = undefined;
       }
     }
-    if (!ended) this.#special(this.module.endSlot, this.#offset, 0, 0);
+    if (!ended) this.#special(this.interpreter.module.endSlot, this.#offset, 0, 0);
+    if (limited) this.#view.setUint32(limitRecord + R.RECORD_HEADER, this.#offset - 1, true);
     this.decoded += count;
-    return { record: start, count };
+    return { record: start, count, length: this.#offset };
   }
 
   #decodeOne(mode: number): Insn {
@@ -271,12 +279,10 @@ export class BlockCache {
     const { emit } = insn.row;
     if (!emit) {
       this.insns.push(insn);
-      this.#special(this.module.systemSlot, this.#offset, insn.length, this.insns.length - 1);
+      this.#special(this.interpreter.module.systemSlot, this.#offset, insn.length, this.insns.length - 1);
       return;
     }
-    const slot = this.module.slots.get(variantKey(insn, emit));
-    if (slot === undefined) throw new Error(`no handler for ${insn.row.name} ${variantKey(insn, emit)}`);
-    this.#header(slot, this.#offset, insn.length);
+    this.#header(this.interpreter.slot(insn, emit), this.#offset, insn.length);
     let at = this.#arena + R.RECORD_HEADER;
     for (const operand of insn.operands) at = this.#field(operand, insn, at);
     this.#arena = (at + 7) & ~7;

@@ -19,8 +19,9 @@ import {
   v128,
 } from '../../wasm/index.ts';
 import { X87_ES, X87_FSW, X87_FTW, X87_TOP } from '../fpu/state.ts';
-import type { Emit } from '../semantics/emit.ts';
+import type { Emit, ExactFloat, StringKind } from '../semantics/emit.ts';
 import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
+import { floatOperationNumber } from '../sse/operations.ts';
 import * as S from '../state.ts';
 import { MemoryFlags } from './flags.ts';
 import {
@@ -36,6 +37,7 @@ import {
   RECORD_START,
   RELATIVE_LINKS,
 } from './record.ts';
+import { emitBulkString, type StringAccess } from './strings.ts';
 import type { Variant } from './variant.ts';
 
 /** Why the interpreter came back; RIP is exact in every case. */
@@ -45,6 +47,7 @@ export const EXIT_FAULT = 2; // an exception is pending at RIP, or the instructi
 export const EXIT_STOP = 3; // an instruction finished that changed code or wrote to MMIO
 export const EXIT_SYSTEM = 4; // a system instruction asks for an exit
 export const EXIT_GUARD = 5; // the second page of a block must be looked at
+export const EXIT_LIMIT = 6; // the block reaches beyond the code segment's limit
 
 /** What slow memory paths answer. */
 export const SLOW_DONE = 0;
@@ -63,6 +66,10 @@ export interface InterpreterRuntime {
   readonly raise: Callable;
   /** (kind, size, dstLo, dstHi, srcLo, srcHi, count) -> elements done */
   readonly bulk: Callable;
+  /** (operation, elements, control) -> 1 when an exception is pending */
+  readonly float: Callable;
+  /** A function of so many vectors to one, by name. */
+  readonly shared: (name: string, params: number, body: (f: Func, args: readonly V128[]) => V128) => Callable;
   /** (field, displacement, access) -> linear address; access = bytes, plus ACCESS_WRITE */
   readonly linear: Callable;
   /** (field, displacement) -> offset */
@@ -82,8 +89,6 @@ export const ACCESS_WRITE = 0x100;
 
 const PAGE_MASK = ~0xfffn;
 const ZERO_VECTOR = i64x2.const(0n);
-/** Strings shorter than this are not worth a call. */
-const BULK_MINIMUM = 16;
 
 export class InterpreterEmit implements Emit {
   readonly size: OpSize;
@@ -153,6 +158,8 @@ export class InterpreterEmit implements Emit {
   // -- addresses ---------------------------------------------------------------------------------------------------
   displace(i: number, displacement: I64): void {
     this.#displacements[i] = this.f.let(displacement);
+    this.#hosts[i] = undefined;
+    this.#linears[i] = undefined;
   }
   #linear(i: number, writes = false): I64 {
     const access = i32.const(this.#field(i).size | (writes ? ACCESS_WRITE : 0));
@@ -283,6 +290,13 @@ export class InterpreterEmit implements Emit {
     return value;
   }
 
+  checkWrite(i: number): void {
+    const { size } = this.#field(i);
+    const linear = this.#linear(i, true);
+    const hit = this.#hit(this.#tlbEntry(linear), S.TLB_WRITE, linear, size);
+    this.f.if(i32.eqz(hit), () => this.#faultIf(this.#slow(this.rt.slowReadForWrite, linear, size)));
+  }
+
   write(i: number, value: Int): void {
     const { kind, size, at } = this.#field(i);
     const own = size as OpSize;
@@ -315,6 +329,15 @@ export class InterpreterEmit implements Emit {
   }
   setReg(number: number, size: OpSize, value: Int): void {
     this.#storeRegister(this.#state(S.GPR + number * 8), size, value);
+  }
+
+  xmm(number: number): V128 {
+    return this.f.let(v128.load(this.#state(S.VEC + number * S.VEC_SIZE)));
+  }
+  setXmm(number: number, value: V128): void {
+    const register = this.#state(S.VEC + number * S.VEC_SIZE);
+    this.f.storeV128(register, value);
+    if (this.vectorLength !== 0) this.f.storeV128(register, ZERO_VECTOR, 16);
   }
 
   // -- vector operands ---------------------------------------------------------------------------------------------
@@ -453,6 +476,24 @@ export class InterpreterEmit implements Emit {
   mxcsr(): I32 {
     return i32.load(this.#state(S.MXCSR));
   }
+  setMxcsr(value: I32): void {
+    this.f.store32(this.#state(S.MXCSR), value);
+  }
+  exactFloat(operation: ExactFloat, sources: readonly (readonly V128[])[]): readonly V128[] {
+    const f = this.f;
+    sources.forEach((lanes, n) => {
+      lanes.forEach((lane, l) => {
+        f.storeV128(this.#state(S.FLOAT_SCRATCH + (n + 1) * S.VEC_SIZE), lane, l * 16);
+      });
+    });
+    const { name, elements, control = i32.const(0) } = operation;
+    this.#faultIf(f.call(this.rt.float, i32.const(floatOperationNumber(name)), i32.const(elements), control));
+    const result = this.#state(S.FLOAT_SCRATCH);
+    return [v128.load(result), v128.load(result, 16)];
+  }
+  shared(name: string, args: readonly V128[], body: (f: Func, args: readonly V128[]) => V128): V128 {
+    return this.f.call<'v128'>(this.rt.shared(name, args.length, body), ...args);
+  }
 
   // -- stack -------------------------------------------------------------------------------------------------------
   get #stackWidth(): Width {
@@ -500,6 +541,9 @@ export class InterpreterEmit implements Emit {
   cpl(): I32 {
     return i32.load(this.#state(S.CPL));
   }
+  cr4(): I32 {
+    return i32.load(this.#state(S.CR4));
+  }
   interruptShadow(): void {
     this.f.store64(this.#state(S.SHADOW_RIP), this.nextIp());
     this.f.store32(this.#state(S.SHADOW), i32.const(1));
@@ -520,34 +564,57 @@ export class InterpreterEmit implements Emit {
     this.f.store64(this.#state(S.RIP), this.nextIp());
     this.#leave();
   }
-  jump(target: I64): void {
-    this.f.store64(this.#state(S.RIP), this.#truncateIp(target));
+  jump(target: I64, commit?: () => void): void {
+    const to = this.f.let(this.#truncateIp(target));
+    this.#requireTarget(to);
+    commit?.();
+    this.f.store64(this.#state(S.RIP), to);
     this.#leave();
   }
-  jumpRelative(i: number): void {
-    this.#jumpLinked(this.#record, this.#field(i).at, i32.const(0));
+  /** #GP for a near target that is not canonical or beyond the limit; flat code has none of the latter. */
+  #requireTarget(to: I64, taken: I32 = i32.const(1)): void {
+    const raise = () => this.raise(S.GP);
+    if (this.size === 8) {
+      const unused = this.f.let(i64.extendU(i32.load(this.#state(S.CANONICAL_SHIFT))));
+      const bad = i64.ne(i64.shrS(i64.shl(to, unused), unused), to);
+      this.f.if(i32.and(bad, taken), raise);
+    } else if (this.variant.limited) {
+      this.f.if(i32.and(i64.gtU(to, i64.load(this.#state(S.CODE_LIMIT))), taken), raise);
+    }
   }
-  branch(cond: I32, i: number): void {
+  jumpRelative(i: number, commit?: () => void): void {
+    this.#jumpLinked(this.#record, this.#field(i).at, i32.const(0), undefined, commit);
+  }
+  branch(cond: I32, i: number, commit?: () => void): void {
     const at = this.#field(i).at;
     const not = this.f.let(i32.eqz(cond));
     // the two displacements lie side by side: taken, not taken
     const field = i32.add(this.#record, i32.shl(not, i32.const(2)));
-    this.#jumpLinked(field, at, i32.mul(not, i32.const(LINK_SIZE)));
+    this.#jumpLinked(field, at, i32.mul(not, i32.const(LINK_SIZE)), i32.eqz(not), commit);
   }
-  /** Jumps by the displacement at field + at; straight to the record its link knows, when that is of this generation. */
-  #jumpLinked(field: I32, at: number, linkOffset: I32): void {
+  /**
+   * Jumps by the displacement at field + at; straight to the record its link knows, when that is of this generation. What
+   * has a link lies in this page of flat code: its target is good.
+   */
+  #jumpLinked(field: I32, at: number, linkOffset: I32, taken: I32 | undefined, commit?: () => void): void {
     const f = this.f;
     const link = f.let(i32.add(i32.add(this.#record, i32.const(at + RELATIVE_LINKS)), linkOffset));
-    const target = i64.add(i64.load(this.#state(S.RIP)), i64.load32S(field, at));
-    f.store64(this.#state(S.RIP), this.#truncateIp(target));
-    if (this.#stop) f.if(this.#stop, () => f.return(i32.const(EXIT_STOP)));
+    const target = f.let(this.#truncateIp(i64.add(i64.load(this.#state(S.RIP)), i64.load32S(field, at))));
+    const go = (): void => {
+      commit?.();
+      f.store64(this.#state(S.RIP), target);
+      if (this.#stop) f.if(this.#stop, () => f.return(i32.const(EXIT_STOP)));
+    };
     f.if(i32.eq(i32.load(link, LINK_GENERATION), i32.load(this.#state(S.CODE_GENERATION))), () => {
+      go();
       const budget = f.let(i32.load(this.#state(S.BUDGET)));
       const waiting = i32.or(i32.ltS(budget, i32.const(0)), i32.load(this.#state(S.REQUEST)));
       f.if(waiting, () => f.return(i32.const(EXIT_SLICE)));
       f.store32(this.#state(S.BUDGET), i32.sub(budget, i32.load(link, LINK_COUNT)));
       chain(f, f.let(i32.load(link, LINK_RECORD)), 0);
     });
+    this.#requireTarget(target, taken);
+    go();
     f.returnCall(this.rt.next, link);
     this.#ended = true;
   }
@@ -572,35 +639,15 @@ export class InterpreterEmit implements Emit {
     f.br(start);
   }
 
-  bulkString(kind: 'movs' | 'stos'): void {
+  bulkString(kind: StringKind): void {
     if (this.addressSize === 2 || this.variant.fields.some((x) => x.kind === 'g' && this.addressSize === 8)) return;
-    const f = this.f;
-    const w = width(this.addressSize);
-    const count = this.reg(S.RCX, this.addressSize);
-    const forward = i32.eqz(i32.and(this.systemFlags(), i32.const(S.FLAG_DF)));
-    const worth = i32.and(w.geU(count, w.const(BULK_MINIMUM)), forward);
-    f.if(i32.and(worth, this.#unchecked()), () => {
-      const dst = this.#linear(0, true);
-      const src: I64 = kind === 'movs' ? this.#linear(1) : i64.const(0n);
-      const high = (x: I64) => i32.wrap(i64.shrU(x, i64.const(32n)));
-      const most = w.select(w.gtU(count, w.const(4096)), w.const(4096), count);
-      const done = f.call(
-        this.rt.bulk,
-        i32.const(kind === 'movs' ? 0 : 1),
-        i32.const(this.size),
-        i32.wrap(dst),
-        high(dst),
-        i32.wrap(src),
-        high(src),
-        w.toI32(most),
-      );
-      const bytes = f.let(w.fromI32(i32.mul(done, i32.const(this.size))));
-      const add = (register: number, by: Int): void =>
-        this.setReg(register, w.size, f.let(w.add(this.reg(register, w.size), by)));
-      add(S.RDI, bytes);
-      if (kind === 'movs') add(S.RSI, bytes);
-      add(S.RCX, w.neg(w.fromI32(done)));
-    });
+    const access: StringAccess = {
+      // a single step is one element
+      allowed: () => i32.and(i32.gtS(i32.load(this.#state(S.BUDGET)), i32.const(0)), this.#unchecked()),
+      linear: (i, writes) => this.#linear(i, writes),
+      bulk: this.rt.bulk,
+    };
+    emitBulkString(this, access, kind);
   }
   /** General operands whose segments need no check. */
   #unchecked(): I32 {

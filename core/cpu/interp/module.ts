@@ -1,8 +1,8 @@
 /**
- * The interpreter's WebAssembly module: shared routines, and one handler for every variant of the table. Made for one
- * vCPU, whose addresses are constants in it.
+ * The interpreter's WebAssembly module: shared routines, and a handler for every variant of the table's common rows.
+ * Made for one vCPU, whose addresses are constants in it.
  */
-import { type Callable, type Func, i32, i64, ModuleBuilder } from '../../wasm/index.ts';
+import { type Callable, type Func, i32, i64 } from '../../wasm/index.ts';
 import type { VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import {
@@ -10,15 +10,16 @@ import {
   chain,
   EXIT_FAULT,
   EXIT_GUARD,
+  EXIT_LIMIT,
   EXIT_LOOKUP,
   EXIT_SLICE,
   EXIT_STOP,
   EXIT_SYSTEM,
-  InterpreterEmit,
   type InterpreterRuntime,
 } from './emit.ts';
+import { buildExtension, type Extension, HandlerBuilder, INNER_ROUTINES, OUTER_ROUTINES } from './handlers.ts';
 import * as R from './record.ts';
-import { allVariants, type Variant } from './variant.ts';
+import { commonVariants, rareGroup, type Variant } from './variant.ts';
 
 /** What a system instruction answers (system/). */
 export const SYSTEM_NEXT = 0; // go on with the next record
@@ -28,16 +29,20 @@ export const SYSTEM_EXIT = 3; // RIP is set; leave
 
 export interface InterpreterModule {
   readonly module: WebAssembly.Module;
-  /** Table slot of a variant by key. */
+  /** Table slot of a common variant by key. */
   readonly slots: ReadonlyMap<string, number>;
+  /** The handlers of the group that a rare variant is in. */
+  extension(key: string): Extension | undefined;
   readonly systemSlot: number;
   readonly endSlot: number;
   readonly guardSlot: number;
+  readonly limitSlot: number;
 }
 
-/** Size of system, end and guard records: the header, and one u32. */
+/** Size of system, end, guard and limit records: the header, and one u32. */
 export const SPECIAL_RECORD_SIZE = 16;
 
+/** What the routines of OUTER_ROUTINES are, and more. */
 export interface InterpreterImports {
   slowRead(lo: number, hi: number, size: number): number;
   slowWrite(lo: number, hi: number, size: number): number;
@@ -45,6 +50,8 @@ export interface InterpreterImports {
   raise(vector: number): void;
   bulk(kind: number, size: number, dstLo: number, dstHi: number, srcLo: number, srcHi: number, count: number): number;
   system(record: number): number;
+  /** An exact float operation on FLOAT_SCRATCH; 1 when an exception is pending. */
+  float(operation: number, elements: number, control: number): number;
 }
 
 export interface InterpreterExports {
@@ -54,39 +61,30 @@ export interface InterpreterExports {
   enter(record: number): number;
 }
 
-class Builder {
-  readonly m = new ModuleBuilder();
+class Builder extends HandlerBuilder {
   readonly rt: InterpreterRuntime;
   readonly system: Callable;
   readonly next: Func;
 
-  constructor(readonly at: VcpuLayout) {
-    const m = this.m;
-    m.importMemory('env', 'memory');
-    const slow = (name: string) => m.importFunction('env', name, ['i32', 'i32', 'i32'], ['i32']);
-    const slowRead = slow('slowRead');
-    const slowWrite = slow('slowWrite');
-    const slowReadForWrite = slow('slowReadForWrite');
-    const raise = m.importFunction('env', 'raise', ['i32'], []);
-    const bulk = m.importFunction('env', 'bulk', ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+  constructor(at: VcpuLayout) {
+    super(at);
+    const { m } = this;
+    const outer = this.importRoutines(OUTER_ROUTINES);
     this.system = m.importFunction('env', 'system', ['i32'], ['i32']);
     this.next = m.func(['i32'], ['i32']);
     this.#emitNext(this.next);
     const offset = this.#offset();
     const checked = this.#checked();
     this.rt = {
-      slowRead,
-      slowWrite,
-      slowReadForWrite,
-      raise,
-      bulk,
+      ...outer,
+      shared: (name, params, body) => this.sharedFunction(name, params, body),
       offset,
       linear: this.#linear(offset, checked),
       stackLinear: this.#stackLinear(checked),
       next: this.next,
       fault: this.#leave(false, EXIT_FAULT),
       stop: this.#leave(true, EXIT_STOP),
-      restart: this.#leave(false, EXIT_SLICE),
+      restart: this.#restart(this.#leave(false, EXIT_SLICE)),
     };
   }
 
@@ -133,6 +131,15 @@ class Builder {
     const offset = after ? i32.add(start, i32.load8U(record, R.RECORD_LENGTH)) : start;
     f.store64(this.state(S.RIP), i64.add(i64.load(this.state(S.RIP)), i64.extendU(offset)));
     f.return(i32.const(code));
+    f.unreachable();
+    return f;
+  }
+
+  /** Between two elements of a repeated instruction: RF, for no breakpoint hits where it goes on. [SDM] volume 3, 18.3.1.1 */
+  #restart(leave: Func): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    f.store32(this.state(S.EFLAGS), i32.or(i32.load(this.state(S.EFLAGS)), i32.const(S.FLAG_RF)));
+    f.returnCall(leave, f.param(0, 'i32'));
     f.unreachable();
     return f;
   }
@@ -193,15 +200,6 @@ class Builder {
     return f;
   }
 
-  handler(variant: Variant): Func {
-    const f = this.m.func(['i32'], ['i32']);
-    const e = new InterpreterEmit(f, variant, this.at.state, this.rt);
-    variant.emit(e);
-    e.finish();
-    f.unreachable();
-    return f;
-  }
-
   systemHandler(): Func {
     const f = this.m.func(['i32'], ['i32']);
     const record = f.param(0, 'i32');
@@ -241,6 +239,17 @@ class Builder {
     return f;
   }
 
+  /** Before a block of code that is not flat: it must lie within its segment. The u32 is its last byte's offset. */
+  limitHandler(): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    const record = f.param(0, 'i32');
+    const last = i64.add(i64.load(this.state(S.RIP)), i64.load32U(record, R.RECORD_HEADER));
+    f.if(i64.gtU(last, i64.load(this.state(S.CODE_LIMIT))), () => f.return(i32.const(EXIT_LIMIT)));
+    chain(f, record, SPECIAL_RECORD_SIZE);
+    f.unreachable();
+    return f;
+  }
+
   run(): Func {
     const f = this.m.func([], ['i32']);
     f.returnCall(this.next, this.state(S.NO_LINK));
@@ -272,11 +281,27 @@ export function interpreterFor(at: VcpuLayout): InterpreterModule {
 function buildInterpreter(at: VcpuLayout): InterpreterModule {
   const b = new Builder(at);
   const slots = new Map<string, number>();
-  for (const variant of allVariants()) slots.set(variant.key, b.m.tableSlot(b.handler(variant)));
+  for (const variant of commonVariants()) slots.set(variant.key, b.m.tableSlot(b.handler(variant)));
   const systemSlot = b.m.tableSlot(b.systemHandler());
   const endSlot = b.m.tableSlot(b.endHandler());
   const guardSlot = b.m.tableSlot(b.guardHandler());
+  const limitSlot = b.m.tableSlot(b.limitHandler());
   b.m.export('run', b.run());
   b.m.export('enter', b.enter());
-  return { module: new WebAssembly.Module(b.m.encode()), slots, systemSlot, endSlot, guardSlot };
+  for (const name of Object.keys(INNER_ROUTINES) as (keyof typeof INNER_ROUTINES)[]) b.m.export(name, b.rt[name]);
+  b.m.exportTable('table');
+  const module = new WebAssembly.Module(b.m.encode());
+  return { module, slots, extension: extensionsFor(at), systemSlot, endSlot, guardSlot, limitSlot };
+}
+
+/** Extensions are made once, for all VMs of the thread. */
+function extensionsFor(at: VcpuLayout): InterpreterModule['extension'] {
+  const made = new Map<readonly Variant[], Extension>();
+  return (key) => {
+    const group = rareGroup(key);
+    if (!group) return undefined;
+    const extension = made.get(group) ?? buildExtension(at, group);
+    made.set(group, extension);
+    return extension;
+  };
 }

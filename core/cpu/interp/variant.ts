@@ -3,7 +3,7 @@
  * what else the code depends on; the decoder asks for the variant of an instruction by the same key.
  */
 import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
-import { MODE_64, MODE_SIZE_MASK, MODE_STACK32 } from '../decode/mode.ts';
+import { MODE_64, MODE_FLAT_CODE, MODE_SIZE_MASK, MODE_STACK32 } from '../decode/mode.ts';
 import type { Emitter } from '../semantics/emit.ts';
 import { FS } from '../state.ts';
 import { ROWS, type Row } from '../table/index.ts';
@@ -24,6 +24,8 @@ export interface Variant {
   readonly addressSize: 2 | 4 | 8;
   readonly repeat: number;
   readonly vectorLength: VectorLength;
+  /** A near transfer of code with a limit. */
+  readonly limited: boolean;
 }
 
 const emitterIds = new Map<Emitter, number>();
@@ -44,10 +46,11 @@ function makeKey(
   addressSize: number,
   repeat: number,
   vectorLength: VectorLength,
+  limited: boolean,
 ): string {
   let key = `${emitterId(emit)}/${size}/`;
   for (const f of fields) key += f.kind + f.size;
-  return `${key}/${stack}/${addressSize}/${repeat}/${vectorLength}`;
+  return `${key}/${stack}/${addressSize}/${repeat}/${vectorLength}${limited ? '/limited' : ''}`;
 }
 
 export function variantKey(insn: Insn, emit: Emitter): string {
@@ -60,6 +63,7 @@ export function variantKey(insn: Insn, emit: Emitter): string {
     row.string || row.counts ? insn.addressSize : 8,
     repeatOf(row, insn.repeat),
     insn.vectorLength,
+    row.near === true && (insn.mode & MODE_FLAT_CODE) === 0,
   );
 }
 
@@ -104,11 +108,43 @@ function fieldOf(o: Operand, insn: Insn): Field {
   }
 }
 
-/** Every variant of the table. */
-export function allVariants(): Variant[] {
+/**
+ * Vectors and VEX encodings are more than half of the table, and a guest uses few of them: their handlers are made when
+ * they are first needed.
+ */
+const isRare = (row: Row): boolean => row.vex !== undefined || row.operands.some((o) => 'VWUHLPQN'.includes(o.place));
+
+function variantsOf(rows: readonly Row[]): Variant[] {
   const variants = new Map<string, Variant>();
-  for (const row of ROWS) if (row.emit) for (const v of rowVariants(row, row.emit)) variants.set(v.key, v);
+  for (const row of rows) if (row.emit) for (const v of rowVariants(row, row.emit)) variants.set(v.key, v);
   return [...variants.values()];
+}
+/** Every variant of the rows that are not rare. */
+export function commonVariants(): Variant[] {
+  return variantsOf(ROWS.filter((row) => !isRare(row)));
+}
+
+/** Of a group: few enough to be made without a pause that anybody notices. An extension of its own costs about 2 ms. */
+const GROUP = 64;
+
+/** The variants of rare rows in groups, whose members stand side by side in the table: the group of each by key. */
+function groupRareVariants(): Map<string, readonly Variant[]> {
+  const variants = variantsOf(ROWS.filter(isRare));
+  const groups = new Map<string, readonly Variant[]>();
+  for (const length of [0, 16, 32]) {
+    const some = variants.filter((v) => v.vectorLength === length);
+    for (let at = 0; at < some.length; at += GROUP) {
+      const group = some.slice(at, at + GROUP);
+      for (const { key } of group) groups.set(key, group);
+    }
+  }
+  return groups;
+}
+let rareGroups: ReadonlyMap<string, readonly Variant[]> | undefined;
+/** The group of rare variants that one is in; undefined when there is no such variant. */
+export function rareGroup(key: string): readonly Variant[] | undefined {
+  rareGroups ??= groupRareVariants();
+  return rareGroups.get(key);
 }
 
 function* rowVariants(row: Row, emit: Emitter): Generator<Variant> {
@@ -118,8 +154,21 @@ function* rowVariants(row: Row, emit: Emitter): Generator<Variant> {
       for (const stack of row.stack ? STACK_SIZES[size] : NO_STACK) {
         for (const addressSize of row.string || row.counts ? ADDRESS_SIZES : WIDE_ONLY) {
           for (const repeat of row.string ? (row.writes === undefined ? [0, 0xf3] : [0, 0xf2, 0xf3]) : [0]) {
-            const key = makeKey(emit, size, fields, stack, addressSize, repeat, length);
-            yield { key, emit, name: row.name, size, fields, stack, addressSize, repeat, vectorLength: length };
+            for (const limited of row.near && size !== 8 ? [false, true] : [false]) {
+              const key = makeKey(emit, size, fields, stack, addressSize, repeat, length, limited);
+              yield {
+                key,
+                emit,
+                name: row.name,
+                size,
+                fields,
+                stack,
+                addressSize,
+                repeat,
+                vectorLength: length,
+                limited,
+              };
+            }
           }
         }
       }

@@ -7,16 +7,46 @@ import { GuestFault, MmioWait } from '../faults.ts';
 import { SLOW_DONE, SLOW_FAULT, SLOW_STOP } from '../interp/emit.ts';
 import { PAGE_SIZE } from '../layout.ts';
 import * as S from '../state.ts';
+import {
+  compareStrings,
+  elementsOnPage,
+  fillString,
+  moveString,
+  STRING_BACKWARD,
+  STRING_CMPS,
+  STRING_MOVS,
+  STRING_OPERATION,
+  STRING_STOS,
+  STRING_UNEQUAL,
+} from './bulk-strings.ts';
 import { MmioFragments } from './mmio.ts';
 import { FLAG_CODE, type PhysicalMemory } from './physical.ts';
 import type { Tlb } from './tlb.ts';
-import { type Access, NOT_MAPPED, type PageWalker, READ, WRITE } from './walk.ts';
+import {
+  type Access,
+  type Accessor,
+  accessorOf,
+  NOT_MAPPED,
+  type PageWalker,
+  READ,
+  SUPERVISOR,
+  USER,
+  WRITE,
+} from './walk.ts';
 
 /** In-kernel devices, as KVM has: the irqchip. Sizes 1, 2, 4. */
 export interface KernelMmio {
   claims(gpa: number): boolean;
   read(gpa: number, size: number): number;
   write(gpa: number, size: number, value: number): void;
+}
+
+/** Breakpoints and alignment checks (system/breakpoints.ts): what must not go by the TLB, and what looks at it. */
+export interface MemoryWatch {
+  watchesData(lo: number, hi: number, accessor: Accessor): boolean;
+  watchesCode(lo: number, hi: number): boolean;
+  /** Before an access that is allowed; it must be aligned as an operand of `operand` bytes. */
+  accessed(lo: number, hi: number, size: number, write: boolean, accessor: Accessor, operand: number): void;
 }
 
 const OFFSET = PAGE_SIZE - 1;
@@ -35,6 +65,7 @@ export class MemoryAccess {
     readonly tlb: Tlb,
     readonly walker: PageWalker,
     readonly kernel: KernelMmio,
+    readonly watch: MemoryWatch,
     /** [host, host + size) of a page with decoded code was written; true when code was hit. */
     readonly codeWritten: (host: number, size: number) => boolean,
   ) {
@@ -49,7 +80,8 @@ export class MemoryAccess {
   #checkAddress(hi: number): void {
     const state = this.state;
     if (hi === 0 && !state.longMode) return;
-    if (state.longMode && hi === (hi << 16) >> 16) return;
+    const unused = (state.cr4 & S.CR4_LA57) !== 0 ? 7 : 16;
+    if (state.longMode && hi === (hi << unused) >> unused) return;
     if (state.code64) throw new GuestFault(S.GP, 0, true);
     throw new GuestFault(state.get32(S.SEGMENT_FAULT) || S.GP, 0);
   }
@@ -57,11 +89,12 @@ export class MemoryAccess {
   /**
    * Guest physical address of an access within one page; fills the TLB. Throws #PF, #GP or #SS. @hot
    */
-  translate(lo: number, hi: number, access: Access, user: boolean): number {
+  translate(lo: number, hi: number, access: Access, accessor: Accessor): number {
     this.#checkAddress(hi);
     const walker = this.walker;
-    const gpa = walker.walk(lo, hi, access, user);
+    const gpa = walker.walk(lo, hi, access, accessor);
     if (gpa === NOT_MAPPED) {
+      this.tlb.drop(lo, hi);
       this.state.u32[S.CR2 >> 2] = lo;
       this.state.i32[(S.CR2 >> 2) + 1] = hi;
       throw new GuestFault(S.PF, walker.error);
@@ -70,34 +103,37 @@ export class MemoryAccess {
     if (host >= 0) {
       this.tlbFills++;
       if (access === WRITE) this.memory.markDirty(gpa);
-      const write = walker.writable && this.memory.isPlain(gpa);
-      this.tlb.fill(lo, hi, user, host - (lo & OFFSET), write, walker.executable, walker.global, walker.large);
+      if (this.watch.watchesData(lo, hi, accessor)) walker.readable = false;
+      if (this.watch.watchesCode(lo, hi)) walker.executable = false;
+      const write = walker.readable && walker.writable && this.memory.isPlain(gpa);
+      this.tlb.fill(lo, hi, accessor, host - (lo & OFFSET), walker, write);
     }
     return gpa;
   }
 
-  get #user(): boolean {
-    return this.state.get32(S.CPL) === 3;
+  get #accessor(): Accessor {
+    return accessorOf(this.state);
   }
 
   // -- what generated code calls -----------------------------------------------------------------------------------
   slowRead(lo: number, hi: number, size: number): number {
     return this.#guarded(() => {
-      this.#read(lo, hi, size, this.#scratch, this.#user);
+      this.#read(lo, hi, size, this.#scratch, this.#accessor);
       return SLOW_DONE;
     });
   }
 
   slowWrite(lo: number, hi: number, size: number): number {
-    return this.#guarded(() => (this.#write(lo, hi, size, this.#scratch, this.#user) ? SLOW_STOP : SLOW_DONE));
+    return this.#guarded(() => (this.#write(lo, hi, size, this.#scratch, this.#accessor) ? SLOW_STOP : SLOW_DONE));
   }
 
   slowReadForWrite(lo: number, hi: number, size: number): number {
     return this.#guarded(() => {
-      const user = this.#user;
-      this.translate(lo, hi, WRITE, user);
-      if ((lo & OFFSET) + size > PAGE_SIZE) this.#translateNext(lo, hi, WRITE, user);
-      this.#read(lo, hi, size, this.#scratch, user);
+      const accessor = this.#accessor;
+      this.translate(lo, hi, WRITE, accessor);
+      if ((lo & OFFSET) + size > PAGE_SIZE) this.#translateNext(lo, hi, WRITE, accessor);
+      this.watch.accessed(lo, hi, size, true, accessor, size);
+      this.#read(lo, hi, size, this.#scratch, accessor);
       return SLOW_DONE;
     });
   }
@@ -114,38 +150,40 @@ export class MemoryAccess {
   }
 
   // -- any size, any alignment -------------------------------------------------------------------------------------
-  #translateNext(lo: number, hi: number, access: Access, user: boolean): number {
+  #translateNext(lo: number, hi: number, access: Access, accessor: Accessor): number {
     const next = ((lo & ~OFFSET) + PAGE_SIZE) | 0;
     const wraps = next === 0;
     const nextHi = !wraps ? hi : this.state.code64 ? (hi + 1) | 0 : 0;
-    return this.translate(next, nextHi, access, user);
+    return this.translate(next, nextHi, access, accessor);
   }
 
   /** Copies `size` bytes at a linear address to `target` in the shared memory. */
-  #read(lo: number, hi: number, size: number, target: number, user: boolean): void {
+  #read(lo: number, hi: number, size: number, target: number, accessor: Accessor, operand = size): void {
     const inFirst = Math.min(size, PAGE_SIZE - (lo & OFFSET));
-    const known = inFirst === size ? this.tlb.lookup(lo, hi, user, S.TLB_READ) : -1;
+    const known = inFirst === size ? this.tlb.lookup(lo, hi, accessor, S.TLB_READ) : -1;
     if (known >= 0) {
       this.memory.u8.copyWithin(target, known, known + size);
       return;
     }
-    const first = this.translate(lo, hi, READ, user);
-    const second = inFirst < size ? this.#translateNext(lo, hi, READ, user) : 0;
+    const first = this.translate(lo, hi, READ, accessor);
+    const second = inFirst < size ? this.#translateNext(lo, hi, READ, accessor) : 0;
+    this.watch.accessed(lo, hi, size, false, accessor, operand);
     this.#readPhysical(first, inFirst, target);
     if (inFirst < size) this.#readPhysical(second, size - inFirst, target + inFirst);
   }
 
   /** Writes `size` bytes from `source`; true when the instruction must be the last of this run. */
-  #write(lo: number, hi: number, size: number, source: number, user: boolean): boolean {
+  #write(lo: number, hi: number, size: number, source: number, accessor: Accessor, operand = size): boolean {
     const inFirst = Math.min(size, PAGE_SIZE - (lo & OFFSET));
-    const known = inFirst === size ? this.tlb.lookup(lo, hi, user, S.TLB_WRITE) : -1;
+    const known = inFirst === size ? this.tlb.lookup(lo, hi, accessor, S.TLB_WRITE) : -1;
     if (known >= 0) {
       this.memory.u8.copyWithin(known, source, source + size);
       return false;
     }
-    const first = this.translate(lo, hi, WRITE, user);
+    const first = this.translate(lo, hi, WRITE, accessor);
+    const second = inFirst < size ? this.#translateNext(lo, hi, WRITE, accessor) : 0;
+    this.watch.accessed(lo, hi, size, true, accessor, operand);
     if (inFirst === size) return this.#writePhysical(first, size, source);
-    const second = this.#translateNext(lo, hi, WRITE, user);
     const stopFirst = this.#writePhysical(first, inFirst, source);
     return this.#writePhysical(second, size - inFirst, source + inFirst) || stopFirst;
   }
@@ -220,88 +258,78 @@ export class MemoryAccess {
 
   // -- strings -----------------------------------------------------------------------------------------------------
   /**
-   * Up to `count` elements of MOVS (kind 0) or STOS (kind 1) forward, within one page each of source and destination;
-   * the number done, 0 when the slow path must look. @hot
+   * Up to `count` elements of a string instruction (bulk-strings.ts has the kinds), within one page of each operand; the
+   * number done, 0 when the slow path must look. @hot
    */
   bulk(kind: number, size: number, dstLo: number, dstHi: number, srcLo: number, srcHi: number, count: number): number {
-    const user = this.#user;
-    const dst = this.tlb.lookup(dstLo, dstHi, user, S.TLB_WRITE);
-    if (dst < 0) return 0;
-    let n = Math.min(count, Math.floor((PAGE_SIZE - (dst & OFFSET)) / size));
+    const accessor = this.#accessor;
+    const operation = kind & STRING_OPERATION;
+    const backward = (kind & STRING_BACKWARD) !== 0;
+    const writes = operation === STRING_MOVS || operation === STRING_STOS;
+    const dst = this.tlb.lookup(dstLo, dstHi, accessor, writes ? S.TLB_WRITE : S.TLB_READ);
+    const inMemory = operation === STRING_MOVS || operation === STRING_CMPS;
+    const src = inMemory ? this.tlb.lookup(srcLo, srcHi, accessor, S.TLB_READ) : this.state.base + S.GPR + S.RAX * 8;
+    if (dst < 0 || src < 0) return 0;
+    let n = Math.min(count, elementsOnPage(dst, size, backward));
+    if (inMemory) n = Math.min(n, elementsOnPage(src, size, backward));
+    if (n === 0) return 0;
     const u8 = this.memory.u8;
-    if (kind === 1) {
-      this.#fill(dst, size, n);
-      return n;
-    }
-    const src = this.tlb.lookup(srcLo, srcHi, user, S.TLB_READ);
-    if (src < 0) return 0;
-    n = Math.min(n, Math.floor((PAGE_SIZE - (src & OFFSET)) / size));
+    const step = backward ? -size : size;
+    if (!writes) return compareStrings(u8, dst, src, n, size, step, inMemory ? step : 0, (kind & STRING_UNEQUAL) !== 0);
     const bytes = n * size;
-    // forward element moves repeat what they wrote when the destination starts inside the source
-    if (dst > src && dst < src + bytes) return 0;
-    u8.copyWithin(dst, src, src + bytes);
+    const down = backward ? bytes - size : 0;
+    if (!inMemory) fillString(u8, dst - down, src, bytes, size);
+    else if (!moveString(u8, dst - down, src - down, bytes, size, backward)) return 0;
     return n;
-  }
-
-  #fill(dst: number, size: number, n: number): void {
-    const u8 = this.memory.u8;
-    const rax = this.state.u8;
-    if (n === 0) return;
-    for (let i = 0; i < size; i++) u8[dst + i] = rax[i] ?? 0;
-    const first = u8[dst];
-    let uniform = true;
-    for (let i = 1; i < size; i++) uniform &&= u8[dst + i] === first;
-    const bytes = n * size;
-    if (uniform) {
-      u8.fill(first ?? 0, dst, dst + bytes);
-      return;
-    }
-    for (let done = size; done < bytes; done *= 2) u8.copyWithin(dst + done, dst, dst + Math.min(done, bytes - done));
   }
 
   // -- accessors of system instructions ----------------------------------------------------------------------------
   // Linear addresses as bigint; `user` false for the implicit accesses of descriptor tables, TSS and the like.
-  #load(linear: bigint, size: number, user: boolean): void {
-    this.#read(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)), size, this.#scratch, user);
+  #by(user: boolean | undefined): Accessor {
+    return user === undefined ? this.#accessor : user ? USER : SUPERVISOR;
   }
-  read8(linear: bigint, user = this.#user): number {
+  #load(linear: bigint, size: number, user: boolean | undefined, operand = size): void {
+    const [lo, hi] = [Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n))];
+    this.#read(lo, hi, size, this.#scratch, this.#by(user), operand);
+  }
+  read8(linear: bigint, user?: boolean): number {
     this.#load(linear, 1, user);
     return this.state.u8[S.SCRATCH] ?? 0;
   }
-  read16(linear: bigint, user = this.#user): number {
+  read16(linear: bigint, user?: boolean): number {
     this.#load(linear, 2, user);
     return this.state.u16[S.SCRATCH >> 1] ?? 0;
   }
   /** Unsigned. */
-  read32(linear: bigint, user = this.#user): number {
+  read32(linear: bigint, user?: boolean): number {
     this.#load(linear, 4, user);
     return this.state.u32[S.SCRATCH >> 2] ?? 0;
   }
-  read64(linear: bigint, user = this.#user): bigint {
+  read64(linear: bigint, user?: boolean): bigint {
     this.#load(linear, 8, user);
     return this.state.get64(S.SCRATCH);
   }
-  readBytes(linear: bigint, size: number, user = this.#user): Uint8Array {
+  readBytes(linear: bigint, size: number, user?: boolean): Uint8Array {
     const bytes = new Uint8Array(size);
     for (let done = 0; done < size; done += 16) {
       const step = Math.min(16, size - done);
-      this.#load(linear + BigInt(done), step, user);
+      this.#load(linear + BigInt(done), step, user, done === 0 ? size : 1);
       bytes.set(this.state.u8.subarray(S.SCRATCH, S.SCRATCH + step), done);
     }
     return bytes;
   }
-  write(linear: bigint, size: 1 | 2 | 4 | 8, value: bigint | number, user = this.#user): void {
+  write(linear: bigint, size: 1 | 2 | 4 | 8, value: bigint | number, user?: boolean): void {
     this.state.set64(S.SCRATCH, BigInt.asUintN(64, BigInt(value)));
     const stop = this.#write(
       Number(BigInt.asIntN(32, linear)),
       Number(BigInt.asIntN(32, linear >> 32n)),
       size,
       this.#scratch,
-      user,
+      this.#by(user),
     );
     this.stopAfter ||= stop;
   }
-  writeBytes(linear: bigint, bytes: Uint8Array, user = this.#user): void {
+  writeBytes(linear: bigint, bytes: Uint8Array, user?: boolean): void {
     this.probe(linear, bytes.length, user);
     for (let done = 0; done < bytes.length; done += 8) {
       const chunk = bytes.subarray(done, Math.min(done + 8, bytes.length));
@@ -312,7 +340,8 @@ export class MemoryAccess {
         Number(BigInt.asIntN(32, at >> 32n)),
         chunk.length,
         this.#scratch,
-        user,
+        this.#by(user),
+        done === 0 ? bytes.length : 1,
       );
       this.stopAfter ||= stop;
     }
@@ -321,11 +350,11 @@ export class MemoryAccess {
   stopAfter = false;
 
   /** Throws what writing `size` (at most a page) bytes would raise. */
-  probe(linear: bigint, size: number, user = this.#user): void {
+  probe(linear: bigint, size: number, user?: boolean): void {
     const lo = Number(BigInt.asIntN(32, linear));
     const hi = Number(BigInt.asIntN(32, linear >> 32n));
-    this.translate(lo, hi, WRITE, user);
-    if ((lo & OFFSET) + size > PAGE_SIZE) this.#translateNext(lo, hi, WRITE, user);
+    this.translate(lo, hi, WRITE, this.#by(user));
+    if ((lo & OFFSET) + size > PAGE_SIZE) this.#translateNext(lo, hi, WRITE, this.#by(user));
   }
 }
 

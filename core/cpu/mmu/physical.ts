@@ -2,7 +2,13 @@
  * Guest physical memory: which page of the VM's shared memory stands behind each guest physical page, and what writes
  * to it must notice. Shared by the vCPUs of a VM through the shared memory itself.
  */
-import { MAX_SLOT_GPA, type MemoryLayout, PAGE_SIZE } from '../layout.ts';
+import { MAX_SLOT_GPA, type MemoryLayout, PAGE_MAP_ENTRIES, PAGE_SIZE } from '../layout.ts';
+
+/** Address spaces, as KVM numbers them: what SMM sees may differ. */
+export const SPACE_NORMAL = 0;
+export const SPACE_SMM = 1;
+export type AddressSpace = typeof SPACE_NORMAL | typeof SPACE_SMM;
+const SLOT_COUNT = PAGE_MAP_ENTRIES - 1;
 
 /** Entries of the page map: 0 = no memory (MMIO); otherwise host page number and these bits. */
 const PRESENT = 1 << 31;
@@ -17,17 +23,28 @@ export const FLAG_CODE = 1;
 export class PhysicalMemory {
   readonly u8: Uint8Array;
   readonly u32: Uint32Array;
-  readonly map: Int32Array;
   readonly flags: Uint8Array;
+  readonly #maps: readonly [Int32Array, Int32Array];
+  /** The page map in use. */
+  map: Int32Array;
 
   constructor(
     readonly buffer: SharedArrayBuffer,
     layout: MemoryLayout,
+    space: AddressSpace = SPACE_NORMAL,
   ) {
     this.u8 = new Uint8Array(buffer);
     this.u32 = new Uint32Array(buffer);
-    this.map = new Int32Array(buffer, layout.pageMap, MAX_SLOT_GPA / PAGE_SIZE);
+    const mapAt = (at: number) => new Int32Array(buffer, at, PAGE_MAP_ENTRIES);
+    this.#maps = [mapAt(layout.pageMaps[SPACE_NORMAL]), mapAt(layout.pageMaps[SPACE_SMM])];
+    this.map = this.#maps[space];
     this.flags = new Uint8Array(buffer, layout.pageFlags, buffer.byteLength / PAGE_SIZE);
+  }
+
+  /** Goes over to another address space; one that has no slots is as good as the normal one. */
+  select(space: AddressSpace): void {
+    const used = (this.#maps[space][SLOT_COUNT] ?? 0) > 0;
+    this.map = this.#maps[used ? space : SPACE_NORMAL];
   }
 
   /** Offset in the shared memory of a guest physical address, or -1 where there is none. @hot */
@@ -58,11 +75,17 @@ export class PhysicalMemory {
 
   /** Maps pages of a slot. */
   mapSlot(gpa: number, size: number, host: number, readOnly: boolean, log: boolean): void {
+    this.#countSlots(1);
     const flags = PRESENT | (readOnly ? READ_ONLY : 0) | (log ? LOG_CLEAN : 0);
     for (let i = 0; i < size / PAGE_SIZE; i++) this.map[gpa / PAGE_SIZE + i] = flags | (host / PAGE_SIZE + i);
   }
   unmapSlot(gpa: number, size: number): void {
+    this.#countSlots(-1);
     this.map.fill(0, gpa / PAGE_SIZE, (gpa + size) / PAGE_SIZE);
+  }
+
+  #countSlots(by: number): void {
+    this.map[SLOT_COUNT] = (this.map[SLOT_COUNT] ?? 0) + by;
   }
 
   /** One bit a page, set for those written since the last call; starts the log anew. */

@@ -1,6 +1,13 @@
-/** The software TLB (layout in state.ts): filled here, read by generated code. */
+/**
+ * The software TLB (layout in state.ts): filled here, read by generated code.
+ *
+ * It keeps the translations of the few PCIDs used last, each in a context of its own, so that a tag needs no PCID and a
+ * switch back costs nothing. A context has a part for each kind of accessor. Global pages are in the context they were
+ * used in, and stay when another PCID takes it over.
+ */
 import { PAGE_SIZE } from '../layout.ts';
 import * as S from '../state.ts';
+import type { Accessor, Translation } from './walk.ts';
 
 const TAG_READ = S.TLB_READ >> 2;
 const TAG_WRITE = S.TLB_WRITE >> 2;
@@ -8,13 +15,25 @@ const TAG_EXEC = S.TLB_EXEC >> 2;
 const ADDEND = S.TLB_ADDEND >> 2;
 const GLOBAL = S.TLB_GLOBAL >> 2;
 const WORDS = S.TLB_ENTRY_SIZE >> 2;
+const PART_WORDS = S.TLB_PART_SIZE >> 2;
 /** In the word TLB_GLOBAL: the page is a part of a larger one. */
 const LARGE = 2;
 /** The gigabyte that a linear address lies in. */
 const gigabyteOf = (lo: number, hi: number): number => (hi | 0) * 4 + (lo >>> 30);
 
+/** What a part may hold. */
+const HOLDS_OWN = 1;
+const HOLDS_GLOBAL = 2;
+
 export class Tlb {
   readonly #words: Int32Array;
+  /** By part: HOLDS_ bits. Most parts are empty most of the time, and need no sweep. */
+  readonly #holdings = new Uint8Array(S.TLB_CONTEXTS * S.TLB_PARTS);
+  /** By context: the PCID, and when it was selected. */
+  readonly #pcids = new Int32Array(S.TLB_CONTEXTS).fill(-1);
+  readonly #selected = new Float64Array(S.TLB_CONTEXTS);
+  #selections = 0;
+  #context = 0;
   /** Gigabytes of linear addresses with parts of large pages. */
   readonly #large = new Set<number>();
 
@@ -22,32 +41,41 @@ export class Tlb {
     buffer: SharedArrayBuffer,
     readonly base: number,
   ) {
-    this.#words = new Int32Array(buffer, base, (2 * S.TLB_HALF_SIZE) / 4);
-    this.flush();
+    this.#words = new Int32Array(buffer, base, S.TLB_SIZE / 4);
+    this.#words.fill(-1);
+    this.select(0);
   }
 
-  /** Address of the half that serves user or supervisor accesses. */
-  half(user: boolean): number {
-    return this.base + (user ? S.TLB_HALF_SIZE : 0);
+  #part(accessor: Accessor): number {
+    return this.#context * S.TLB_PARTS + accessor;
+  }
+  /** Address of the part that serves an accessor: TLB_BASE. */
+  address(accessor: Accessor): number {
+    return this.base + this.#part(accessor) * S.TLB_PART_SIZE;
+  }
+  #entry(lo: number, part: number): number {
+    return part * PART_WORDS + ((lo >>> 12) & (S.TLB_ENTRIES - 1)) * WORDS;
   }
 
-  #entry(lo: number, user: boolean): number {
-    return (((lo >>> 12) & (S.TLB_ENTRIES - 1)) + (user ? S.TLB_ENTRIES : 0)) * WORDS;
+  /** Goes on with the translations of a PCID; the one not selected for longest makes room. TLB_BASE changes. */
+  select(pcid: number): void {
+    let context = this.#pcids.indexOf(pcid);
+    if (context < 0) {
+      context = 0;
+      for (let i = 1; i < S.TLB_CONTEXTS; i++)
+        if ((this.#selected[i] ?? 0) < (this.#selected[context] ?? 0)) context = i;
+      this.#dropOwn(context);
+      this.#pcids[context] = pcid;
+    }
+    this.#selected[context] = ++this.#selections;
+    this.#context = context;
   }
 
-  /** Allows reads, and the other kinds as given, of a page whose first byte is at `host`. @hot */
-  fill(
-    lo: number,
-    hi: number,
-    user: boolean,
-    host: number,
-    write: boolean,
-    execute: boolean,
-    global: boolean,
-    large: boolean,
-  ): void {
+  /** Allows what a translation allows; writes only as given. `host` is that of the page's first byte. @hot */
+  fill(lo: number, hi: number, accessor: Accessor, host: number, allowed: Translation, write: boolean): void {
     const w = this.#words;
-    const at = this.#entry(lo, user);
+    const part = this.#part(accessor);
+    const at = this.#entry(lo, part);
     const page = lo & ~(PAGE_SIZE - 1);
     const addend = (host - page) | 0;
     const same = w[at + ADDEND] === addend && this.#holds(at, page, hi);
@@ -55,15 +83,18 @@ export class Tlb {
       this.#clear(at);
       w[at + ADDEND] = addend;
     }
-    w[at + GLOBAL] = (global ? 1 : 0) | (large ? LARGE : 0);
-    if (large) this.#large.add(gigabyteOf(lo, hi));
-    w[at + TAG_READ] = page;
-    w[at + TAG_READ + 1] = hi;
+    w[at + GLOBAL] = (allowed.global ? 1 : 0) | (allowed.large ? LARGE : 0);
+    this.#holdings[part] = (this.#holdings[part] ?? 0) | (allowed.global ? HOLDS_GLOBAL : HOLDS_OWN);
+    if (allowed.large) this.#large.add(gigabyteOf(lo, hi));
+    if (allowed.readable) {
+      w[at + TAG_READ] = page;
+      w[at + TAG_READ + 1] = hi;
+    }
     if (write) {
       w[at + TAG_WRITE] = page;
       w[at + TAG_WRITE + 1] = hi;
     }
-    if (execute) {
+    if (allowed.executable) {
       w[at + TAG_EXEC] = page;
       w[at + TAG_EXEC + 1] = hi;
     }
@@ -80,67 +111,108 @@ export class Tlb {
   }
 
   #clear(at: number): void {
-    this.#words.fill(-1, at, at + ADDEND);
+    const w = this.#words;
+    for (let i = at; i < at + ADDEND; i++) w[i] = -1;
   }
 
   /** Host address of a linear address when that access hits, or -1. `kind` is S.TLB_READ, TLB_WRITE or TLB_EXEC. @hot */
-  lookup(lo: number, hi: number, user: boolean, kind: number): number {
+  lookup(lo: number, hi: number, accessor: Accessor, kind: number): number {
     const w = this.#words;
-    const at = this.#entry(lo, user);
+    const at = this.#entry(lo, this.#part(accessor));
     const tag = at + (kind >> 2);
     if (w[tag] !== (lo & ~(PAGE_SIZE - 1)) || w[tag + 1] !== hi) return -1;
     return (lo + (w[at + ADDEND] ?? 0)) >>> 0;
   }
 
+  // -- invalidation ------------------------------------------------------------------------------------------------
+  /** Everything, of every PCID. */
   flush(): void {
-    this.#words.fill(-1);
+    for (let part = 0; part < this.#holdings.length; part++) if (this.#holdings[part] !== 0) this.#empty(part);
     this.#large.clear();
   }
-
-  /** All but global mappings (a CR3 load). */
-  flushNonGlobal(): void {
-    const w = this.#words;
-    for (let at = 0; at < w.length; at += WORDS) if (((w[at + GLOBAL] ?? 0) & 1) === 0) w.fill(-1, at, at + ADDEND);
+  #empty(part: number): void {
+    this.#words.fill(-1, part * PART_WORDS, (part + 1) * PART_WORDS);
+    this.#holdings[part] = 0;
   }
 
-  /** INVLPG: all of the page, which may be a large one that is here in parts. */
+  /** All but global pages of the PCID in use. */
+  flushNonGlobal(): void {
+    this.#dropOwn(this.#context);
+  }
+  /** All but global pages of every PCID. */
+  flushAllNonGlobal(): void {
+    for (let context = 0; context < S.TLB_CONTEXTS; context++) this.#dropOwn(context);
+  }
+  /** All but global pages of one PCID. */
+  flushPcid(pcid: number): void {
+    const context = this.#pcids.indexOf(pcid);
+    if (context >= 0) this.#dropOwn(context);
+  }
+
+  #dropOwn(context: number): void {
+    for (let part = context * S.TLB_PARTS; part < (context + 1) * S.TLB_PARTS; part++) {
+      const holdings = this.#holdings[part] ?? 0;
+      if (holdings === HOLDS_OWN) this.#empty(part);
+      else if ((holdings & HOLDS_OWN) !== 0) {
+        this.#sweep(part, (at) => ((this.#words[at + GLOBAL] ?? 0) & 1) === 0);
+        this.#holdings[part] = HOLDS_GLOBAL;
+      }
+    }
+  }
+
+  /** Drops the entries of a part that are so. */
+  #sweep(part: number, drop: (at: number) => boolean): void {
+    for (let at = part * PART_WORDS; at < (part + 1) * PART_WORDS; at += WORDS) if (drop(at)) this.#clear(at);
+  }
+  #eachHeld(each: (part: number) => void): void {
+    for (let part = 0; part < this.#holdings.length; part++) if (this.#holdings[part] !== 0) each(part);
+  }
+
+  /** What a page fault drops: the translations of its address for the PCID in use. [SDM] volume 3, 4.10.4.1. */
+  drop(lo: number, hi: number): void {
+    const page = lo & ~(PAGE_SIZE - 1);
+    const first = this.#context * S.TLB_PARTS;
+    for (let part = first; part < first + S.TLB_PARTS; part++) this.#clearPage(part, page, hi);
+  }
+  #clearPage(part: number, page: number, hi: number): void {
+    const at = this.#entry(page, part);
+    if (this.#holds(at, page, hi)) this.#clear(at);
+  }
+
+  /** A page, global or not, in every PCID: all of it, if it is a large one that is here in parts. */
   flushPage(lo: number, hi: number): void {
     const page = lo & ~(PAGE_SIZE - 1);
-    for (const user of [false, true]) {
-      const at = this.#entry(lo, user);
-      if (this.#holds(at, page, hi)) this.#clear(at);
-    }
-    if (this.#large.has(gigabyteOf(lo, hi))) this.#flushLarge(lo, hi);
+    this.#eachHeld((part) => this.#clearPage(part, page, hi));
+    if (this.#large.has(gigabyteOf(lo, hi))) this.#flushLarge(gigabyteOf(lo, hi));
   }
-  /** Drops what large pages left in the gigabyte of an address: no page is larger. */
-  #flushLarge(lo: number, hi: number): void {
+  /** Drops what large pages left in a gigabyte: no page is larger. */
+  #flushLarge(gigabyte: number): void {
     const w = this.#words;
-    for (let at = 0; at < w.length; at += WORDS) {
-      const tag = at + TAG_READ;
-      if (((w[at + GLOBAL] ?? 0) & LARGE) !== 0 && gigabyteOf(w[tag] ?? 0, w[tag + 1] ?? 0) === gigabyteOf(lo, hi))
-        this.#clear(at);
-    }
+    const lies = (at: number, tag: number): boolean =>
+      w[at + tag] !== -1 && gigabyteOf(w[at + tag] ?? 0, w[at + tag + 1] ?? 0) === gigabyte;
+    this.#eachHeld((part) =>
+      this.#sweep(part, (at) => ((w[at + GLOBAL] ?? 0) & LARGE) !== 0 && (lies(at, TAG_READ) || lies(at, TAG_EXEC))),
+    );
   }
 
   /** Forbids direct writes to the page at `host` until the next slow write (code or dirty log came upon it). */
   protectHostPage(host: number): void {
     const w = this.#words;
-    for (let at = 0; at < w.length; at += WORDS) {
-      const page = w[at + TAG_WRITE] ?? -1;
-      if ((page & (PAGE_SIZE - 1)) !== 0) continue;
-      if ((page + (w[at + ADDEND] ?? 0)) >>> 0 === host) {
-        w[at + TAG_WRITE] = -1;
-        w[at + TAG_WRITE + 1] = -1;
+    this.#eachHeld((part) => {
+      for (let at = part * PART_WORDS; at < (part + 1) * PART_WORDS; at += WORDS) {
+        const page = w[at + TAG_WRITE] ?? -1;
+        if (page !== -1 && (page + (w[at + ADDEND] ?? 0)) >>> 0 === host) this.#protect(at);
       }
-    }
+    });
   }
-
   /** The same for every page. */
   protectAll(): void {
-    const w = this.#words;
-    for (let at = 0; at < w.length; at += WORDS) {
-      w[at + TAG_WRITE] = -1;
-      w[at + TAG_WRITE + 1] = -1;
-    }
+    this.#eachHeld((part) => {
+      for (let at = part * PART_WORDS; at < (part + 1) * PART_WORDS; at += WORDS) this.#protect(at);
+    });
+  }
+  #protect(at: number): void {
+    this.#words[at + TAG_WRITE] = -1;
+    this.#words[at + TAG_WRITE + 1] = -1;
   }
 }

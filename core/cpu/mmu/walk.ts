@@ -1,10 +1,12 @@
 /**
  * Page walks: linear to physical address by the paging mode in force ([SDM] volume 3, chapter 4): none, 32-bit, PAE,
- * 4-level. Sets accessed and dirty bits. Linear addresses come as two 32-bit halves, physical ones as numbers.
- * Not yet: 5-level paging, protection keys, SMAP (not offered by CPUID).
+ * 4-level and 5-level. Checks rights (user and supervisor, write protection, NX, SMEP, SMAP) and reserved bits, and sets
+ * accessed and dirty bits. Linear addresses come as two 32-bit halves, physical ones as numbers. Protection keys are not
+ * offered by CPUID.
  */
 import type { CpuState } from '../cpu-state.ts';
-import { CR0_PG, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMEP, EFER_LMA, EFER_NXE } from '../state.ts';
+import type { Feature } from '../features.ts';
+import * as S from '../state.ts';
 import type { PhysicalMemory } from './physical.ts';
 
 // page-table entry, low word
@@ -16,9 +18,13 @@ const PTE_D = 0x40;
 const PTE_PS = 0x80;
 const PTE_G = 0x100;
 const PTE_NX_HIGH = 0x80000000 | 0;
-/** Bits 51..32 of an address; 40 physical address bits are offered, the ones above are reserved. */
-const HIGH_ADDRESS = 0xff;
-const HIGH_RESERVED = 0xfff00;
+
+/** Physical address bits that CPUID offers; those of an entry above are reserved. */
+export const PHYSICAL_ADDRESS_BITS = 40;
+/** Bits of an entry's high word: of the address, and reserved ones up to bit 51, in PAE paging up to 62. */
+const HIGH_ADDRESS = 2 ** (PHYSICAL_ADDRESS_BITS - 32) - 1;
+const HIGH_RESERVED = 0xfffff & ~HIGH_ADDRESS;
+const HIGH_RESERVED_PAE = 0x7fffffff & ~HIGH_ADDRESS;
 
 // page-fault error code
 const PF_PRESENT = 1;
@@ -32,154 +38,156 @@ export const WRITE = 1;
 export const EXECUTE = 2;
 export type Access = typeof READ | typeof WRITE | typeof EXECUTE;
 
+/** Who accesses; the TLB has a part for each. */
+export const SUPERVISOR = 0;
+export const USER = 1;
+/** An explicit supervisor access with EFLAGS.AC set while CR4.SMAP is: user pages are open to it. */
+export const SUPERVISOR_AC = 2;
+export type Accessor = typeof SUPERVISOR | typeof USER | typeof SUPERVISOR_AC;
+
+/** Who the explicit accesses of the code that runs are made by. */
+export function accessorOf(state: CpuState): Accessor {
+  if (state.cpl === 3) return USER;
+  const open = (state.cr4 & S.CR4_SMAP) !== 0 && (state.get32(S.EFLAGS) & S.FLAG_AC) !== 0;
+  return open ? SUPERVISOR_AC : SUPERVISOR;
+}
+
+/** What a translation allows its accessor, beyond the access it was made for. */
+export interface Translation {
+  readonly readable: boolean;
+  /** Writes are allowed and the dirty bit is set. */
+  readonly writable: boolean;
+  readonly executable: boolean;
+  readonly global: boolean;
+  /** The page is larger than 4 KiB. */
+  readonly large: boolean;
+}
+
 /** What walk() gives when the access faults; `error` has the page-fault error code. */
 export const NOT_MAPPED = -1;
 
-export class PageWalker {
+export class PageWalker implements Translation {
   /** Error code of the last fault. */
   error = 0;
-  /** Of the last translation: writes are allowed and the dirty bit is set; executing is allowed; global; above 4 KiB. */
+  // of the last translation
+  readable = false;
   writable = false;
   executable = false;
   global = false;
   large = false;
+  // of the walk at hand
+  #access: Access = READ;
+  #accessor: Accessor = SUPERVISOR;
 
   constructor(
     readonly state: CpuState,
     readonly memory: PhysicalMemory,
+    public features: ReadonlySet<Feature>,
   ) {}
 
   /** Physical address, or NOT_MAPPED. @hot */
-  walk(lo: number, hi: number, access: Access, user: boolean): number {
-    const cr0 = this.state.cr0;
-    this.writable = true;
-    this.executable = true;
-    this.global = false;
-    this.large = false;
-    if ((cr0 & CR0_PG) === 0) return lo >>> 0;
-    if ((this.state.efer & EFER_LMA) !== 0) return this.#walk64(lo, hi, access, user);
-    return (this.state.cr4 & CR4_PAE) !== 0 ? this.#walkPae(lo, access, user) : this.#walk32(lo, access, user);
+  walk(lo: number, hi: number, access: Access, accessor: Accessor): number {
+    const { state } = this;
+    if ((state.cr0 & S.CR0_PG) === 0) {
+      this.readable = true;
+      this.writable = true;
+      this.executable = true;
+      this.global = false;
+      this.large = false;
+      return lo >>> 0;
+    }
+    this.#access = access;
+    this.#accessor = accessor;
+    const { cr4 } = state;
+    if ((state.efer & S.EFER_LMA) !== 0)
+      return this.#walkTables(state.cr3Page, (cr4 & S.CR4_LA57) !== 0 ? 5 : 4, HIGH_RESERVED, lo, hi);
+    if ((cr4 & S.CR4_PAE) === 0) return this.#walk32(lo);
+    // the four page-directory-pointer entries were loaded with CR3
+    const directory = state.pdptes[lo >>> 30] ?? -1;
+    return directory < 0 ? this.#fault(0) : this.#walkTables(directory, 2, HIGH_RESERVED_PAE, lo, hi);
   }
 
-  #fault(code: number, access: Access, user: boolean): number {
+  /** [SDM] volume 3, 4.7. */
+  #fault(code: number): number {
     const { efer, cr4 } = this.state;
-    const nx = (efer & EFER_NXE) !== 0 && (cr4 & CR4_PAE) !== 0;
-    const fetch = access === EXECUTE && (nx || (cr4 & CR4_SMEP) !== 0);
-    this.error = code | (access === WRITE ? PF_WRITE : 0) | (user ? PF_USER : 0) | (fetch ? PF_FETCH : 0);
+    const nx = (efer & S.EFER_NXE) !== 0 && (cr4 & S.CR4_PAE) !== 0;
+    const fetch = this.#access === EXECUTE && (nx || (cr4 & S.CR4_SMEP) !== 0);
+    this.error =
+      code | (this.#access === WRITE ? PF_WRITE : 0) | (this.#accessor === USER ? PF_USER : 0) | (fetch ? PF_FETCH : 0);
     return NOT_MAPPED;
   }
 
-  #walk64(lo: number, hi: number, access: Access, user: boolean): number {
-    const root = this.state.cr3Page;
-    // nine index bits a level: 47..39, 38..30, 29..21, 20..12
-    const levels4 = (hi >>> 7) & 0x1ff;
-    const levels3 = ((hi << 2) | (lo >>> 30)) & 0x1ff;
+  /** Tables of 512 entries of 8 bytes, from `level` down. */
+  #walkTables(root: number, level: number, highReserved: number, lo: number, hi: number): number {
+    const { u32 } = this.memory;
+    const reserved = highReserved | ((this.state.efer & S.EFER_NXE) !== 0 ? 0 : PTE_NX_HIGH);
     let table = root;
     let rights = PTE_RW | PTE_US;
     let nx = 0;
-    for (let level = 4; ; level--) {
-      const index = level === 4 ? levels4 : level === 3 ? levels3 : (lo >>> (level === 2 ? 21 : 12)) & 0x1ff;
-      const entry = table + index * 8;
+    for (; ; level--) {
+      const entry = table + tableIndex(level, lo, hi) * 8;
       const at = this.memory.host(entry);
-      if (at < 0) return this.#fault(0, access, user);
-      const low = this.memory.u32[at >> 2] ?? 0;
-      const high = this.memory.u32[(at >> 2) + 1] ?? 0;
-      if ((low & PTE_P) === 0) return this.#fault(0, access, user);
-      if (this.#reserved(high)) return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
+      if (at < 0) return this.#fault(0);
+      const low = u32[at >> 2] ?? 0;
+      const high = u32[(at >> 2) + 1] ?? 0;
+      if ((low & PTE_P) === 0) return this.#fault(0);
+      const page = level === 1 || (low & PTE_PS) !== 0;
+      if ((high & reserved) !== 0 || (page && level > 1 && this.#badLarge(level, low)))
+        return this.#fault(PF_PRESENT | PF_RESERVED);
       rights &= low;
       nx |= high;
-      const page = level === 1 || ((low & PTE_PS) !== 0 && level <= 3);
-      if (level === 4 && (low & PTE_PS) !== 0) return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
-      if (page) {
-        const span = level === 1 ? 12 : level === 2 ? 21 : 30;
-        if (level > 1 && (low & ((1 << span) - 1) & ~0x1fff) !== 0)
-          return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
-        return this.#leaf(entry, low, high, lo, span, rights, nx, access, user);
-      }
+      if (page) return this.#leaf(entry, low, high, lo, 3 + 9 * level, rights, nx);
       if ((low & PTE_A) === 0) this.#setBits(entry, low | PTE_A);
       table = (high & HIGH_ADDRESS) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
     }
   }
 
-  #reserved(high: number): boolean {
-    return (high & HIGH_RESERVED) !== 0 || ((high & PTE_NX_HIGH) !== 0 && (this.state.efer & EFER_NXE) === 0);
+  /** An entry with PS that must not have it, or whose address has bits within the page. Bit 12 is PAT. */
+  #badLarge(level: number, low: number): boolean {
+    if (level === 2) return (low & 0x1fe000) !== 0;
+    return level > 3 || (low & 0x3fffe000) !== 0 || !this.features.has('pdpe1gb');
   }
 
-  /** PAE: the four page-directory-pointer entries are loaded with CR3 and kept in state. */
-  #walkPae(lo: number, access: Access, user: boolean): number {
-    const pdpte = this.state.pdptes[lo >>> 30] ?? 0;
-    if (pdpte === 0) return this.#fault(0, access, user);
-    let table = pdpte;
-    let rights = PTE_RW | PTE_US;
-    let nx = 0;
-    for (let level = 2; ; level--) {
-      const entry = table + ((lo >>> (level === 2 ? 21 : 12)) & 0x1ff) * 8;
-      const at = this.memory.host(entry);
-      if (at < 0) return this.#fault(0, access, user);
-      const low = this.memory.u32[at >> 2] ?? 0;
-      const high = this.memory.u32[(at >> 2) + 1] ?? 0;
-      if ((low & PTE_P) === 0) return this.#fault(0, access, user);
-      if ((high & 0x7fffff00) !== 0 || this.#reserved(high)) return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
-      rights &= low;
-      nx |= high;
-      if (level === 1 || (low & PTE_PS) !== 0) {
-        const span = level === 1 ? 12 : 21;
-        if (level === 2 && (low & 0x1fe000) !== 0) return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
-        return this.#leaf(entry, low, high, lo, span, rights, nx, access, user);
-      }
-      if ((low & PTE_A) === 0) this.#setBits(entry, low | PTE_A);
-      table = (high & HIGH_ADDRESS) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
-    }
-  }
-
-  #walk32(lo: number, access: Access, user: boolean): number {
+  #walk32(lo: number): number {
     const directory = this.state.cr3Page + (lo >>> 22) * 4;
     const pdeAt = this.memory.host(directory);
-    if (pdeAt < 0) return this.#fault(0, access, user);
+    if (pdeAt < 0) return this.#fault(0);
     const pde = this.memory.u32[pdeAt >> 2] ?? 0;
-    if ((pde & PTE_P) === 0) return this.#fault(0, access, user);
-    if ((pde & PTE_PS) !== 0 && (this.state.cr4 & CR4_PSE) !== 0) {
-      if ((pde & 0x200000) !== 0) return this.#fault(PF_PRESENT | PF_RESERVED, access, user);
+    if ((pde & PTE_P) === 0) return this.#fault(0);
+    if ((pde & PTE_PS) !== 0 && (this.state.cr4 & S.CR4_PSE) !== 0) {
+      const reserved = this.features.has('pse36') ? 0x200000 : 0x3fe000;
+      if ((pde & reserved) !== 0) return this.#fault(PF_PRESENT | PF_RESERVED);
       // PSE-36: bits 20..13 are address bits 39..32
-      const high = (pde >>> 13) & 0xff;
-      return this.#leaf(directory, pde, high, lo, 22, pde, 0, access, user);
+      return this.#leaf(directory, pde, (pde >>> 13) & 0xff, lo, 22, pde, 0);
     }
     if ((pde & PTE_A) === 0) this.#setBits(directory, pde | PTE_A);
     const entry = ((pde & 0xfffff000) >>> 0) + ((lo >>> 12) & 0x3ff) * 4;
     const at = this.memory.host(entry);
-    if (at < 0) return this.#fault(0, access, user);
+    if (at < 0) return this.#fault(0);
     const pte = this.memory.u32[at >> 2] ?? 0;
-    if ((pte & PTE_P) === 0) return this.#fault(0, access, user);
-    return this.#leaf(entry, pte, 0, lo, 12, pde & pte, 0, access, user);
+    if ((pte & PTE_P) === 0) return this.#fault(0);
+    return this.#leaf(entry, pte, 0, lo, 12, pde & pte, 0);
   }
 
-  /** Rights, accessed and dirty bits of a leaf entry; the physical address. */
-  #leaf(
-    at: number,
-    low: number,
-    high: number,
-    lo: number,
-    span: number,
-    rights: number,
-    nx: number,
-    access: Access,
-    user: boolean,
-  ): number {
-    const state = this.state;
-    const noExecute = (nx & PTE_NX_HIGH) !== 0;
-    const smep = !user && (rights & PTE_US) !== 0 && (state.cr4 & CR4_SMEP) !== 0;
-    const mayWrite = (rights & PTE_RW) !== 0 || (!user && (state.cr0 & CR0_WP) === 0);
-    const denied =
-      (user && (rights & PTE_US) === 0) ||
-      (access === WRITE && !mayWrite) ||
-      (access === EXECUTE && (noExecute || smep));
-    if (denied) return this.#fault(PF_PRESENT, access, user);
+  /** Rights ([SDM] volume 3, 4.6.1), accessed and dirty bits of a leaf entry; the physical address. */
+  #leaf(at: number, low: number, high: number, lo: number, span: number, rights: number, nx: number): number {
+    const { cr0, cr4 } = this.state;
+    const user = this.#accessor === USER;
+    const userPage = (rights & PTE_US) !== 0;
+    const smep = !user && userPage && (cr4 & S.CR4_SMEP) !== 0;
+    const smap = this.#accessor === SUPERVISOR && userPage && (cr4 & S.CR4_SMAP) !== 0;
+    const mayRead = user ? userPage : !smap;
+    const mayWrite = mayRead && ((rights & PTE_RW) !== 0 || (!user && (cr0 & S.CR0_WP) === 0));
+    const mayExecute = (user ? userPage : !smep) && (nx & PTE_NX_HIGH) === 0;
+    const allowed = this.#access === READ ? mayRead : this.#access === WRITE ? mayWrite : mayExecute;
+    if (!allowed) return this.#fault(PF_PRESENT);
     let entry = low | PTE_A;
-    if (access === WRITE) entry |= PTE_D;
+    if (this.#access === WRITE) entry |= PTE_D;
     if (entry !== low) this.#setBits(at, entry);
+    this.readable = mayRead;
     this.writable = mayWrite && (entry & PTE_D) !== 0;
-    this.executable = !noExecute && !smep;
-    this.global = (low & PTE_G) !== 0 && (state.cr4 & CR4_PGE) !== 0;
+    this.executable = mayExecute;
+    this.global = (low & PTE_G) !== 0 && (cr4 & S.CR4_PGE) !== 0;
     this.large = span > 12;
     const mask = 2 ** span;
     const base = Math.floor(((low & 0xfffff000) >>> 0) / mask) * mask;
@@ -196,4 +204,20 @@ export class PageWalker {
   }
   /** Told of each host offset whose entry changed: a page table may lie in a page that holds decoded code. */
   onTableWrite: (host: number) => void = () => {};
+}
+
+/** Nine bits of a linear address: 56..48, 47..39, 38..30, 29..21 and 20..12. */
+function tableIndex(level: number, lo: number, hi: number): number {
+  switch (level) {
+    case 1:
+      return (lo >>> 12) & 0x1ff;
+    case 2:
+      return (lo >>> 21) & 0x1ff;
+    case 3:
+      return ((hi << 2) | (lo >>> 30)) & 0x1ff;
+    case 4:
+      return (hi >>> 7) & 0x1ff;
+    default:
+      return (hi >>> 16) & 0x1ff;
+  }
 }

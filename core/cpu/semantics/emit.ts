@@ -9,6 +9,7 @@
  *   3. only then write registers and flags.
  */
 import type { Func, I32, I64, Label, V128 } from '../../wasm/index.ts';
+import type { FloatOperation } from '../sse/operations.ts';
 import type { Int, OpSize, Width } from './width.ts';
 
 /** Condition codes in encoding order: O NO B AE E NE BE A S NS P NP L GE LE G. */
@@ -38,6 +39,16 @@ export interface Flags {
   setArith(image: I32): void;
 }
 
+/** An operation of cpu/sse on the first `elements` elements; `control` is an immediate operand that it takes. */
+export interface ExactFloat {
+  readonly name: FloatOperation;
+  readonly elements: number;
+  readonly control?: I32;
+}
+
+/** String instructions that can be done in bulk. */
+export type StringKind = 'movs' | 'stos' | 'cmps' | 'scas';
+
 export interface Emit {
   readonly f: Func;
   /** Operand size in bytes of 'v' operands, 1 for byte forms. */
@@ -59,6 +70,8 @@ export interface Emit {
   read(i: number): Int;
   /** The same for an operand that will be written: a memory operand is checked for writing first. */
   readForWrite(i: number): Int;
+  /** Faults as a write of memory operand i would. */
+  checkWrite(i: number): void;
   /** Writes operand i. 32-bit register writes clear the upper half. */
   write(i: number, value: Int): void;
   /** Size in bytes of operand i. */
@@ -73,6 +86,9 @@ export interface Emit {
   /** General registers by number (implicit operands). */
   reg(number: number, size: OpSize): Int;
   setReg(number: number, size: OpSize, value: Int): void;
+  /** XMM registers by number; writing one is as writeVector. */
+  xmm(number: number): V128;
+  setXmm(number: number, value: V128): void;
 
   /**
    * A whole vector operand as its 128-bit lanes: one, or two of a 32-byte vector. Memory is read or written at once:
@@ -96,6 +112,14 @@ export interface Emit {
   /** All x87 registers empty, TOP 0 (EMMS). */
   leaveMmx(): void;
   mxcsr(): I32;
+  setMxcsr(value: I32): void;
+  /**
+   * The operation exactly, with MXCSR's rounding, flags and exceptions: each source and the result by 128-bit lanes, of which
+   * the result has two. An unmasked exception ends the path.
+   */
+  exactFloat(operation: ExactFloat, sources: readonly (readonly V128[])[]): readonly V128[];
+  /** Calls a function of vectors that the engine's instructions share; `body` makes it when its name is new. */
+  shared(name: string, args: readonly V128[], body: (f: Func, args: readonly V128[]) => V128): V128;
 
   /** The stack: pushes at operand sizes 2, 4, 8 through SS with the mode's stack-address size. */
   push(size: OpSize, value: Int): void;
@@ -112,6 +136,7 @@ export interface Emit {
   setSystemFlags(value: I32): void;
 
   cpl(): I32;
+  cr4(): I32;
   /** Blocks interrupts for one instruction (STI). */
   interruptShadow(): void;
 
@@ -119,12 +144,16 @@ export interface Emit {
   nextIp(): I64;
   /** Goes on with the next instruction in a new block, where interrupts are looked at. */
   endBlock(): void;
-  /** Ends the instruction with a jump to `target`, truncated to the operand size outside 64-bit mode. */
-  jump(target: I64): void;
-  /** Jump to the relative target of operand i. */
-  jumpRelative(i: number): void;
+  /**
+   * Ends the instruction with a jump to `target`, truncated to the operand size outside 64-bit mode. A target beyond the
+   * code segment or not canonical raises #GP; `commit` is what else the instruction does, once the target is known to be
+   * good.
+   */
+  jump(target: I64, commit?: () => void): void;
+  /** The same to the relative target of operand i. */
+  jumpRelative(i: number, commit?: () => void): void;
   /** Both ways out of a conditional branch. */
-  branch(cond: I32, i: number): void;
+  branch(cond: I32, i: number, commit?: () => void): void;
 
   /** Raises exception `vector`, with error code 0 where the vector has one; ends the path. */
   raise(vector: number): void;
@@ -135,10 +164,10 @@ export interface Emit {
    */
   repeatFrom(start: Label): void;
   /**
-   * MOVS and STOS: moves as many elements at once as one page allows, registers and count included; the rest is left to
-   * the loop that follows.
+   * Does as many elements at once as one page allows, registers and count included; the rest is left to the loop that
+   * follows, and of a comparison the element that ends it.
    */
-  bulkString(kind: 'movs' | 'stos'): void;
+  bulkString(kind: StringKind): void;
 }
 
 export type Emitter = (e: Emit) => void;

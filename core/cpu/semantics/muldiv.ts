@@ -5,7 +5,7 @@ import type { Emit, Emitter } from './emit.ts';
 import { type Int, width } from './width.ts';
 
 /** High 64 bits of the unsigned product of two let() values, by 32-bit parts. */
-function multiplyHighUnsigned(e: Emit, a: I64, b: I64): I64 {
+export function multiplyHighUnsigned(e: Emit, a: I64, b: I64): I64 {
   const low = (x: I64) => i64.and(x, i64.const(0xffff_ffffn));
   const high = (x: I64) => i64.shrU(x, i64.const(32n));
   const ll = e.f.let(i64.mul(low(a), low(b)));

@@ -82,7 +82,7 @@ export const emitCmps: Emitter = (e) =>
       advance(e, RSI);
       advance(e, RDI);
     },
-    undefined,
+    () => e.bulkString('cmps'),
     whileEqual(e),
   );
 
@@ -96,6 +96,6 @@ export const emitScas: Emitter = (e) =>
       e.flags.sub(e.size, a, b, e.f.let(e.w.trim(e.w.sub(a, b))));
       advance(e, RDI);
     },
-    undefined,
+    () => e.bulkString('scas'),
     whileEqual(e),
   );

@@ -65,14 +65,14 @@ export function tryReadDescriptor(cpu: Cpu, selector: number): Descriptor | unde
   return decodeDescriptor(cpu.memory.read32(at, false), cpu.memory.read32(at + 4n, false), at);
 }
 
-/** The same; beyond the table raises `vector` with the selector. */
-export function readDescriptor(cpu: Cpu, selector: number, vector: number = S.GP): Descriptor {
+/** The same; beyond the table raises `vector` with the selector, and EXT where the event comes from outside. */
+export function readDescriptor(cpu: Cpu, selector: number, vector: number = S.GP, external = 0): Descriptor {
   const d = tryReadDescriptor(cpu, selector);
-  if (!d) throw new GuestFault(vector, errorOf(selector));
+  if (!d) throw new GuestFault(vector, errorOf(selector) | external);
   return d;
 }
 
-/** TSS and LDT descriptors: 16 bytes in long mode. */
+/** TSS and LDT descriptors and call gates: 16 bytes in long mode. */
 export function readSystemDescriptor(cpu: Cpu, selector: number): Descriptor {
   const d = readDescriptor(cpu, selector);
   if (!cpu.state.longMode) return d;
@@ -82,6 +82,12 @@ export function readSystemDescriptor(cpu: Cpu, selector: number): Descriptor {
   if ((upper & 0x1f00) !== 0) throw new GuestFault(S.GP, errorOf(selector));
   return decodeDescriptor(d.low, d.high, linear, cpu.memory.read32(linear + 8n, false));
 }
+
+/** Data that may be written: what SS must be. */
+export const isWritableData = (d: Descriptor): boolean => !d.isSystem && !d.isCode && (d.type & 2) !== 0;
+export const isConforming = (d: Descriptor): boolean => d.isCode && (d.type & 4) !== 0;
+/** Code of 64-bit mode. With L, D must be clear. */
+export const isCode64 = (d: Descriptor): boolean => (d.access & (S.AR_L | S.AR_DB)) === S.AR_L;
 
 /** Sets the accessed bit of a code or data descriptor. */
 export function markAccessed(cpu: Cpu, d: Descriptor): Descriptor {
@@ -106,13 +112,11 @@ export function loadSegment(cpu: Cpu, n: number, selector: number): void {
   const rpl = selector & 3;
   const error = errorOf(selector);
   if (n === S.SS) {
-    const writable = !d.isSystem && !d.isCode && (d.type & 2) !== 0;
-    if (rpl !== s.cpl || !writable || d.dpl !== s.cpl) throw new GuestFault(S.GP, error);
+    if (rpl !== s.cpl || !isWritableData(d) || d.dpl !== s.cpl) throw new GuestFault(S.GP, error);
     if (!d.present) throw new GuestFault(S.SS_VECTOR, error);
   } else {
     const readable = !d.isSystem && (!d.isCode || (d.type & 2) !== 0);
-    const conforming = d.isCode && (d.type & 4) !== 0;
-    if (!readable || (!conforming && (rpl > d.dpl || s.cpl > d.dpl))) throw new GuestFault(S.GP, error);
+    if (!readable || (!isConforming(d) && (rpl > d.dpl || s.cpl > d.dpl))) throw new GuestFault(S.GP, error);
     if (!d.present) throw new GuestFault(S.NP, error);
   }
   d = markAccessed(cpu, d);
@@ -131,8 +135,10 @@ export function loadNull(cpu: Cpu, n: number, selector: number): void {
 export function loadRealSegment(cpu: Cpu, n: number, selector: number): void {
   const s = cpu.state;
   const base = BigInt(selector << 4);
+  const unusable = (s.access(n) & S.SEG_UNUSABLE) !== 0;
   if (s.vm86) s.setSegment(n, selector, base, 0xffff, S.AR_P | S.AR_S | (3 << S.AR_DPL_SHIFT) | 3);
-  else if (n === S.CS) s.setSegment(n, selector, base, s.segLimit(n), S.AR_P | S.AR_S | 3);
+  else if (n === S.CS || unusable)
+    s.setSegment(n, selector, base, unusable ? 0xffff : s.segLimit(n), S.AR_P | S.AR_S | 3);
   else s.setSegment(n, selector, base, s.segLimit(n), s.access(n));
   cpu.updateMode();
 }
@@ -147,5 +153,20 @@ export function loadCode(cpu: Cpu, selector: number, descriptor: Descriptor, cpl
   cpu.updateMode();
 }
 
-/** Canonical for 4-level paging: bits 63..47 alike. */
-export const isCanonical = (linear: bigint): boolean => BigInt.asIntN(48, linear) === BigInt.asIntN(64, linear);
+const fits = (linear: bigint, bits: number): boolean => BigInt.asIntN(bits, linear) === BigInt.asIntN(64, linear);
+
+/** Canonical for the paging mode in force: where code may go on and memory may be accessed. */
+export const isCanonical = (cpu: Cpu, linear: bigint): boolean =>
+  fits(linear, (cpu.state.cr4 & S.CR4_LA57) !== 0 ? 57 : 48);
+
+/**
+ * Canonical for what the processor can do, whatever the mode: bases of segments and descriptor tables, MSRs, and the
+ * instructions that invalidate translations. Processors do so (Linux: "KVM: x86: model canonical checks more precisely").
+ */
+export const isCanonicalBase = (cpu: Cpu, linear: bigint): boolean => fits(linear, cpu.features.has('la57') ? 57 : 48);
+
+/** Where a transfer to a code segment goes: beyond its limit, or not canonical in 64-bit code, is #GP with EXT at most. */
+export function requireOffset(cpu: Cpu, d: Descriptor, offset: bigint, external = 0): void {
+  const long = cpu.state.longMode && (d.access & S.AR_L) !== 0;
+  if (long ? !isCanonical(cpu, offset) : offset > BigInt(d.limit)) throw new GuestFault(S.GP, external);
+}

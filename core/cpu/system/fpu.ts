@@ -2,7 +2,6 @@
 import type { Cpu } from '../cpu.ts';
 import type { Insn } from '../decode/insn.ts';
 import { GuestFault } from '../faults.ts';
-import { readFxsave, writeFxsave } from '../fpu/image.ts';
 import {
   ENVIRONMENT_16,
   ENVIRONMENT_32,
@@ -13,6 +12,15 @@ import {
   type X87Result,
 } from '../fpu/instruction.ts';
 import { X87_CS, X87_DP, X87_DS, X87_EFLAGS, X87_IP } from '../fpu/state.ts';
+import {
+  MXCSR_MASK,
+  mxcsrOf,
+  readComponents,
+  writeComponents,
+  writeMxcsr,
+  XSTATE_SSE,
+  XSTATE_X87,
+} from '../fpu/xsave-area.ts';
 import * as S from '../state.ts';
 import {
   addressOf,
@@ -26,8 +34,9 @@ import {
   undefinedOpcode,
   write,
 } from './operands.ts';
+import { formOf } from './xsave.ts';
 
-/** #MF with CR0.NE; without it FERR# would go to IRQ 13 of the PC, and the instruction waits: raised as #MF as well. */
+/** #MF; where CR0.NE is clear, whoever raises it may make FERR# of it (Cpu.#raise). */
 function finish(result: X87Result): number {
   if (result === X87_MATH_FAULT) throw new GuestFault(S.MF);
   if (result === X87_UNDEFINED) undefinedOpcode();
@@ -65,6 +74,7 @@ const FNSTSW_AX = 0xe0;
 
 function x87(cpu: Cpu, insn: Insn): number {
   const s = cpu.state;
+  if ((s.cr0 & S.CR0_NE) !== 0) cpu.x87.ignoresErrors = false;
   const { words } = cpu.x87;
   setWords(cpu, X87_IP, cpu.ip);
   words[X87_CS >> 2] = s.selector(S.CS);
@@ -92,10 +102,6 @@ function fwait(cpu: Cpu): number {
 
 // -- FXSAVE --------------------------------------------------------------------------------------------------------
 const FXSAVE_SIZE = 512;
-const FX_MXCSR = 24;
-const FX_XMM = 160;
-/** MXCSR bits that may be set: flags, DAZ, masks, rounding, FTZ. */
-export const MXCSR_MASK = 0xffff;
 
 function requireFxsr(cpu: Cpu, insn: Insn): bigint {
   if ((cpu.state.cr0 & S.CR0_EM) !== 0) undefinedOpcode();
@@ -104,42 +110,33 @@ function requireFxsr(cpu: Cpu, insn: Insn): bigint {
   if ((linear & 15n) !== 0n) generalProtection();
   return linear;
 }
-const registerCount = (cpu: Cpu): number => (cpu.state.code64 ? 16 : 8);
+/** SSE state belongs to the image when the operating system says that it saves it. */
+const fxComponents = (cpu: Cpu): number => XSTATE_X87 | ((cpu.state.cr4 & S.CR4_OSFXSR) !== 0 ? XSTATE_SSE : 0);
 
 function fxsave(cpu: Cpu, insn: Insn): number {
   const linear = requireFxsr(cpu, insn);
-  const s = cpu.state;
   const area = cpu.memory.readBytes(linear, FXSAVE_SIZE); // reserved parts stay
-  const view = new DataView(area.buffer);
-  writeFxsave(cpu.x87, view, 0, insn.operandSize === 8);
-  if ((s.cr4 & S.CR4_OSFXSR) !== 0) {
-    view.setUint32(FX_MXCSR, s.get32(S.MXCSR), true);
-    view.setUint32(FX_MXCSR + 4, MXCSR_MASK, true);
-    for (let n = 0; n < registerCount(cpu); n++)
-      area.set(s.u8.subarray(S.VEC + n * S.VEC_SIZE, S.VEC + n * S.VEC_SIZE + 16), FX_XMM + n * 16);
-  }
+  const components = fxComponents(cpu);
+  writeComponents(cpu, area, components, formOf(cpu, insn));
+  if ((components & XSTATE_SSE) !== 0) writeMxcsr(cpu, area);
   cpu.memory.writeBytes(linear, area);
   return SYSTEM_NEXT;
 }
 
 function fxrstor(cpu: Cpu, insn: Insn): number {
   const linear = requireFxsr(cpu, insn);
-  const s = cpu.state;
   const area = cpu.memory.readBytes(linear, FXSAVE_SIZE);
-  const view = new DataView(area.buffer);
-  const mxcsr = view.getUint32(FX_MXCSR, true);
-  const simd = (s.cr4 & S.CR4_OSFXSR) !== 0;
-  if (simd && (mxcsr & ~MXCSR_MASK) !== 0) generalProtection();
-  readFxsave(cpu.x87, view, 0, insn.operandSize === 8);
-  if (simd) {
-    s.set32(S.MXCSR, mxcsr);
-    for (let n = 0; n < registerCount(cpu); n++)
-      s.u8.set(area.subarray(FX_XMM + n * 16, FX_XMM + n * 16 + 16), S.VEC + n * S.VEC_SIZE);
-  }
+  const components = fxComponents(cpu);
+  const mxcsr = (components & XSTATE_SSE) !== 0 ? mxcsrOf(area) : cpu.state.get32(S.MXCSR);
+  if (mxcsr === undefined) generalProtection();
+  readComponents(cpu, area, components, formOf(cpu, insn));
+  cpu.state.set32(S.MXCSR, mxcsr);
   return SYSTEM_NEXT;
 }
 
-function requireSse(cpu: Cpu): void {
+/** VEX encodings are looked at with all others (interp/blocks.ts). */
+function requireSse(cpu: Cpu, insn: Insn): void {
+  if (insn.row.vex !== undefined) return;
   if ((cpu.state.cr0 & S.CR0_EM) !== 0 || (cpu.state.cr4 & S.CR4_OSFXSR) === 0) undefinedOpcode();
   if ((cpu.state.cr0 & S.CR0_TS) !== 0) throw new GuestFault(S.NM);
 }
@@ -150,14 +147,14 @@ export const FPU = {
   fxsave,
   fxrstor,
   ldmxcsr: (cpu, insn) => {
-    requireSse(cpu);
+    requireSse(cpu, insn);
     const value = Number(read(cpu, insn, 0));
     if ((value & ~MXCSR_MASK) !== 0) generalProtection();
     cpu.state.set32(S.MXCSR, value);
     return SYSTEM_NEXT;
   },
   stmxcsr: (cpu, insn) => {
-    requireSse(cpu);
+    requireSse(cpu, insn);
     write(cpu, insn, 0, BigInt(cpu.state.get32(S.MXCSR)));
     return SYSTEM_NEXT;
   },

@@ -1,21 +1,27 @@
 /**
- * Delivery of exceptions and interrupts: real mode, protected mode (32- and 16-bit gates), long mode with IST; double and
- * triple faults. [SDM] volume 3, chapter 6. Not yet: task gates, delivery out of virtual-8086 mode.
+ * Delivery of exceptions and interrupts: real mode, protected mode (32-bit, 16-bit and task gates), out of virtual-8086
+ * mode, long mode with IST; double and triple faults. [SDM] volume 3, chapter 6.
  */
 import type { Cpu } from '../cpu.ts';
 import { EmulationFailure, GuestFault, MmioWait } from '../faults.ts';
 import * as S from '../state.ts';
 import {
+  type Descriptor,
   errorOf,
   isCanonical,
+  isCode64,
+  isConforming,
   isNull,
+  isWritableData,
   loadCode,
   loadNull,
   loadRealSegment,
   markAccessed,
   readDescriptor,
+  requireOffset,
 } from './descriptors.ts';
 import { maskOf, Stack } from './operands.ts';
+import { interruptTask } from './tasks.ts';
 
 export class TripleFault extends Error {}
 
@@ -24,11 +30,12 @@ export type EventKind = 'exception' | 'external' | 'software';
 /** IDT vectors as an error code. */
 const idtError = (vector: number, kind: EventKind): number => vector * 8 + 2 + (kind === 'software' ? 0 : 1);
 
-const CONTRIBUTORY = new Set([S.DE, S.TS_VECTOR, S.NP, S.SS_VECTOR, S.GP]);
+const CONTRIBUTORY = new Set([S.DE, S.TS_VECTOR, S.NP, S.SS_VECTOR, S.GP, S.CP]);
+const PAGE_FAULTS = new Set([S.PF, S.VE]);
 
-/** True when a fault while delivering `first` makes a double fault. [SDM] table 6-5. */
+/** True when a fault while delivering `first` makes a double fault. [SDM] tables 6-4 and 6-5. */
 function isDouble(first: number, second: number): boolean {
-  if (first === S.PF) return second === S.PF || CONTRIBUTORY.has(second);
+  if (PAGE_FAULTS.has(first)) return PAGE_FAULTS.has(second) || CONTRIBUTORY.has(second);
   return CONTRIBUTORY.has(first) && CONTRIBUTORY.has(second);
 }
 
@@ -61,7 +68,7 @@ export function enter(
 ): void {
   const s = cpu.state;
   cpu.stepTrap = false; // the handler begins with TF clear
-  if (kind === 'exception' && vector === S.DB) s.set64(S.DR + 56, s.get64(S.DR + 56) & ~0x2000n); // DR7.GD
+  if (kind !== 'software' && vector === S.DB) s.set64(S.DR + 56, s.get64(S.DR + 56) & ~0x2000n); // DR7.GD
   if (!s.protectedMode) enterReal(cpu, vector, returnIp);
   else if (s.longMode) enterLong(cpu, vector, errorCode, kind, returnIp);
   else enterProtected(cpu, vector, errorCode, kind, returnIp);
@@ -79,7 +86,7 @@ function enterReal(cpu: Cpu, vector: number, returnIp: bigint): void {
   stack.push(2, s.selector(S.CS));
   stack.push(2, returnIp);
   stack.commit();
-  s.set32(S.EFLAGS, s.get32(S.EFLAGS) & ~(S.FLAG_IF | S.FLAG_TF | S.FLAG_AC));
+  s.set32(S.EFLAGS, s.get32(S.EFLAGS) & ~(S.FLAG_IF | S.FLAG_TF | S.FLAG_RF | S.FLAG_AC));
   loadRealSegment(cpu, S.CS, selector);
   s.rip = BigInt(offset);
 }
@@ -110,25 +117,27 @@ function readGate(cpu: Cpu, vector: number, kind: EventKind): Gate {
   if (type !== GATE_INTERRUPT && type !== GATE_TRAP && !legacy) throw new GuestFault(S.GP, error);
   if (kind === 'software' && ((high >>> 13) & 3) < s.cpl) throw new GuestFault(S.GP, error);
   if ((high & 0x8000) === 0) throw new GuestFault(S.NP, error);
-  if (type === GATE_TASK)
-    throw new EmulationFailure(`vector ${vector} goes through a task gate: task switches are not emulated yet`);
   let offset = BigInt(((high & 0xffff0000) | (low & 0xffff)) >>> 0);
   if (type === GATE_INTERRUPT_16 || type === GATE_TRAP_16) offset &= 0xffffn;
   if (s.longMode) offset |= BigInt(cpu.memory.read32(at + 8n, false)) << 32n;
   return { selector: low >>> 16, offset, type, ist: s.longMode ? high & 7 : 0 };
 }
 
-/** The code segment a gate leads to, and the privilege level there. */
-function gateTarget(cpu: Cpu, gate: Gate, external: number) {
+/**
+ * The code segment a gate leads to, and the privilege level there. Out of virtual-8086 mode that is 0 always. Errors from
+ * now on have EXT set unless software asked for the interrupt.
+ */
+function gateTarget(cpu: Cpu, gate: Gate, external: number): { code: Descriptor; cpl: number } {
+  const s = cpu.state;
   const { selector } = gate;
   if (isNull(selector)) throw new GuestFault(S.GP, external);
-  const d = readDescriptor(cpu, selector);
-  if (!d.isCode || d.dpl > cpu.state.cpl) throw new GuestFault(S.GP, errorOf(selector) | external);
-  if (!d.present) throw new GuestFault(S.NP, errorOf(selector) | external);
-  if (cpu.state.longMode && (d.access & (S.AR_L | S.AR_DB)) !== S.AR_L)
-    throw new GuestFault(S.GP, errorOf(selector) | external);
-  const conforming = (d.type & 4) !== 0;
-  return { d, cpl: conforming ? cpu.state.cpl : d.dpl };
+  const d = readDescriptor(cpu, selector, S.GP, external);
+  const error = errorOf(selector) | external;
+  if (!d.isCode || d.dpl > s.cpl || (s.longMode && !isCode64(d))) throw new GuestFault(S.GP, error);
+  if (!d.present) throw new GuestFault(S.NP, error);
+  if (s.vm86 && (isConforming(d) || d.dpl !== 0)) throw new GuestFault(S.GP, error);
+  requireOffset(cpu, d, gate.offset, external);
+  return { code: markAccessed(cpu, d), cpl: isConforming(d) ? s.cpl : d.dpl };
 }
 
 function clearFlags(cpu: Cpu, gate: Gate): void {
@@ -142,14 +151,11 @@ function enterLong(cpu: Cpu, vector: number, errorCode: number | undefined, kind
   const s = cpu.state;
   const external = kind === 'software' ? 0 : 1;
   const gate = readGate(cpu, vector, kind);
-  const { d, cpl } = gateTarget(cpu, gate, external);
-  if (!isCanonical(gate.offset)) throw new GuestFault(S.GP, external);
+  const { code, cpl } = gateTarget(cpu, gate, external);
   const inner = cpl < s.cpl;
   let rsp = s.gpr(S.RSP);
-  if (gate.ist !== 0) rsp = tssStack(cpu, 36 + (gate.ist - 1) * 8);
-  else if (inner) rsp = tssStack(cpu, 4 + cpl * 8);
-  rsp &= ~0xfn;
-  if (!isCanonical(rsp)) throw new GuestFault(S.SS_VECTOR, 0);
+  if (gate.ist !== 0) rsp = tssStack(cpu, 36 + (gate.ist - 1) * 8, external);
+  else if (inner) rsp = tssStack(cpu, 4 + cpl * 8, external);
   // everything is written as supervisor of the new level, before any register changes
   const frame: bigint[] = [
     BigInt(s.selector(S.SS)),
@@ -159,15 +165,23 @@ function enterLong(cpu: Cpu, vector: number, errorCode: number | undefined, kind
     returnIp,
   ];
   if (errorCode !== undefined) frame.push(BigInt(errorCode));
-  for (const value of frame) {
-    rsp = (rsp - 8n) & maskOf(8);
-    cpu.memory.write(rsp, 8, value, cpl === 3);
-  }
-  loadCode(cpu, gate.selector, d, cpl);
+  rsp = pushLong(cpu, rsp & ~0xfn, frame, cpl, external);
+  clearFlags(cpu, gate);
+  loadCode(cpu, gate.selector, code, cpl);
   if (inner) loadNull(cpu, S.SS, cpl);
   s.setGpr(S.RSP, rsp);
   s.rip = gate.offset;
-  clearFlags(cpu, gate);
+}
+
+/** Pushes 8-byte values on a 64-bit stack of level `cpl`; gives the new RSP. */
+export function pushLong(cpu: Cpu, rsp: bigint, values: readonly bigint[], cpl: number, external: number): bigint {
+  let at = rsp;
+  for (const value of values) {
+    at = (at - 8n) & maskOf(8);
+    if (!isCanonical(cpu, at)) throw new GuestFault(S.SS_VECTOR, external);
+    cpu.memory.write(at, 8, value, cpl === 3);
+  }
+  return at;
 }
 
 /** RFLAGS as pushed: RF is set for faults, so that a breakpoint does not hit again; clear for traps and interrupts. */
@@ -176,10 +190,13 @@ function savedFlags(cpu: Cpu, kind: EventKind): number {
   return kind === 'exception' ? flags | S.FLAG_RF : flags;
 }
 
-function tssStack(cpu: Cpu, offset: number): bigint {
+/** A stack pointer of the 64-bit TSS. */
+export function tssStack(cpu: Cpu, offset: number, external: number): bigint {
   const s = cpu.state;
-  if (offset + 7 > s.segLimit(S.TR)) throw new GuestFault(S.TS_VECTOR, errorOf(s.selector(S.TR)));
-  return cpu.memory.read64(s.segBase(S.TR) + BigInt(offset), false);
+  if (offset + 7 > s.segLimit(S.TR)) throw new GuestFault(S.TS_VECTOR, errorOf(s.selector(S.TR)) | external);
+  const rsp = cpu.memory.read64(s.segBase(S.TR) + BigInt(offset), false);
+  if (!isCanonical(cpu, rsp)) throw new GuestFault(S.SS_VECTOR, external);
+  return rsp;
 }
 
 function enterProtected(
@@ -191,41 +208,45 @@ function enterProtected(
 ): void {
   const s = cpu.state;
   const external = kind === 'software' ? 0 : 1;
-  if (s.vm86) throw new EmulationFailure('an event in virtual-8086 mode: not emulated yet');
   const gate = readGate(cpu, vector, kind);
-  const { d, cpl } = gateTarget(cpu, gate, external);
-  const size = gate.type === GATE_INTERRUPT || gate.type === GATE_TRAP ? 4 : 2;
-  if (gate.offset > BigInt(d.limit)) throw new GuestFault(S.GP, external);
   const flags = savedFlags(cpu, kind);
+  if (gate.type === GATE_TASK) {
+    interruptTask(cpu, gate.selector, { external, ip: returnIp, flags, errorCode });
+    return;
+  }
+  const { code, cpl } = gateTarget(cpu, gate, external);
+  const size = gate.type === GATE_INTERRUPT || gate.type === GATE_TRAP ? 4 : 2;
+  const virtual = s.vm86;
+  const frame: (bigint | number)[] = [flags, s.selector(S.CS), returnIp];
+  if (errorCode !== undefined) frame.push(errorCode);
   if (cpl === s.cpl) {
-    const stack = Stack.current(cpu);
-    pushFrame(stack, size, [flags, s.selector(S.CS), returnIp], errorCode);
-    loadCode(cpu, gate.selector, d, cpl);
+    const stack = Stack.current(cpu, external);
+    for (const value of frame) stack.push(size, value);
     stack.commit();
   } else {
-    const saved = [s.selector(S.SS), s.gpr(S.RSP), flags, s.selector(S.CS), returnIp];
-    enterInner(cpu, cpl, external, () => pushFrame(Stack.current(cpu), size, saved, errorCode));
-    loadCode(cpu, gate.selector, d, cpl);
+    frame.unshift(s.selector(S.SS), s.gpr(S.RSP));
+    if (virtual) frame.unshift(...DATA_SEGMENTS.map((n) => s.selector(n)));
+    enterInner(cpu, cpl, external, (stack) => {
+      for (const value of frame) stack.push(size, value);
+    });
   }
-  s.rip = gate.offset;
   clearFlags(cpu, gate);
+  if (virtual) for (const n of DATA_SEGMENTS) loadNull(cpu, n, 0);
+  loadCode(cpu, gate.selector, code, cpl);
+  s.rip = gate.offset;
 }
 
-function pushFrame(stack: Stack, size: 2 | 4, values: (bigint | number)[], errorCode: number | undefined): Stack {
-  for (const value of values) stack.push(size, value);
-  if (errorCode !== undefined) stack.push(size, errorCode);
-  return stack;
-}
+/** In the order that virtual-8086 mode leaves them on the stack. */
+const DATA_SEGMENTS = [S.GS, S.FS, S.DS, S.ES] as const;
 
 /** Switches SS:ESP to an inner level's stack from the TSS and pushes there; undone when that faults. */
-export function enterInner(cpu: Cpu, cpl: number, external: number, push: () => Stack): void {
+export function enterInner(cpu: Cpu, cpl: number, external: number, push: (stack: Stack) => void): void {
   const s = cpu.state;
-  const { selector, esp } = innerStack(cpu, cpl);
-  if (isNull(selector)) throw new GuestFault(S.TS_VECTOR, external);
-  const ss = readDescriptor(cpu, selector, S.TS_VECTOR);
+  const { selector, esp } = innerStack(cpu, cpl, external);
   const error = errorOf(selector) | external;
-  const writable = !ss.isSystem && !ss.isCode && (ss.type & 2) !== 0;
-  if ((selector & 3) !== cpl || ss.dpl !== cpl || !writable) throw new GuestFault(S.TS_VECTOR, error);
+  if (isNull(selector)) throw new GuestFault(S.TS_VECTOR, external);
+  const ss = readDescriptor(cpu, selector, S.TS_VECTOR, external);
+  if ((selector & 3) !== cpl || ss.dpl !== cpl || !isWritableData(ss)) throw new GuestFault(S.TS_VECTOR, error);
   if (!ss.present) throw new GuestFault(S.SS_VECTOR, error);
   const old = {
     cpl: s.cpl,
@@ -237,7 +258,9 @@ export function enterInner(cpu: Cpu, cpl: number, external: number, push: () => 
   s.setSegment(S.SS, selector, marked.base, marked.limit, marked.access);
   s.setGpr32(S.RSP, esp);
   try {
-    push().commit();
+    const stack = Stack.current(cpu, error);
+    push(stack);
+    stack.commit();
   } catch (e) {
     s.set32(S.CPL, old.cpl);
     s.u8.set(old.seg, S.SEG + S.SS * S.SEG_SIZE);
@@ -247,11 +270,11 @@ export function enterInner(cpu: Cpu, cpl: number, external: number, push: () => 
 }
 
 /** SS:ESP of a privilege level from the 32- or 16-bit TSS. */
-function innerStack(cpu: Cpu, cpl: number): { selector: number; esp: number } {
+function innerStack(cpu: Cpu, cpl: number, external: number): { selector: number; esp: number } {
   const s = cpu.state;
   const is32 = (s.access(S.TR) & 8) !== 0;
   const at = is32 ? 4 + cpl * 8 : 2 + cpl * 4;
-  if (at + (is32 ? 5 : 3) > s.segLimit(S.TR)) throw new GuestFault(S.TS_VECTOR, errorOf(s.selector(S.TR)));
+  if (at + (is32 ? 5 : 3) > s.segLimit(S.TR)) throw new GuestFault(S.TS_VECTOR, errorOf(s.selector(S.TR)) | external);
   const linear = s.segBase(S.TR) + BigInt(at);
   if (is32) return { esp: cpu.memory.read32(linear, false), selector: cpu.memory.read16(linear + 4n, false) };
   return { esp: cpu.memory.read16(linear, false), selector: cpu.memory.read16(linear + 2n, false) };

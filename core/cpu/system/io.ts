@@ -24,6 +24,7 @@ function portSize(insn: Insn, i: number): PortSize {
 
 /** CPL above IOPL (and virtual-8086 mode) asks the TSS's I/O permission bitmap. */
 function requirePort(cpu: Cpu, port: number, size: number): void {
+  cpu.breakpoints.accessedPort(port, size);
   const s = cpu.state;
   if (!s.protectedMode) return;
   const iopl = (s.get32(S.EFLAGS) & S.FLAG_IOPL) >> 12;

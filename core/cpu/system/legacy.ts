@@ -19,6 +19,7 @@ import {
   writeRegister,
 } from './operands.ts';
 import { writableFlags } from './transfers.ts';
+import { requireFlagAccess, virtualFlags } from './virtual8086.ts';
 
 const stackSize = (insn: Insn): 2 | 4 | 8 => insn.operandSize as 2 | 4 | 8;
 
@@ -62,12 +63,13 @@ function popMemory(cpu: Cpu, insn: Insn): number {
 function popf(cpu: Cpu, insn: Insn): number {
   const s = cpu.state;
   const size = stackSize(insn);
-  if (s.vm86 && (s.get32(S.EFLAGS) & S.FLAG_IOPL) !== S.FLAG_IOPL) generalProtection();
+  if (s.vm86) requireFlagAccess(cpu, size);
   const stack = Stack.current(cpu);
   const flags = Number(stack.pop(size) & 0xffff_ffffn);
+  const mask = writableFlags(cpu, size);
+  const image = s.vm86 ? virtualFlags(cpu, size, flags) : (s.eflags & ~mask) | (flags & mask);
   stack.commit();
-  const mask = writableFlags(cpu, size) & ~S.FLAG_RF;
-  s.eflags = ((s.eflags & ~mask) | (flags & mask)) & ~S.FLAG_RF;
+  s.eflags = image & ~S.FLAG_RF;
   return cpu.serialize();
 }
 

@@ -40,7 +40,14 @@ export function offsetOf(cpu: Cpu, insn: Insn, o: MemoryOperand): bigint {
 }
 
 /** Linear address of segment:offset for an access of `size` bytes; #GP or #SS when the segment forbids it. */
-export function linearOf(cpu: Cpu, segment: number, offset: bigint, size: number, writes: boolean): bigint {
+export function linearOf(
+  cpu: Cpu,
+  segment: number,
+  offset: bigint,
+  size: number,
+  writes: boolean,
+  errorCode = 0,
+): bigint {
   const s = cpu.state;
   if (s.code64) {
     const base = segment >= S.FS ? s.segBase(segment) : 0n;
@@ -51,7 +58,7 @@ export function linearOf(cpu: Cpu, segment: number, offset: bigint, size: number
   const low = BigInt(s.u32[(at + S.SEG_LOW) >> 2] ?? 0);
   const high = BigInt(s.u32[(at + S.SEG_HIGH) >> 2] ?? 0);
   if ((s.get32(at + S.SEG_RIGHTS) & right) === 0 || offset < low || offset + BigInt(size - 1) > high)
-    throw new GuestFault(segment === S.SS ? S.SS_VECTOR : S.GP, 0);
+    throw new GuestFault(segment === S.SS ? S.SS_VECTOR : S.GP, errorCode);
   return (s.segBase(segment) + offset) & maskOf(4);
 }
 
@@ -123,20 +130,22 @@ export class Stack {
     readonly cpu: Cpu,
     public pointer: bigint,
     mask: bigint,
+    /** Error code of #SS. */
+    readonly errorCode = 0,
   ) {
     this.mask = mask;
   }
 
   /** The current stack. */
-  static current(cpu: Cpu): Stack {
+  static current(cpu: Cpu, errorCode = 0): Stack {
     const s = cpu.state;
     const mask = s.code64 ? maskOf(8) : (s.access(S.SS) & S.AR_DB) !== 0 ? maskOf(4) : maskOf(2);
-    return new Stack(cpu, s.gpr(S.RSP) & mask, mask);
+    return new Stack(cpu, s.gpr(S.RSP) & mask, mask, errorCode);
   }
   push(size: 2 | 4 | 8, value: bigint | number): void {
     const pointer = (this.pointer - BigInt(size)) & this.mask;
     const v = BigInt(value) & maskOf(size);
-    this.cpu.memory.write(linearOf(this.cpu, S.SS, pointer, size, true), size, v);
+    this.cpu.memory.write(linearOf(this.cpu, S.SS, pointer, size, true, this.errorCode), size, v);
     this.pointer = pointer;
   }
   pop(size: 2 | 4 | 8): bigint {

@@ -6,7 +6,7 @@ import * as S from '../state.ts';
 import {
   type Descriptor,
   errorOf,
-  isCanonical,
+  isCanonicalBase,
   isNull,
   loadNull,
   loadSegment,
@@ -116,7 +116,7 @@ function loadTable(base: number, limit: number): SystemOp {
     const size = s.code64 ? 8 : 4;
     const newLimit = Number(load(cpu, addressOf(cpu, insn, 0, 2, false), 2));
     let newBase = load(cpu, addressOf(cpu, insn, 0, size, false, 2), size);
-    if (size === 8 && !isCanonical(newBase)) generalProtection();
+    if (size === 8 && !isCanonicalBase(cpu, newBase)) generalProtection();
     if (size === 4 && insn.operandSize === 2) newBase &= 0xff_ffffn;
     s.set64(base, newBase);
     s.set32(limit, newLimit);

@@ -1,36 +1,26 @@
-/**
- * Far transfers: CALL, JMP, RET and IRET through segments and call gates, software interrupts, SYSCALL and SYSENTER.
- * Not yet: task gates and task switches, virtual-8086 mode (IRET to it, interrupts in it).
- */
+/** Far transfers: JMP, CALL, RET and IRET between segments. Call gates, tasks and virtual-8086 mode have files of their own. */
 import type { Cpu } from '../cpu.ts';
 import type { Insn } from '../decode/insn.ts';
-import { CPU_DEBUG } from '../exits.ts';
-import { EmulationFailure, GuestFault } from '../faults.ts';
+import { GuestFault } from '../faults.ts';
 import * as S from '../state.ts';
+import { callThroughGate, jumpThroughGate } from './call-gates.ts';
 import {
   type Descriptor,
   errorOf,
-  isCanonical,
+  isCode64,
+  isConforming,
   isNull,
+  isWritableData,
   loadCode,
   loadNull,
   loadRealSegment,
   markAccessed,
   readDescriptor,
+  requireOffset,
 } from './descriptors.ts';
-import { enter, enterInner } from './interrupts.ts';
-import {
-  addressOf,
-  generalProtection,
-  load,
-  maskOf,
-  memoryOf,
-  read,
-  requireCpl0,
-  Stack,
-  type SystemOp,
-  undefinedOpcode,
-} from './operands.ts';
+import { addressOf, generalProtection, load, maskOf, memoryOf, read, Stack, type SystemOp } from './operands.ts';
+import { returnTask, transferTask } from './tasks.ts';
+import { requireFlagAccess, returnToVirtual8086, virtualFlags } from './virtual8086.ts';
 
 type FarSize = 2 | 4 | 8;
 const farSize = (insn: Insn): FarSize => insn.operandSize as FarSize;
@@ -46,161 +36,83 @@ function farTarget(cpu: Cpu, insn: Insn): { selector: number; offset: bigint } {
   return { selector, offset };
 }
 
-/** Checks a direct far transfer to a code segment; gives its descriptor. [SDM] JMP and CALL, far. */
-function checkCode(cpu: Cpu, selector: number, d: Descriptor): void {
-  const cpl = cpu.state.cpl;
-  const conforming = (d.type & 4) !== 0;
-  if (conforming ? d.dpl > cpl : (selector & 3) > cpl || d.dpl !== cpl) throw new GuestFault(S.GP, errorOf(selector));
-  if (!d.present) throw new GuestFault(S.NP, errorOf(selector));
-  if (cpu.state.longMode && (d.access & (S.AR_L | S.AR_DB)) === (S.AR_L | S.AR_DB))
-    throw new GuestFault(S.GP, errorOf(selector));
+/**
+ * The code segment of a direct far transfer, marked as accessed. [SDM] volume 2, JMP and CALL, far.
+ */
+function directCode(cpu: Cpu, selector: number, d: Descriptor, offset: bigint): Descriptor {
+  const { cpl, longMode } = cpu.state;
+  const error = errorOf(selector);
+  if (!d.isCode) throw new GuestFault(S.GP, error);
+  const allowed = isConforming(d) ? d.dpl <= cpl : (selector & 3) <= cpl && d.dpl === cpl;
+  if (!allowed || (longMode && hasBadSize(d))) throw new GuestFault(S.GP, error);
+  if (!d.present) throw new GuestFault(S.NP, error);
+  requireOffset(cpu, d, offset);
+  return markAccessed(cpu, d);
 }
 
-function checkOffset(cpu: Cpu, d: Descriptor, offset: bigint): void {
-  const long = cpu.state.longMode && (d.access & S.AR_L) !== 0;
-  if (long ? !isCanonical(offset) : offset > BigInt(d.limit)) generalProtection();
+/** L and D at once mean nothing. */
+const hasBadSize = (d: Descriptor): boolean => (d.access & S.AR_L) !== 0 && !isCode64(d);
+
+/** In real mode the limit that CS has stays; in virtual-8086 mode it is 64 KiB always. */
+function requireRealOffset(cpu: Cpu, offset: bigint): void {
+  if (offset > BigInt(cpu.state.segLimit(S.CS))) generalProtection();
 }
+
+const isTask = (cpu: Cpu, d: Descriptor): boolean => !cpu.state.longMode && [1, 3, 5, 9, 11].includes(d.type);
 
 function jumpFar(cpu: Cpu, insn: Insn): number {
   const s = cpu.state;
   const { selector, offset } = farTarget(cpu, insn);
   if (!s.protectedMode || s.vm86) {
-    if (offset > BigInt(s.segLimit(S.CS))) generalProtection();
+    requireRealOffset(cpu, offset);
     loadRealSegment(cpu, S.CS, selector);
     return cpu.jump(offset);
   }
   if (isNull(selector)) generalProtection();
   const d = readDescriptor(cpu, selector);
-  if (d.isSystem) {
-    const gate = callGate(cpu, selector, d);
-    const code = readDescriptor(cpu, gate.selector);
-    if (!code.isCode) throw new GuestFault(S.GP, errorOf(gate.selector));
-    checkCode(cpu, gate.selector & ~3, code);
-    checkOffset(cpu, code, gate.offset);
-    loadCode(cpu, gate.selector, code, s.cpl);
-    return cpu.jump(gate.offset);
-  }
-  if (!d.isCode) throw new GuestFault(S.GP, errorOf(selector));
-  checkCode(cpu, selector, d);
-  checkOffset(cpu, d, offset);
-  loadCode(cpu, selector, d, s.cpl);
+  if (d.isSystem) return throughSystem(cpu, 'jump', selector, d);
+  loadCode(cpu, selector, directCode(cpu, selector, d, offset), s.cpl);
   return cpu.jump(offset);
 }
 
-interface CallGate {
-  readonly selector: number;
-  readonly offset: bigint;
-  readonly size: FarSize;
-  readonly parameters: number;
-}
-const CALL_GATE_16 = 4;
-const CALL_GATE_32 = 12;
-
-function callGate(cpu: Cpu, selector: number, d: Descriptor): CallGate {
-  const s = cpu.state;
-  const error = errorOf(selector);
-  const known = d.type === CALL_GATE_32 || (!s.longMode && d.type === CALL_GATE_16);
-  if (!known) {
-    const task = !s.longMode && (d.type === 1 || d.type === 9 || d.type === 5);
-    if (task)
-      throw new EmulationFailure('a far transfer through a task gate or TSS: task switches are not emulated yet');
-    throw new GuestFault(S.GP, error);
-  }
-  if (d.dpl < s.cpl || d.dpl < (selector & 3)) throw new GuestFault(S.GP, error);
-  if (!d.present) throw new GuestFault(S.NP, error);
-  const target = d.low >>> 16;
-  if (isNull(target)) generalProtection();
-  const low = BigInt(((d.high & 0xffff0000) | (d.low & 0xffff)) >>> 0);
-  if (s.longMode) {
-    const upper = cpu.memory.read32(d.linear + 8n, false);
-    return { selector: target, offset: low | (BigInt(upper) << 32n), size: 8, parameters: 0 };
-  }
-  const is32 = d.type === CALL_GATE_32;
-  return { selector: target, offset: is32 ? low : low & 0xffffn, size: is32 ? 4 : 2, parameters: d.high & 31 };
+/** JMP or CALL to a call gate, task gate or TSS. */
+function throughSystem(cpu: Cpu, how: 'jump' | 'call', selector: number, d: Descriptor): number {
+  if (!isTask(cpu, d)) return how === 'jump' ? jumpThroughGate(cpu, selector, d) : callThroughGate(cpu, selector, d);
+  transferTask(cpu, how, selector, d);
+  return cpu.jump(cpu.state.rip);
 }
 
 function callFar(cpu: Cpu, insn: Insn): number {
   const s = cpu.state;
   const size = farSize(insn);
   const { selector, offset } = farTarget(cpu, insn);
+  const real = !s.protectedMode || s.vm86;
+  if (!real && isNull(selector)) generalProtection();
+  const d = real ? undefined : readDescriptor(cpu, selector);
+  if (d?.isSystem) return throughSystem(cpu, 'call', selector, d);
+  const code = d && directCode(cpu, selector, d, offset);
+  if (!code) requireRealOffset(cpu, offset);
   const stack = Stack.current(cpu);
-  const pushReturn = (st: Stack, n: FarSize) => {
-    st.push(n, s.selector(S.CS));
-    st.push(n, cpu.nextIp);
-  };
-  if (!s.protectedMode || s.vm86) {
-    if (offset > BigInt(s.segLimit(S.CS))) generalProtection();
-    pushReturn(stack, size);
-    stack.commit();
-    loadRealSegment(cpu, S.CS, selector);
-    return cpu.jump(offset);
-  }
-  if (isNull(selector)) generalProtection();
-  const d = readDescriptor(cpu, selector);
-  if (d.isSystem) return callThroughGate(cpu, callGate(cpu, selector, d));
-  if (!d.isCode) throw new GuestFault(S.GP, errorOf(selector));
-  checkCode(cpu, selector, d);
-  checkOffset(cpu, d, offset);
-  pushReturn(stack, size);
+  stack.push(size, s.selector(S.CS));
+  stack.push(size, cpu.nextIp);
   stack.commit();
-  loadCode(cpu, selector, d, s.cpl);
+  if (code) loadCode(cpu, selector, code, s.cpl);
+  else loadRealSegment(cpu, S.CS, selector);
   return cpu.jump(offset);
 }
 
-function callThroughGate(cpu: Cpu, gate: CallGate): number {
-  const s = cpu.state;
-  const code = readDescriptor(cpu, gate.selector);
-  const error = errorOf(gate.selector);
-  if (!code.isCode || code.dpl > s.cpl) throw new GuestFault(S.GP, error);
-  if (s.longMode && (code.access & (S.AR_L | S.AR_DB)) !== S.AR_L) throw new GuestFault(S.GP, error);
-  if (!code.present) throw new GuestFault(S.NP, error);
-  checkOffset(cpu, code, gate.offset);
-  const inner = (code.type & 4) === 0 && code.dpl < s.cpl;
-  const returnIp = cpu.nextIp;
-  const saved = { cs: s.selector(S.CS), ss: s.selector(S.SS), rsp: s.gpr(S.RSP) };
-  if (!inner) {
-    const stack = Stack.current(cpu);
-    stack.push(gate.size, saved.cs);
-    stack.push(gate.size, returnIp);
-    stack.commit();
-    loadCode(cpu, gate.selector, code, s.cpl);
-    return cpu.jump(gate.offset);
-  }
-  const { size } = gate;
-  if (size === 8) {
-    if (s.segLimit(S.TR) < 4 + code.dpl * 8 + 7) throw new GuestFault(S.TS_VECTOR, errorOf(s.selector(S.TR)));
-    let rsp = cpu.memory.read64(s.segBase(S.TR) + BigInt(4 + code.dpl * 8), false);
-    for (const value of [BigInt(saved.ss), saved.rsp, BigInt(saved.cs), returnIp]) {
-      rsp = (rsp - 8n) & maskOf(8);
-      cpu.memory.write(rsp, 8, value, false);
-    }
-    loadCode(cpu, gate.selector, code, code.dpl);
-    loadNull(cpu, S.SS, code.dpl);
-    s.setGpr(S.RSP, rsp);
-    return cpu.jump(gate.offset);
-  }
-  const outer = Stack.current(cpu);
-  const parameters: bigint[] = [];
-  for (let i = 0; i < gate.parameters; i++) parameters.push(outer.pop(size));
-  enterInner(cpu, code.dpl, 0, () => {
-    const stack = Stack.current(cpu);
-    for (const value of [saved.ss, saved.rsp, ...parameters.reverse(), saved.cs, returnIp]) stack.push(size, value);
-    return stack;
-  });
-  loadCode(cpu, gate.selector, code, code.dpl);
-  return cpu.jump(gate.offset);
-}
-
 /** The code segment that a far return or IRET goes to; RPL is the new CPL. */
-function returnCode(cpu: Cpu, selector: number): Descriptor {
+function returnCode(cpu: Cpu, selector: number, offset: bigint): Descriptor {
   if (isNull(selector)) generalProtection();
   const d = readDescriptor(cpu, selector);
   const rpl = selector & 3;
   const error = errorOf(selector);
-  const conforming = (d.type & 4) !== 0;
-  if (!d.isCode || rpl < cpu.state.cpl || (conforming ? d.dpl > rpl : d.dpl !== rpl)) throw new GuestFault(S.GP, error);
+  const { cpl, longMode } = cpu.state;
+  const allowed = rpl >= cpl && (isConforming(d) ? d.dpl <= rpl : d.dpl === rpl);
+  if (!d.isCode || !allowed || (longMode && hasBadSize(d))) throw new GuestFault(S.GP, error);
   if (!d.present) throw new GuestFault(S.NP, error);
-  return d;
+  requireOffset(cpu, d, offset);
+  return markAccessed(cpu, d);
 }
 
 /** The stack segment of an outer level. Null is allowed when returning to 64-bit mode below level 3. */
@@ -210,18 +122,15 @@ function returnStack(cpu: Cpu, selector: number, cpl: number, to64: boolean): De
     generalProtection();
   }
   const d = readDescriptor(cpu, selector);
-  const writable = !d.isSystem && !d.isCode && (d.type & 2) !== 0;
-  if ((selector & 3) !== cpl || d.dpl !== cpl || !writable) throw new GuestFault(S.GP, errorOf(selector));
+  if ((selector & 3) !== cpl || d.dpl !== cpl || !isWritableData(d)) throw new GuestFault(S.GP, errorOf(selector));
   if (!d.present) throw new GuestFault(S.SS_VECTOR, errorOf(selector));
-  return d;
+  return markAccessed(cpu, d);
 }
 
 function loadStack(cpu: Cpu, selector: number, d: Descriptor | undefined, rsp: bigint): void {
   const s = cpu.state;
-  if (d) {
-    const marked = markAccessed(cpu, d);
-    s.setSegment(S.SS, selector, marked.base, marked.limit, marked.access);
-  } else loadNull(cpu, S.SS, selector);
+  if (d) s.setSegment(S.SS, selector, d.base, d.limit, d.access);
+  else loadNull(cpu, S.SS, selector);
   if (!s.code64 && (s.access(S.SS) & S.AR_DB) === 0) s.setGpr16(S.RSP, Number(rsp & 0xffffn));
   else s.setGpr(S.RSP, s.code64 ? rsp : rsp & maskOf(4));
   cpu.updateMode();
@@ -246,25 +155,24 @@ function retFar(cpu: Cpu, insn: Insn): number {
   const ip = stack.pop(size);
   const selector = Number(stack.pop(size) & 0xffffn);
   if (!s.protectedMode || s.vm86) {
-    if (ip > BigInt(s.segLimit(S.CS))) generalProtection();
+    requireRealOffset(cpu, ip);
     stack.pointer = (stack.pointer + release) & stack.mask;
     stack.commit();
     loadRealSegment(cpu, S.CS, selector);
     return cpu.jump(ip);
   }
-  const d = returnCode(cpu, selector);
-  checkOffset(cpu, d, ip);
   const cpl = selector & 3;
+  const code = returnCode(cpu, selector, ip);
   stack.pointer = (stack.pointer + release) & stack.mask;
   if (cpl === s.cpl) {
     stack.commit();
-    loadCode(cpu, selector, d, cpl);
+    loadCode(cpu, selector, code, cpl);
     return cpu.jump(ip);
   }
   const rsp = stack.pop(size);
   const ss = Number(stack.pop(size) & 0xffffn);
-  const stackDescriptor = returnStack(cpu, ss, cpl, (d.access & S.AR_L) !== 0);
-  loadCode(cpu, selector, d, cpl);
+  const stackDescriptor = returnStack(cpu, ss, cpl, (code.access & S.AR_L) !== 0);
+  loadCode(cpu, selector, code, cpl);
   loadStack(cpu, ss, stackDescriptor, rsp + release);
   dropPrivilegedSegments(cpu);
   return cpu.jump(ip);
@@ -281,128 +189,62 @@ export function writableFlags(cpu: Cpu, size: number): number {
   return mask;
 }
 
+interface ReturnFrame {
+  readonly ip: bigint;
+  readonly selector: number;
+  readonly flags: number;
+}
+
 function iret(cpu: Cpu, insn: Insn): number {
   const s = cpu.state;
   const size = farSize(insn);
-  const stack = Stack.current(cpu);
-  if (!s.protectedMode) {
-    const ip = stack.pop(size);
-    const selector = Number(stack.pop(size) & 0xffffn);
-    const flags = Number(stack.pop(size) & 0xffff_ffffn);
-    if (ip > BigInt(s.segLimit(S.CS))) generalProtection();
-    stack.commit();
-    const mask = writableFlags(cpu, size);
-    loadRealSegment(cpu, S.CS, selector);
-    s.eflags = (s.eflags & ~mask) | (flags & mask);
-    return cpu.jump(ip);
-  }
-  if (s.vm86) throw new EmulationFailure('IRET in virtual-8086 mode: not emulated yet');
-  if ((s.get32(S.EFLAGS) & S.FLAG_NT) !== 0) {
+  if (s.vm86) requireFlagAccess(cpu, size);
+  else if (s.protectedMode && (s.get32(S.EFLAGS) & S.FLAG_NT) !== 0) {
     if (s.longMode) generalProtection();
-    throw new EmulationFailure('IRET with NT set returns from a nested task: task switches are not emulated yet');
+    returnTask(cpu);
+    return cpu.jump(s.rip);
   }
+  const stack = Stack.current(cpu);
   const ip = stack.pop(size);
   const selector = Number(stack.pop(size) & 0xffffn);
   const flags = Number(stack.pop(size) & 0xffff_ffffn);
-  if ((flags & S.FLAG_VM) !== 0 && size === 4 && s.cpl === 0 && !s.longMode)
-    throw new EmulationFailure('IRET to virtual-8086 mode: not emulated yet');
-  const d = returnCode(cpu, selector);
-  checkOffset(cpu, d, ip);
-  const cpl = selector & 3;
+  if (!s.protectedMode || s.vm86) return iretReal(cpu, size, stack, { ip, selector, flags });
+  const toVirtual = (flags & S.FLAG_VM) !== 0 && size === 4 && s.cpl === 0 && !s.longMode;
+  if (toVirtual) return returnToVirtual8086(cpu, stack, ip, selector, flags);
+  return iretProtected(cpu, size, stack, { ip, selector, flags });
+}
+
+function iretReal(cpu: Cpu, size: FarSize, stack: Stack, { ip, selector, flags }: ReturnFrame): number {
+  const s = cpu.state;
   const mask = writableFlags(cpu, size);
+  const image = s.vm86 ? virtualFlags(cpu, size, flags) : (s.eflags & ~mask) | (flags & mask);
+  requireRealOffset(cpu, ip);
+  stack.commit();
+  loadRealSegment(cpu, S.CS, selector);
+  s.eflags = image;
+  return cpu.jump(ip);
+}
+
+function iretProtected(cpu: Cpu, size: FarSize, stack: Stack, { ip, selector, flags }: ReturnFrame): number {
+  const s = cpu.state;
+  const cpl = selector & 3;
+  const outer = cpl !== s.cpl;
+  const code = returnCode(cpu, selector, ip);
+  const virtual = s.cpl === 0 && size !== 2 ? S.FLAG_VIF | S.FLAG_VIP : 0;
+  const mask = writableFlags(cpu, size) | virtual;
   // in 64-bit mode SS:RSP are popped always
-  if (cpl === s.cpl && !s.code64) {
+  if (!outer && !s.code64) {
     stack.commit();
-    loadCode(cpu, selector, d, cpl);
+    loadCode(cpu, selector, code, cpl);
   } else {
     const rsp = stack.pop(size);
     const ss = Number(stack.pop(size) & 0xffffn);
-    const outer = cpl !== s.cpl;
-    const stackDescriptor = returnStack(cpu, ss, cpl, (d.access & S.AR_L) !== 0);
-    loadCode(cpu, selector, d, cpl);
+    const stackDescriptor = returnStack(cpu, ss, cpl, (code.access & S.AR_L) !== 0);
+    loadCode(cpu, selector, code, cpl);
     loadStack(cpu, ss, stackDescriptor, rsp);
     if (outer) dropPrivilegedSegments(cpu);
   }
   s.eflags = (s.eflags & ~mask) | (flags & mask);
-  return cpu.jump(ip);
-}
-
-/** INT n, INT3 and INTO are traps through gates whose DPL counts. */
-function software(cpu: Cpu, vector: number): number {
-  if (cpu.state.vm86) throw new EmulationFailure('INT in virtual-8086 mode: not emulated yet');
-  const ip = cpu.nextIp;
-  enter(cpu, vector, undefined, 'software', ip);
-  return cpu.jump(cpu.state.rip);
-}
-
-function syscall(cpu: Cpu): number {
-  const s = cpu.state;
-  if ((s.efer & S.EFER_SCE) === 0 || !s.protectedMode) undefinedOpcode();
-  const star = s.get64(S.STAR);
-  const selector = Number((star >> 32n) & 0xfffcn);
-  const flags = s.eflags;
-  if (!s.longMode) {
-    s.setGpr(S.RCX, cpu.nextIp);
-    flatSegments(cpu, selector, 0, S.AR_DB);
-    s.eflags = flags & ~(S.FLAG_VM | S.FLAG_IF | S.FLAG_RF);
-    return cpu.jump(star & 0xffff_ffffn);
-  }
-  s.setGpr(S.RCX, cpu.nextIp);
-  s.setGpr(11, BigInt(flags & ~S.FLAG_RF));
-  const target = s.get64(s.code64 ? S.LSTAR : S.CSTAR);
-  flatSegments(cpu, selector, 0, S.AR_L);
-  s.eflags = (flags & ~Number(s.get64(S.FMASK) & 0xffff_ffffn) & ~S.FLAG_RF) | 2;
-  cpu.stepTrap &&= (s.get32(S.EFLAGS) & S.FLAG_TF) !== 0;
-  return cpu.jump(target);
-}
-
-/** CS and the SS behind it as SYSCALL, SYSENTER and their returns make them: flat, from no descriptor. */
-function flatSegments(cpu: Cpu, cs: number, cpl: number, codeBits: number, ss = cs + 8): void {
-  const s = cpu.state;
-  const dpl = cpl << S.AR_DPL_SHIFT;
-  s.set32(S.CPL, cpl);
-  s.setSegment(S.CS, (cs & ~3) | cpl, 0n, 0xffffffff, S.AR_P | S.AR_S | S.AR_G | codeBits | dpl | 0xb);
-  s.setSegment(S.SS, (ss & ~3) | cpl, 0n, 0xffffffff, S.AR_P | S.AR_S | S.AR_G | S.AR_DB | dpl | 3);
-  cpu.updateMode();
-}
-
-function sysret(cpu: Cpu, insn: Insn): number {
-  const s = cpu.state;
-  if ((s.efer & S.EFER_SCE) === 0) undefinedOpcode();
-  if (!s.protectedMode) generalProtection();
-  requireCpl0(cpu);
-  const base = Number((s.get64(S.STAR) >> 48n) & 0xffffn);
-  const to64 = insn.operandSize === 8;
-  const ip = to64 ? s.gpr(S.RCX) : s.gpr(S.RCX) & maskOf(4);
-  if (to64 && !isCanonical(ip)) generalProtection();
-  if (s.longMode) s.eflags = (Number(s.gpr(11) & 0x3c7fd7n) & ~(S.FLAG_RF | S.FLAG_VM)) | 2;
-  else s.eflags = s.eflags | S.FLAG_IF;
-  flatSegments(cpu, to64 ? base + 16 : base, 3, to64 ? S.AR_L : S.AR_DB, base + 8);
-  return cpu.jump(ip);
-}
-
-function sysenter(cpu: Cpu): number {
-  const s = cpu.state;
-  const selector = Number(s.get64(S.SYSENTER_CS) & 0xfffcn);
-  if (!s.protectedMode || selector === 0) generalProtection();
-  s.eflags = s.eflags & ~(S.FLAG_VM | S.FLAG_IF | S.FLAG_RF);
-  flatSegments(cpu, selector, 0, s.longMode ? S.AR_L : S.AR_DB);
-  const mask = s.longMode ? maskOf(8) : maskOf(4);
-  s.setGpr(S.RSP, s.get64(S.SYSENTER_ESP) & mask);
-  return cpu.jump(s.get64(S.SYSENTER_EIP) & mask);
-}
-
-function sysexit(cpu: Cpu, insn: Insn): number {
-  const s = cpu.state;
-  const selector = Number(s.get64(S.SYSENTER_CS) & 0xfffcn);
-  if (!s.protectedMode || selector === 0) generalProtection();
-  requireCpl0(cpu);
-  const to64 = insn.operandSize === 8;
-  const mask = to64 ? maskOf(8) : maskOf(4);
-  const [ip, rsp] = [s.gpr(S.RDX) & mask, s.gpr(S.RCX) & mask];
-  if (to64 && (!isCanonical(ip) || !isCanonical(rsp))) generalProtection();
-  flatSegments(cpu, selector + (to64 ? 32 : 16), 3, to64 ? S.AR_L : S.AR_DB);
-  s.setGpr(S.RSP, rsp);
   return cpu.jump(ip);
 }
 
@@ -413,24 +255,7 @@ export const TRANSFERS = {
   callFarIndirect: callFar,
   retFar,
   iret: (cpu, insn) => {
-    const status = iret(cpu, insn);
-    cpu.onIret?.();
-    return status;
+    cpu.unmaskNmi(); // even when it faults: [SDM] volume 3, 6.7.1
+    return iret(cpu, insn);
   },
-  int3: (cpu) => {
-    if (!cpu.exitOnInt3) return software(cpu, S.BP);
-    cpu.debugException = S.BP;
-    return cpu.exitBefore(CPU_DEBUG);
-  },
-  int: (cpu, insn) => software(cpu, Number(read(cpu, insn, 0))),
-  into: (cpu) => ((cpu.state.eflags & S.FLAG_OF) !== 0 ? software(cpu, S.OF_VECTOR) : cpu.serialize()),
-  icebp: (cpu) => {
-    const ip = cpu.nextIp;
-    enter(cpu, S.DB, undefined, 'external', ip);
-    return cpu.jump(cpu.state.rip);
-  },
-  syscall,
-  sysret,
-  sysenter,
-  sysexit,
 } satisfies Record<string, SystemOp>;

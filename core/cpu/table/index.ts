@@ -1,4 +1,6 @@
 /** The instruction table: every row, and rows by opcode. */
+import { AVX_ROWS } from './avx.ts';
+import { BMI_ROWS } from './bmi.ts';
 import { INTEGER_ROWS } from './integer.ts';
 import { makeRow, type Row, type RowSpec } from './row.ts';
 import { SSE_ROWS } from './sse.ts';
@@ -7,7 +9,9 @@ import { SYSTEM_ROWS } from './system.ts';
 /** 0x90 is NOP unless REX.B makes it XCHG with R8: the decoder asks for this row by name. */
 const NOP: RowSpec = { op: 0x90, name: 'NOP', emit: () => {} };
 
-export const ROWS: readonly Row[] = [NOP, ...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS].map(makeRow);
+export const ROWS: readonly Row[] = [NOP, ...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS, ...AVX_ROWS, ...BMI_ROWS].map(
+  makeRow,
+);
 export const NOP_ROW: Row = ROWS[0] as Row;
 
 const byOpcode = new Map<number, Row[]>();

@@ -67,12 +67,12 @@ const CC_READS = ['O', 'O', 'C', 'C', 'Z', 'Z', 'CZ', 'CZ', 'S', 'S', 'P', 'P', 
 
 const conditional: RowSpec[] = CC.flatMap((cc, n): RowSpec[] => {
   const reads = CC_READS[n] ?? '';
-  const jcc = { name: `J${cc}`, emit: control.emitJcc(n), reads, ends: true, size64: 'f64' as const };
+  const jcc = { name: `J${cc}`, emit: control.emitJcc(n), reads, ends: true, near: true, size64: 'f64' as const };
   return [
     { ...jcc, op: 0x70 + n, form: 'Jb' },
     { ...jcc, op: 0x0f80 + n, form: 'Jz' },
     { op: 0x0f90 + n, name: `SET${cc}`, form: 'Eb', emit: mov.emitSetcc(n), reads },
-    { op: 0x0f40 + n, name: `CMOV${cc}`, form: 'Gv,Ev', emit: mov.emitCmov(n), reads },
+    { op: 0x0f40 + n, name: `CMOV${cc}`, form: 'Gv,Ev', emit: mov.emitCmov(n), reads, cpuid: 'cmov' },
   ];
 });
 
@@ -83,16 +83,44 @@ const stackOps: RowSpec[] = [
   { op: 0x6a, name: 'PUSH', form: 'sIb', emit: mov.emitPushImmediate, stack: true, size64: 'd64' },
   { op: 0xff, ext: 6, name: 'PUSH', form: 'Ev', emit: mov.emitPush, stack: true, size64: 'd64' },
   { op: 0xc9, name: 'LEAVE', emit: mov.emitLeave, stack: true, size64: 'd64' },
-  { op: 0xe8, name: 'CALL', form: 'Jz', emit: control.emitCallRelative, stack: true, ends: true, size64: 'f64' },
-  { op: 0xff, ext: 2, name: 'CALL', form: 'Ev', emit: control.emitCallNear, stack: true, ends: true, size64: 'f64' },
-  { op: 0xc3, name: 'RET', emit: control.emitRet, stack: true, ends: true, size64: 'f64' },
-  { op: 0xc2, name: 'RET', form: 'Iw', emit: control.emitRetImmediate, stack: true, ends: true, size64: 'f64' },
+  {
+    op: 0xe8,
+    name: 'CALL',
+    form: 'Jz',
+    emit: control.emitCallRelative,
+    stack: true,
+    ends: true,
+    near: true,
+    size64: 'f64',
+  },
+  {
+    op: 0xff,
+    ext: 2,
+    name: 'CALL',
+    form: 'Ev',
+    emit: control.emitCallNear,
+    stack: true,
+    ends: true,
+    near: true,
+    size64: 'f64',
+  },
+  { op: 0xc3, name: 'RET', emit: control.emitRet, stack: true, ends: true, near: true, size64: 'f64' },
+  {
+    op: 0xc2,
+    name: 'RET',
+    form: 'Iw',
+    emit: control.emitRetImmediate,
+    stack: true,
+    ends: true,
+    near: true,
+    size64: 'f64',
+  },
 ];
 
 const jumps: RowSpec[] = [
-  { op: 0xe9, name: 'JMP', form: 'Jz', emit: control.emitJmpRelative, ends: true, size64: 'f64' },
-  { op: 0xeb, name: 'JMP', form: 'Jb', emit: control.emitJmpRelative, ends: true, size64: 'f64' },
-  { op: 0xff, ext: 4, name: 'JMP', form: 'Ev', emit: control.emitJmpNear, ends: true, size64: 'f64' },
+  { op: 0xe9, name: 'JMP', form: 'Jz', emit: control.emitJmpRelative, ends: true, near: true, size64: 'f64' },
+  { op: 0xeb, name: 'JMP', form: 'Jb', emit: control.emitJmpRelative, ends: true, near: true, size64: 'f64' },
+  { op: 0xff, ext: 4, name: 'JMP', form: 'Ev', emit: control.emitJmpNear, ends: true, near: true, size64: 'f64' },
   {
     op: 0xe0,
     name: 'LOOPNE',
@@ -100,12 +128,23 @@ const jumps: RowSpec[] = [
     emit: control.emitLoopne,
     reads: 'Z',
     ends: true,
+    near: true,
     size64: 'f64',
     counts: true,
   },
-  { op: 0xe1, name: 'LOOPE', form: 'Jb', emit: control.emitLoope, reads: 'Z', ends: true, size64: 'f64', counts: true },
-  { op: 0xe2, name: 'LOOP', form: 'Jb', emit: control.emitLoop, ends: true, size64: 'f64', counts: true },
-  { op: 0xe3, name: 'JCXZ', form: 'Jb', emit: control.emitJcxz, ends: true, size64: 'f64', counts: true },
+  {
+    op: 0xe1,
+    name: 'LOOPE',
+    form: 'Jb',
+    emit: control.emitLoope,
+    reads: 'Z',
+    ends: true,
+    near: true,
+    size64: 'f64',
+    counts: true,
+  },
+  { op: 0xe2, name: 'LOOP', form: 'Jb', emit: control.emitLoop, ends: true, near: true, size64: 'f64', counts: true },
+  { op: 0xe3, name: 'JCXZ', form: 'Jb', emit: control.emitJcxz, ends: true, near: true, size64: 'f64', counts: true },
 ];
 
 const single: RowSpec[] = [

@@ -7,13 +7,13 @@
  *   E  ModRM r/m, register or memory     G  ModRM reg               Z  register in the opcode's low bits
  *   M  ModRM r/m, memory only            R  ModRM r/m, register     I  immediate       sI  immediate, sign-extended
  *   J  relative target                   A  far pointer             O  memory offset   X  [rSI]    Y  ES:[rDI]
- *   K  [rBX]   T  [rDI]
+ *   F  [rAX]   K  [rBX]   T  [rDI]
  *   S  segment register   C  control register   D  debug register
  *   V  XMM or YMM by ModRM reg   W  the same, or memory, by r/m   U  the same by r/m   P, Q, N  MMX by reg, r/m, r/m
  *   H  XMM or YMM by VEX.vvvv   L  the same by the upper half of an immediate byte   B  general register by VEX.vvvv
  *   b 1, w 2, d 4, q 8, o 16 bytes; x 16, or 32 with VEX.L; v by operand size 2 4 8; z 2 or 4; y 4 or 8; p far pointer or
  *   descriptor-table operand
- * AL CL AX rAX DX and 1 stand for themselves.
+ * AL CL AX rAX DX and 1 stand for themselves; yAX and yDX are implied, EAX and EDX or RAX and RDX.
  */
 import type { Feature } from '../features.ts';
 import type { Emitter } from '../semantics/emit.ts';
@@ -32,6 +32,7 @@ export type OperandPlace =
   | 'O'
   | 'X'
   | 'Y'
+  | 'F'
   | 'K'
   | 'T'
   | 'S'
@@ -92,6 +93,8 @@ export interface RowSpec {
   readonly counts?: boolean;
   /** Uses the stack: handlers differ by stack-address size. */
   readonly stack?: boolean;
+  /** A near transfer of control: handlers differ by whether the code segment has a limit to look at. */
+  readonly near?: boolean;
   /** Ends a block: what follows may decode differently or is not reached. */
   readonly ends?: boolean;
   /** Without this feature of the processor the encoding means what it did before, or is #UD. */
@@ -124,6 +127,8 @@ const FIXED: Readonly<Record<string, OperandSpec>> = {
   AX: { place: 'fixed', size: 'w', register: 0 },
   DX: { place: 'fixed', size: 'w', register: 2 },
   rAX: { place: 'fixed', size: 'v', register: 0 },
+  yAX: { place: 'fixed', size: 'y', register: 0 },
+  yDX: { place: 'fixed', size: 'y', register: 2 },
   '1': { place: 'one', size: 'b' },
 };
 

@@ -4,7 +4,7 @@ import * as int from '../semantics/sse/integer.ts';
 import { emitEmms, mmx } from '../semantics/sse/mmx.ts';
 import * as shuffle from '../semantics/sse/shuffle.ts';
 import type { RowSpec } from './row.ts';
-import { packedRows } from './sse-forms.ts';
+import { packedRows, vexOf, withVex, withVexSource } from './sse-forms.ts';
 
 const arithmetic: RowSpec[] = [
   ...packedRows(0xfc, 'PADDB', int.emitPadd.b),
@@ -61,30 +61,45 @@ const SHIFTS: readonly (readonly [name: string, op: number, group: number, ext: 
   ['PSLLD', 0xf2, 0x72, 6, int.emitPsll.d],
   ['PSLLQ', 0xf3, 0x73, 6, int.emitPsll.q],
 ];
+/** By a count in XMM or memory, 128 bits whatever the vector's length. */
+const shiftByXmm = (op: number, name: string, emit: Emitter): RowSpec[] => {
+  const row: RowSpec = { op: 0x0f00 + op, pp: 0x66, name, form: 'Vx,Wx', emit, cpuid: 'sse2' };
+  return [row, ...vexOf(row, 'avx2', 'Vx,Hx,Wo')];
+};
+/** By an immediate; VEX has the destination in vvvv. */
+const shiftByImmediate = (op: number, ext: number, name: string, emit: Emitter): RowSpec[] => {
+  const row: RowSpec = { op: 0x0f00 + op, ext, pp: 0x66, name, form: 'Ux,Ib', emit, cpuid: 'sse2' };
+  return [row, ...vexOf(row, 'avx2', 'Hx,Ux,Ib')];
+};
 const shifts: RowSpec[] = [
   ...SHIFTS.flatMap(([name, op, group, ext, emit]): RowSpec[] => [
-    ...packedRows(op, name, emit),
+    { op: 0x0f00 + op, pp: 0, name, form: 'Pq,Qq', emit: mmx(emit), cpuid: 'mmx' },
+    ...shiftByXmm(op, name, emit),
     { op: 0x0f00 + group, ext, pp: 0, name, form: 'Nq,Ib', emit: mmx(emit), cpuid: 'mmx' },
-    { op: 0x0f00 + group, ext, pp: 0x66, name, form: 'Ux,Ib', emit, cpuid: 'sse2' },
+    ...shiftByImmediate(group, ext, name, emit),
   ]),
-  { op: 0x0f73, ext: 3, pp: 0x66, name: 'PSRLDQ', form: 'Ux,Ib', emit: int.emitPsrldq, cpuid: 'sse2' },
-  { op: 0x0f73, ext: 7, pp: 0x66, name: 'PSLLDQ', form: 'Ux,Ib', emit: int.emitPslldq, cpuid: 'sse2' },
+  ...shiftByImmediate(0x73, 3, 'PSRLDQ', int.emitPsrldq),
+  ...shiftByImmediate(0x73, 7, 'PSLLDQ', int.emitPslldq),
 ];
 
 /** Low halves of MMX operands in memory are 4 bytes. */
 const unpackLow = (op: number, name: string, emit: Emitter): RowSpec[] => [
   { op: 0x0f00 + op, pp: 0, name, form: 'Pq,Qd', emit: mmx(emit), cpuid: 'mmx' },
-  { op: 0x0f00 + op, pp: 0x66, name, form: 'Vx,Wx', emit, cpuid: 'sse2' },
+  ...withVexSource('avx2', [{ op: 0x0f00 + op, pp: 0x66, name, form: 'Vx,Wx', emit, cpuid: 'sse2' }]),
 ];
 const interleaving: RowSpec[] = [
   ...unpackLow(0x60, 'PUNPCKLBW', shuffle.emitPunpckl.bw),
   ...unpackLow(0x61, 'PUNPCKLWD', shuffle.emitPunpckl.wd),
   ...unpackLow(0x62, 'PUNPCKLDQ', shuffle.emitPunpckl.dq),
-  { op: 0x0f6c, pp: 0x66, name: 'PUNPCKLQDQ', form: 'Vx,Wx', emit: shuffle.emitPunpckl.qdq, cpuid: 'sse2' },
+  ...withVexSource('avx2', [
+    { op: 0x0f6c, pp: 0x66, name: 'PUNPCKLQDQ', form: 'Vx,Wx', emit: shuffle.emitPunpckl.qdq, cpuid: 'sse2' },
+  ]),
   ...packedRows(0x68, 'PUNPCKHBW', shuffle.emitPunpckh.bw),
   ...packedRows(0x69, 'PUNPCKHWD', shuffle.emitPunpckh.wd),
   ...packedRows(0x6a, 'PUNPCKHDQ', shuffle.emitPunpckh.dq),
-  { op: 0x0f6d, pp: 0x66, name: 'PUNPCKHQDQ', form: 'Vx,Wx', emit: shuffle.emitPunpckh.qdq, cpuid: 'sse2' },
+  ...withVexSource('avx2', [
+    { op: 0x0f6d, pp: 0x66, name: 'PUNPCKHQDQ', form: 'Vx,Wx', emit: shuffle.emitPunpckh.qdq, cpuid: 'sse2' },
+  ]),
   ...packedRows(0x63, 'PACKSSWB', int.emitPacksswb),
   ...packedRows(0x67, 'PACKUSWB', int.emitPackuswb),
   ...packedRows(0x6b, 'PACKSSDW', int.emitPackssdw),
@@ -92,13 +107,19 @@ const interleaving: RowSpec[] = [
 
 const shuffles: RowSpec[] = [
   { op: 0x0f70, pp: 0, name: 'PSHUFW', form: 'Pq,Qq,Ib', emit: mmx(shuffle.emitPshuflw), cpuid: 'sse' },
-  { op: 0x0f70, pp: 0x66, name: 'PSHUFD', form: 'Vx,Wx,Ib', emit: shuffle.emitPshufd, cpuid: 'sse2' },
-  { op: 0x0f70, pp: 0xf2, name: 'PSHUFLW', form: 'Vx,Wx,Ib', emit: shuffle.emitPshuflw, cpuid: 'sse2' },
-  { op: 0x0f70, pp: 0xf3, name: 'PSHUFHW', form: 'Vx,Wx,Ib', emit: shuffle.emitPshufhw, cpuid: 'sse2' },
+  ...withVex('avx2', [
+    { op: 0x0f70, pp: 0x66, name: 'PSHUFD', form: 'Vx,Wx,Ib', emit: shuffle.emitPshufd, cpuid: 'sse2' },
+    { op: 0x0f70, pp: 0xf2, name: 'PSHUFLW', form: 'Vx,Wx,Ib', emit: shuffle.emitPshuflw, cpuid: 'sse2' },
+    { op: 0x0f70, pp: 0xf3, name: 'PSHUFHW', form: 'Vx,Wx,Ib', emit: shuffle.emitPshufhw, cpuid: 'sse2' },
+  ]),
   { op: 0x0fc4, pp: 0, name: 'PINSRW', form: 'Pq,Ew,Ib', emit: mmx(shuffle.emitPinsrw), cpuid: 'sse' },
-  { op: 0x0fc4, pp: 0x66, name: 'PINSRW', form: 'Vx,Ew,Ib', emit: shuffle.emitPinsrw, cpuid: 'sse2' },
+  ...withVexSource('L0', [
+    { op: 0x0fc4, pp: 0x66, name: 'PINSRW', form: 'Vx,Ew,Ib', emit: shuffle.emitPinsrw, cpuid: 'sse2' },
+  ]),
   { op: 0x0fc5, pp: 0, name: 'PEXTRW', form: 'Gd,Nq,Ib', emit: mmx(shuffle.emitPextrw), cpuid: 'sse' },
-  { op: 0x0fc5, pp: 0x66, name: 'PEXTRW', form: 'Gd,Ux,Ib', emit: shuffle.emitPextrw, cpuid: 'sse2' },
+  ...withVex('L0', [
+    { op: 0x0fc5, pp: 0x66, name: 'PEXTRW', form: 'Gd,Ux,Ib', emit: shuffle.emitPextrw, cpuid: 'sse2' },
+  ]),
   { op: 0x0f77, pp: 0, name: 'EMMS', emit: emitEmms, cpuid: 'mmx' },
 ];
 

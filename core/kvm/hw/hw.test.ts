@@ -141,4 +141,70 @@ describe.skipIf(problem !== undefined)('/dev/kvm of the host', () => {
     vcpu.setMpState(kvm.KVM_MP_STATE_HALTED);
     expect(vcpu.getMpState()).toBe(kvm.KVM_MP_STATE_HALTED);
   });
+
+  it.each<[string, number, (b: ReturnType<typeof boot>) => void]>([
+    [
+      'XSAVE areas',
+      kvm.KVM_CAP_XSAVE,
+      ({ vcpu }) => {
+        const area = vcpu.getXsave();
+        area.set([0x7f, 2]); // FCW
+        area[512] = (area[512] ?? 0) | 1;
+        vcpu.setXsave(area);
+        expect(vcpu.getFpu().fcw).toBe(0x27f);
+      },
+    ],
+    ['extended control registers', kvm.KVM_CAP_XCRS, ({ vcpu }) => vcpu.setXcrs(vcpu.getXcrs())],
+    [
+      'debug registers',
+      kvm.KVM_CAP_DEBUGREGS,
+      ({ vcpu }) => {
+        const regs = { db: [1n, 2n, 3n, 4n], dr6: 0xffff_0ff0n, dr7: 0x400n, flags: 0 };
+        vcpu.setDebugRegs(regs);
+        expect(vcpu.getDebugRegs()).toEqual(regs);
+        expect(() => vcpu.setDebugRegs({ ...regs, flags: 1 })).toThrow(expect.objectContaining({ errno: 'EINVAL' }));
+      },
+    ],
+    [
+      'special registers with page-directory pointers',
+      kvm.KVM_CAP_SREGS2,
+      ({ vcpu }) => {
+        const sregs = { ...vcpu.getSregs2(), cr2: 0x1234n };
+        vcpu.setSregs2(sregs);
+        expect(vcpu.getSregs2()).toEqual(sregs);
+      },
+    ],
+    [
+      'the clock',
+      kvm.KVM_CAP_ADJUST_CLOCK,
+      ({ vm }) => {
+        vm.setClock({ clock: 10n ** 15n, flags: 0, realtime: 0n, hostTsc: 0n });
+        expect(vm.getClock().clock).toBeGreaterThanOrEqual(10n ** 15n);
+      },
+    ],
+    [
+      'routes and messages',
+      kvm.KVM_CAP_IRQ_ROUTING,
+      ({ vm }) => {
+        vm.setGsiRouting([{ gsi: 4, flags: 0, irqchip: { irqchip: kvm.KVM_IRQCHIP_IOAPIC, pin: 4 } }]);
+        const wrong = { gsi: 4, flags: 0, irqchip: { irqchip: kvm.KVM_IRQCHIP_IOAPIC, pin: 99 } };
+        expect(() => vm.setGsiRouting([wrong])).toThrow(expect.objectContaining({ errno: 'EINVAL' }));
+      },
+    ],
+    [
+      'feature MSRs',
+      kvm.KVM_CAP_GET_MSR_FEATURES,
+      ({ system }) => {
+        const features = system.getMsrFeatureIndexList();
+        expect(system.getMsrs(features.slice(0, 1)).map((e) => e.index)).toEqual(features.slice(0, 1));
+      },
+    ],
+  ])('gives back %s, if it has them', (_what, cap, check) => {
+    const booted = boot([], true);
+    if (booted.system.checkExtension(cap) > 0) check(booted);
+  });
+
+  it('translates addresses without paging to themselves', () => {
+    expect(boot([]).vcpu.translate(0x1234n)).toMatchObject({ physicalAddress: 0x1234n, valid: true });
+  });
 });

@@ -1,98 +1,28 @@
-/** KVM's C structures on x86-64, to and from the objects of api.ts. Reference: arch/x86/include/uapi/asm/kvm.h. */
+/**
+ * KVM's C structures on x86-64 that only the host's KVM needs, to and from the objects of api.ts; ../structs.ts has the
+ * others. Reference: linux/kvm.h, arch/x86/include/uapi/asm/kvm.h.
+ */
 import type {
+  KvmClockData,
   KvmCpuidEntry2,
-  KvmDtable,
+  KvmDebugRegs,
+  KvmEnableCap,
   KvmFpu,
+  KvmIrqRoutingEntry,
+  KvmMsi,
   KvmMsrEntry,
-  KvmRegs,
-  KvmSegment,
-  KvmSregs,
-  KvmVcpuEvents,
+  KvmTranslation,
+  KvmXcrs,
 } from '../api.ts';
-import { FPU_SIZE, REGS_SIZE, SREGS_SIZE, VCPU_EVENTS_SIZE } from './ioctl.ts';
-
-const REG_ORDER = [
-  'rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rsp', 'rbp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip',
-  'rflags',
-] as const satisfies readonly (keyof KvmRegs)[]; // biome-ignore format: the order is the structure
-
-export function encodeRegs(regs: KvmRegs): Uint8Array {
-  return new Uint8Array(BigUint64Array.from(REG_ORDER, (name) => BigInt.asUintN(64, regs[name])).buffer);
-}
-
-export function decodeRegs(bytes: Uint8Array): KvmRegs {
-  const values = new BigUint64Array(bytes.buffer, bytes.byteOffset, REGS_SIZE / 8);
-  return Object.fromEntries(REG_ORDER.map((name, i) => [name, values[i]])) as unknown as KvmRegs;
-}
-
-const SEGMENT_ORDER = ['cs', 'ds', 'es', 'fs', 'gs', 'ss', 'tr', 'ldt'] as const;
-const SEGMENT_SIZE = 24;
-const SEGMENT_BYTES = ['type', 'present', 'dpl', 'db', 's', 'l', 'g', 'avl', 'unusable'] as const;
-const GDT_OFFSET = SEGMENT_ORDER.length * SEGMENT_SIZE;
-const IDT_OFFSET = GDT_OFFSET + 16;
-const CONTROL_ORDER = ['cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'apicBase'] as const;
-const CONTROL_OFFSET = IDT_OFFSET + 16;
-const BITMAP_OFFSET = CONTROL_OFFSET + CONTROL_ORDER.length * 8;
-const BITMAP_WORDS = 4;
-
-export function encodeSregs(sregs: KvmSregs): Uint8Array {
-  const view = new DataView(new ArrayBuffer(SREGS_SIZE));
-  SEGMENT_ORDER.forEach((name, i) => {
-    const at = i * SEGMENT_SIZE;
-    const segment = sregs[name];
-    view.setBigUint64(at, segment.base, true);
-    view.setUint32(at + 8, segment.limit, true);
-    view.setUint16(at + 12, segment.selector, true);
-    SEGMENT_BYTES.forEach((field, byte) => {
-      view.setUint8(at + 14 + byte, segment[field]);
-    });
-  });
-  for (const [at, table] of [
-    [GDT_OFFSET, sregs.gdt],
-    [IDT_OFFSET, sregs.idt],
-  ] as const) {
-    view.setBigUint64(at, table.base, true);
-    view.setUint16(at + 8, table.limit, true);
-  }
-  CONTROL_ORDER.forEach((name, i) => {
-    view.setBigUint64(CONTROL_OFFSET + i * 8, sregs[name], true);
-  });
-  sregs.interruptBitmap.forEach((word, i) => {
-    view.setBigUint64(BITMAP_OFFSET + i * 8, word, true);
-  });
-  return new Uint8Array(view.buffer);
-}
-
-export function decodeSregs(bytes: Uint8Array): KvmSregs {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, SREGS_SIZE);
-  const segment = (i: number): KvmSegment => {
-    const at = i * SEGMENT_SIZE;
-    const attributes = SEGMENT_BYTES.map((field, byte) => [field, view.getUint8(at + 14 + byte)] as const);
-    return {
-      base: view.getBigUint64(at, true),
-      limit: view.getUint32(at + 8, true),
-      selector: view.getUint16(at + 12, true),
-      ...(Object.fromEntries(attributes) as Record<(typeof SEGMENT_BYTES)[number], number>),
-    };
-  };
-  const table = (at: number): KvmDtable => ({ base: view.getBigUint64(at, true), limit: view.getUint16(at + 8, true) });
-  const words = (at: number, count: number): bigint[] =>
-    Array.from({ length: count }, (_, i) => view.getBigUint64(at + i * 8, true));
-  const controls = words(CONTROL_OFFSET, CONTROL_ORDER.length);
-  return {
-    ...(Object.fromEntries(SEGMENT_ORDER.map((name, i) => [name, segment(i)])) as Record<
-      (typeof SEGMENT_ORDER)[number],
-      KvmSegment
-    >),
-    ...(Object.fromEntries(CONTROL_ORDER.map((name, i) => [name, controls[i]])) as Record<
-      (typeof CONTROL_ORDER)[number],
-      bigint
-    >),
-    gdt: table(GDT_OFFSET),
-    idt: table(IDT_OFFSET),
-    interruptBitmap: words(BITMAP_OFFSET, BITMAP_WORDS),
-  };
-}
+import {
+  CLOCK_DATA_SIZE,
+  DEBUGREGS_SIZE,
+  ENABLE_CAP_SIZE,
+  FPU_SIZE,
+  MSI_SIZE,
+  TRANSLATION_SIZE,
+  XCRS_SIZE,
+} from './ioctl.ts';
 
 const XMM_OFFSET = 152;
 const MXCSR_OFFSET = 408;
@@ -174,27 +104,87 @@ export function decodeCpuid(bytes: Uint8Array): KvmCpuidEntry2[] {
   });
 }
 
-export function encodeVcpuEvents(events: KvmVcpuEvents): Uint8Array {
-  const { exception, interrupt, nmi } = events;
-  const bytes = new Uint8Array(VCPU_EVENTS_SIZE);
-  const view = new DataView(bytes.buffer);
-  bytes.set([exception.injected, exception.nr, exception.hasErrorCode, exception.pending], 0);
-  view.setUint32(4, exception.errorCode, true);
-  bytes.set([interrupt.injected, interrupt.nr, interrupt.soft, interrupt.shadow], 8);
-  bytes.set([nmi.injected, nmi.pending, nmi.masked], 12);
-  view.setUint32(16, events.sipiVector, true);
-  view.setUint32(20, events.flags, true);
-  return bytes;
+const XCR_SIZE = 16;
+
+export function encodeXcrs(xcrs: KvmXcrs): Uint8Array {
+  const view = new DataView(new ArrayBuffer(Math.max(XCRS_SIZE, LIST_HEADER + xcrs.xcrs.length * XCR_SIZE)));
+  view.setUint32(0, xcrs.xcrs.length, true);
+  view.setUint32(4, xcrs.flags, true);
+  xcrs.xcrs.forEach(({ xcr, value }, i) => {
+    view.setUint32(LIST_HEADER + i * XCR_SIZE, xcr, true);
+    view.setBigUint64(LIST_HEADER + i * XCR_SIZE + 8, value, true);
+  });
+  return new Uint8Array(view.buffer);
+}
+export function decodeXcrs(bytes: Uint8Array): KvmXcrs {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const xcrs = Array.from({ length: view.getUint32(0, true) }, (_, i) => ({
+    xcr: view.getUint32(LIST_HEADER + i * XCR_SIZE, true),
+    value: view.getBigUint64(LIST_HEADER + i * XCR_SIZE + 8, true),
+  }));
+  return { flags: view.getUint32(4, true), xcrs };
 }
 
-export function decodeVcpuEvents(bytes: Uint8Array): KvmVcpuEvents {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, VCPU_EVENTS_SIZE);
-  const u8 = (at: number): number => view.getUint8(at);
-  return {
-    exception: { injected: u8(0), nr: u8(1), hasErrorCode: u8(2), pending: u8(3), errorCode: view.getUint32(4, true) },
-    interrupt: { injected: u8(8), nr: u8(9), soft: u8(10), shadow: u8(11) },
-    nmi: { injected: u8(12), pending: u8(13), masked: u8(14) },
-    sipiVector: view.getUint32(16, true),
-    flags: view.getUint32(20, true),
-  };
+export function encodeDebugRegs(regs: KvmDebugRegs): Uint8Array {
+  const words = new BigUint64Array(DEBUGREGS_SIZE / 8);
+  words.set([...regs.db.slice(0, 4), regs.dr6, regs.dr7, BigInt(regs.flags)]);
+  return new Uint8Array(words.buffer);
+}
+export function decodeDebugRegs(bytes: Uint8Array): KvmDebugRegs {
+  const [db0 = 0n, db1 = 0n, db2 = 0n, db3 = 0n, dr6 = 0n, dr7 = 0n, flags = 0n] = new BigUint64Array(bytes.buffer);
+  return { db: [db0, db1, db2, db3], dr6, dr7, flags: Number(flags) };
+}
+
+export function encodeTranslation(linearAddress: bigint): Uint8Array {
+  const words = new BigUint64Array(TRANSLATION_SIZE / 8);
+  words[0] = linearAddress;
+  return new Uint8Array(words.buffer);
+}
+export function decodeTranslation(bytes: Uint8Array): KvmTranslation {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const flag = (at: number): boolean => view.getUint8(at) !== 0;
+  return { physicalAddress: view.getBigUint64(8, true), valid: flag(16), writeable: flag(17), usermode: flag(18) };
+}
+
+const ROUTE_SIZE = 48;
+const KVM_IRQ_ROUTING_IRQCHIP = 1;
+const KVM_IRQ_ROUTING_MSI = 2;
+
+export function encodeGsiRouting(entries: readonly KvmIrqRoutingEntry[]): Uint8Array {
+  const words = new Uint32Array((LIST_HEADER + entries.length * ROUTE_SIZE) / 4);
+  words[0] = entries.length;
+  entries.forEach((entry, i) => {
+    const route =
+      'msi' in entry
+        ? [KVM_IRQ_ROUTING_MSI, entry.flags, 0, entry.msi.addressLo, entry.msi.addressHi, entry.msi.data]
+        : [KVM_IRQ_ROUTING_IRQCHIP, entry.flags, 0, entry.irqchip.irqchip, entry.irqchip.pin];
+    words.set([entry.gsi, ...route], (LIST_HEADER + i * ROUTE_SIZE) / 4);
+  });
+  return new Uint8Array(words.buffer);
+}
+
+export function encodeMsi(msi: KvmMsi): Uint8Array {
+  const words = new Uint32Array(MSI_SIZE / 4);
+  words.set([msi.addressLo, msi.addressHi, msi.data, msi.flags]);
+  return new Uint8Array(words.buffer);
+}
+
+export function encodeClock(data: KvmClockData): Uint8Array {
+  const words = new BigUint64Array(CLOCK_DATA_SIZE / 8);
+  words.set([data.clock, BigInt(data.flags), data.realtime, data.hostTsc]);
+  return new Uint8Array(words.buffer);
+}
+export function decodeClock(bytes: Uint8Array): KvmClockData {
+  const [clock = 0n, flags = 0n, realtime = 0n, hostTsc = 0n] = new BigUint64Array(bytes.buffer);
+  return { clock, flags: Number(flags & 0xffff_ffffn), realtime, hostTsc };
+}
+
+export function encodeEnableCap({ cap, flags, args }: KvmEnableCap): Uint8Array {
+  const view = new DataView(new ArrayBuffer(ENABLE_CAP_SIZE));
+  view.setUint32(0, cap, true);
+  view.setUint32(4, flags, true);
+  args.slice(0, 4).forEach((arg, i) => {
+    view.setBigUint64(8 + i * 8, arg, true);
+  });
+  return new Uint8Array(view.buffer);
 }

@@ -4,18 +4,36 @@
  */
 import {
   type KvmCpuidEntry2,
+  type KvmDebugRegs,
   KvmError,
   type KvmFpu,
   type KvmGuestDebug,
   type KvmMsrEntry,
   type KvmRegs,
   type KvmSregs,
+  type KvmSregs2,
+  type KvmTranslation,
   type KvmVcpu,
   type KvmVcpuEvents,
+  type KvmXcrs,
   RUN_EXIT_REASON,
   RUN_IMMEDIATE_EXIT,
   type VcpuThread,
 } from '../api.ts';
+import {
+  decodeRegs,
+  decodeSregs,
+  decodeSregs2,
+  decodeVcpuEvents,
+  encodeRegs,
+  encodeSregs,
+  encodeSregs2,
+  encodeVcpuEvents,
+  REGS_SIZE,
+  SREGS_SIZE,
+  SREGS2_SIZE,
+  VCPU_EVENTS_SIZE,
+} from '../structs.ts';
 import * as ioctl from './ioctl.ts';
 import type { Libc, MappedPages, ThreadAlarm } from './libc.ts';
 import * as structs from './structs.ts';
@@ -39,6 +57,8 @@ export class HostVcpu implements KvmVcpu {
     readonly id: number,
     runSize: number,
     readonly thread: VcpuThread,
+    /** KVM_CAP_XSAVE2 */
+    readonly xsaveSize: () => number,
   ) {
     this.#pages = libc.mapShared('mmap of kvm_run', fd, runSize);
     this.run = this.#pages.view;
@@ -92,16 +112,53 @@ export class HostVcpu implements KvmVcpu {
   }
 
   getRegs(): KvmRegs {
-    return structs.decodeRegs(this.#get('KVM_GET_REGS', ioctl.GET_REGS, ioctl.REGS_SIZE));
+    return decodeRegs(this.#get('KVM_GET_REGS', ioctl.GET_REGS, REGS_SIZE));
   }
   setRegs(regs: KvmRegs): void {
-    this.#struct('KVM_SET_REGS', ioctl.SET_REGS, structs.encodeRegs(regs));
+    this.#struct('KVM_SET_REGS', ioctl.SET_REGS, encodeRegs(regs));
   }
   getSregs(): KvmSregs {
-    return structs.decodeSregs(this.#get('KVM_GET_SREGS', ioctl.GET_SREGS, ioctl.SREGS_SIZE));
+    return decodeSregs(this.#get('KVM_GET_SREGS', ioctl.GET_SREGS, SREGS_SIZE));
   }
   setSregs(sregs: KvmSregs): void {
-    this.#struct('KVM_SET_SREGS', ioctl.SET_SREGS, structs.encodeSregs(sregs));
+    this.#struct('KVM_SET_SREGS', ioctl.SET_SREGS, encodeSregs(sregs));
+  }
+  getSregs2(): KvmSregs2 {
+    return decodeSregs2(this.#get('KVM_GET_SREGS2', ioctl.GET_SREGS2, SREGS2_SIZE));
+  }
+  setSregs2(sregs: KvmSregs2): void {
+    this.#struct('KVM_SET_SREGS2', ioctl.SET_SREGS2, encodeSregs2(sregs));
+  }
+  getDebugRegs(): KvmDebugRegs {
+    return structs.decodeDebugRegs(this.#get('KVM_GET_DEBUGREGS', ioctl.GET_DEBUGREGS, ioctl.DEBUGREGS_SIZE));
+  }
+  setDebugRegs(regs: KvmDebugRegs): void {
+    this.#struct('KVM_SET_DEBUGREGS', ioctl.SET_DEBUGREGS, structs.encodeDebugRegs(regs));
+  }
+  getXsave(): Uint8Array {
+    return this.#get('KVM_GET_XSAVE', ioctl.GET_XSAVE, ioctl.XSAVE_SIZE);
+  }
+  getXsave2(): Uint8Array {
+    return this.#get('KVM_GET_XSAVE2', ioctl.GET_XSAVE2, this.#xsaveBytes());
+  }
+  setXsave(area: Uint8Array): void {
+    if (area.length < this.#xsaveBytes()) throw new KvmError('KVM_SET_XSAVE', 'EINVAL', `${area.length} bytes`);
+    this.#struct('KVM_SET_XSAVE', ioctl.SET_XSAVE, area);
+  }
+  /** What the kernel reads and writes: more than struct kvm_xsave with dynamic components. 0: it knows only the struct. */
+  #xsaveBytes(): number {
+    return Math.max(this.xsaveSize(), ioctl.XSAVE_SIZE);
+  }
+  getXcrs(): KvmXcrs {
+    return structs.decodeXcrs(this.#get('KVM_GET_XCRS', ioctl.GET_XCRS, ioctl.XCRS_SIZE));
+  }
+  setXcrs(xcrs: KvmXcrs): void {
+    this.#struct('KVM_SET_XCRS', ioctl.SET_XCRS, structs.encodeXcrs(xcrs));
+  }
+  translate(linearAddress: bigint): KvmTranslation {
+    const bytes = structs.encodeTranslation(linearAddress);
+    this.#struct('KVM_TRANSLATE', ioctl.TRANSLATE, bytes);
+    return structs.decodeTranslation(bytes);
   }
   getFpu(): KvmFpu {
     return structs.decodeFpu(this.#get('KVM_GET_FPU', ioctl.GET_FPU, ioctl.FPU_SIZE));
@@ -137,10 +194,10 @@ export class HostVcpu implements KvmVcpu {
     this.#struct('KVM_SET_MP_STATE', ioctl.SET_MP_STATE, new Uint8Array(new Uint32Array([state]).buffer));
   }
   getVcpuEvents(): KvmVcpuEvents {
-    return structs.decodeVcpuEvents(this.#get('KVM_GET_VCPU_EVENTS', ioctl.GET_VCPU_EVENTS, ioctl.VCPU_EVENTS_SIZE));
+    return decodeVcpuEvents(this.#get('KVM_GET_VCPU_EVENTS', ioctl.GET_VCPU_EVENTS, VCPU_EVENTS_SIZE));
   }
   setVcpuEvents(events: KvmVcpuEvents): void {
-    this.#struct('KVM_SET_VCPU_EVENTS', ioctl.SET_VCPU_EVENTS, structs.encodeVcpuEvents(events));
+    this.#struct('KVM_SET_VCPU_EVENTS', ioctl.SET_VCPU_EVENTS, encodeVcpuEvents(events));
   }
   setGuestDebug(debug: KvmGuestDebug): void {
     const words = new BigUint64Array(ioctl.GUEST_DEBUG_SIZE / 8);
@@ -151,11 +208,20 @@ export class HostVcpu implements KvmVcpu {
   getTscKhz(): number {
     return this.libc.ioctl('KVM_GET_TSC_KHZ', this.fd, ioctl.GET_TSC_KHZ);
   }
+  setTscKhz(khz: number): void {
+    this.libc.ioctl('KVM_SET_TSC_KHZ', this.fd, ioctl.SET_TSC_KHZ, khz);
+  }
+  kvmclockCtrl(): void {
+    this.libc.ioctl('KVM_KVMCLOCK_CTRL', this.fd, ioctl.KVMCLOCK_CTRL);
+  }
   interrupt(vector: number): void {
     this.#struct('KVM_INTERRUPT', ioctl.INTERRUPT, new Uint8Array(new Uint32Array([vector]).buffer));
   }
   nmi(): void {
     this.libc.ioctl('KVM_NMI', this.fd, ioctl.NMI);
+  }
+  smi(): void {
+    this.libc.ioctl('KVM_SMI', this.fd, ioctl.SMI);
   }
   /** Exits to this process, in all and by number of the exit reason. */
   stats(): Record<string, number> {

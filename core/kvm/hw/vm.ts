@@ -1,8 +1,13 @@
 /** A VM's file descriptor. Guest memory is the pages of one SharedArrayBuffer, where the kernel maps them in place. */
 import {
   type CreateVmOptions,
+  KVM_CAP_XSAVE2,
+  type KvmClockData,
+  type KvmEnableCap,
   KvmError,
   type KvmIrqLevel,
+  type KvmIrqRoutingEntry,
+  type KvmMsi,
   type KvmPitConfig,
   type KvmUserspaceMemoryRegion,
   type KvmVcpu,
@@ -10,6 +15,7 @@ import {
 } from '../api.ts';
 import * as ioctl from './ioctl.ts';
 import type { Libc } from './libc.ts';
+import * as structs from './structs.ts';
 import { HostVcpu } from './vcpu.ts';
 
 const PAGE_SIZE = 4096;
@@ -62,7 +68,9 @@ export class HostVm implements KvmVm {
   }
   createVcpu(id: number): KvmVcpu {
     const fd = this.libc.ioctl('KVM_CREATE_VCPU', this.fd, ioctl.CREATE_VCPU, id);
-    const vcpu = new HostVcpu(this.libc, fd, id, this.runSize, this.options.thread);
+    const vcpu = new HostVcpu(this.libc, fd, id, this.runSize, this.options.thread, () =>
+      this.checkExtension(KVM_CAP_XSAVE2),
+    );
     this.#vcpus.push(vcpu);
     return vcpu;
   }
@@ -105,6 +113,26 @@ export class HostVm implements KvmVm {
   setPit2(state: Uint8Array): void {
     this.#ioctlStruct('KVM_SET_PIT2', ioctl.SET_PIT2, state);
   }
+  setGsiRouting(entries: KvmIrqRoutingEntry[]): void {
+    this.#ioctlStruct('KVM_SET_GSI_ROUTING', ioctl.SET_GSI_ROUTING, structs.encodeGsiRouting(entries));
+  }
+  signalMsi(msi: KvmMsi): boolean {
+    return this.#ioctlStruct('KVM_SIGNAL_MSI', ioctl.SIGNAL_MSI, structs.encodeMsi(msi)) > 0;
+  }
+  getClock(): KvmClockData {
+    const bytes = new Uint8Array(ioctl.CLOCK_DATA_SIZE);
+    this.#ioctlStruct('KVM_GET_CLOCK', ioctl.GET_CLOCK, bytes);
+    return structs.decodeClock(bytes);
+  }
+  setClock(data: KvmClockData): void {
+    this.#ioctlStruct('KVM_SET_CLOCK', ioctl.SET_CLOCK, structs.encodeClock(data));
+  }
+  enableCap(cap: KvmEnableCap): void {
+    this.#ioctlStruct('KVM_ENABLE_CAP', ioctl.ENABLE_CAP, structs.encodeEnableCap(cap));
+  }
+  setBootCpuId(id: number): void {
+    this.libc.ioctl('KVM_SET_BOOT_CPU_ID', this.fd, ioctl.SET_BOOT_CPU_ID, id);
+  }
   getDirtyLog(slot: number): Uint8Array {
     const pages = (this.#slotSizes.get(slot) ?? 0) / PAGE_SIZE;
     const bitmap = new Uint8Array(new SharedArrayBuffer(Math.ceil(pages / 64) * 8)); // shared: it does not move
@@ -122,7 +150,7 @@ export class HostVm implements KvmVm {
     this.libc.close(this.fd);
   }
 
-  #ioctlStruct(name: string, request: number, struct: Uint8Array): void {
-    this.libc.ioctlStruct(name, this.fd, request, struct);
+  #ioctlStruct(name: string, request: number, struct: Uint8Array): number {
+    return this.libc.ioctlStruct(name, this.fd, request, struct);
   }
 }

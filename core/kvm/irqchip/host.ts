@@ -9,6 +9,8 @@ export interface IrqchipHost {
   kickVcpu(vcpuId: number): void;
   /** Guest time in ns at which the vCPU's time stamp counter reaches `tsc`; may lie in the past. */
   tscToNs(vcpuId: number, tsc: bigint): number;
+  /** Id of the boot processor. */
+  bootCpuId(): number;
   init(vcpuId: number): void;
   /** `vector`: the start page number, 0 to 255. */
   sipi(vcpuId: number, vector: number): void;

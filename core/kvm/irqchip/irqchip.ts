@@ -2,12 +2,17 @@
  * The in-kernel interrupt controllers of a VM, put together: KVM_CREATE_IRQCHIP (8259A pair, IOAPIC, a local APIC for
  * each vCPU) and KVM_CREATE_PIT2. The only file of this folder that vm.ts and vcpu.ts import.
  *
- * Routing of GSIs as QEMU sets it up on a PC: 0 to 15 to the PIC and to the IOAPIC pin of the same number, but GSI 0
- * to pin 2 and GSI 2, the cascade, nowhere; 16 to 23 to the IOAPIC alone. The PIC's INTR is wired to LINT0 of every
- * local APIC and to IOAPIC pin 0, where an ExtINT entry passes it on.
+ * Where GSIs lead is in routing.ts; the PIT drives GSI 0. The PIC's INTR is wired to LINT0 of every local APIC and to
+ * IOAPIC pin 0, where an ExtINT entry passes it on.
  */
 
-import { KVM_IRQCHIP_IOAPIC, KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KvmError } from '../api.ts';
+import {
+  KVM_IRQCHIP_IOAPIC,
+  KVM_IRQCHIP_PIC_MASTER,
+  KVM_IRQCHIP_PIC_SLAVE,
+  KvmError,
+  type KvmIrqRoutingEntry,
+} from '../api.ts';
 import { ApicBus } from './apic-bus.ts';
 import type { IrqchipHost } from './host.ts';
 import { IOAPIC_BASE, IOAPIC_SIZE, Ioapic } from './ioapic.ts';
@@ -15,21 +20,19 @@ import { ioapicFromBytes, ioapicToBytes, picFromBytes, picToBytes, pitFromBytes,
 import { Lapic, type LapicPorts } from './lapic.ts';
 import { Pic } from './pic.ts';
 import { PIT_CHANNEL_0, PIT_CONTROL, Pit, SPEAKER_PORT } from './pit.ts';
+import { GSI_TIMER, GsiRouting, type Route } from './routing.ts';
 
 export type { IrqchipHost } from './host.ts';
 export { KVM_IRQCHIP_SIZE, KVM_PIT_STATE2_SIZE } from './kvm-state.ts';
 export { KVM_APIC_REG_SIZE, Lapic } from './lapic.ts';
 export { LAPIC_PAGE_SIZE } from './lapic-page.ts';
 
-const GSI_TIMER = 0;
-const GSI_CASCADE = 2;
 const PIN_EXTINT = 0;
-const PIN_TIMER = 2;
-const PIC_LINES = 16;
 
 export class Irqchip {
   readonly #host: IrqchipHost;
   readonly #bus = new ApicBus();
+  readonly #routing = new GsiRouting();
   readonly #pic: Pic;
   readonly #ioapic: Ioapic;
   readonly #lapicPorts: LapicPorts;
@@ -66,7 +69,7 @@ export class Irqchip {
     this.#pit = new Pit({
       timers: this.#host.timers,
       tick: () => this.#tick(),
-      tickUnmasked: () => !this.#pic.tickMasked || !this.#ioapic.isMasked(PIN_TIMER),
+      tickUnmasked: () => this.#tickReachesPic || !this.#ioapic.isMasked(this.#routing.timerPin),
     });
   }
 
@@ -77,16 +80,29 @@ export class Irqchip {
     this.#pit?.reset();
   }
 
-  /** KVM_IRQ_LINE. GSIs above 23 lead nowhere. @hot */
-  setIrq(gsi: number, level: 0 | 1): void {
-    if (gsi === GSI_CASCADE) return;
-    if (gsi < PIC_LINES) this.#pic.setIrq(gsi, level);
-    this.#ioapic.setIrq(gsi === GSI_TIMER ? PIN_TIMER : gsi, level);
+  /** KVM_SET_GSI_ROUTING. */
+  setRouting(entries: readonly KvmIrqRoutingEntry[]): void {
+    this.#pit?.catchUp();
+    this.#routing.set(entries);
+    this.#pit?.rewired();
   }
 
-  /** KVM_SIGNAL_MSI: a device's 32-bit write of `data` to `address`. */
-  signalMsi(address: number, data: number): void {
-    this.#bus.signalMsi(address, data);
+  /** KVM_IRQ_LINE. A message is sent when the line rises. True when an IOAPIC or local APIC took it. @hot */
+  setIrq(gsi: number, level: 0 | 1): boolean {
+    let taken = false;
+    const routes = this.#routing.of(gsi);
+    for (let i = 0; i < routes.length; i++) {
+      const route = routes[i] as Route;
+      if (route.to === 'pic') this.#pic.setIrq(route.line, level);
+      else if (route.to === 'ioapic') taken = this.#ioapic.setIrq(route.pin, level) || taken;
+      else if (level === 1) taken = this.signalMsi(route.address, route.data) || taken;
+    }
+    return taken;
+  }
+
+  /** KVM_SIGNAL_MSI: a device's 32-bit write of `data` to `address`. True when an APIC took it. */
+  signalMsi(address: number, data: number): boolean {
+    return this.#bus.signalMsi(address, data);
   }
 
   // ---- ports: bytes; the PIC drops other sizes and the PIT takes their low byte, as in KVM
@@ -175,7 +191,8 @@ export class Irqchip {
   }
 
   #writeIoapic(offset: number, value: number): void {
-    const toTimer = this.#ioapic.entryWrittenBy(offset) === PIN_TIMER;
+    const pin = this.#ioapic.entryWrittenBy(offset);
+    const toTimer = pin >= 0 && pin === this.#routing.timerPin;
     if (toTimer) this.#pit?.catchUp();
     this.#ioapic.write(offset, value);
     if (toTimer) this.#pit?.rewired();
@@ -192,15 +209,17 @@ export class Irqchip {
 
   #eoi(vector: number, level: boolean): void {
     if (level) this.#ioapic.eoi(vector);
-    if (this.#ioapic.vectorOf(PIN_TIMER) === vector) this.#pit?.tickAcknowledged();
+    const { timerPin } = this.#routing;
+    if (timerPin >= 0 && this.#ioapic.vectorOf(timerPin) === vector) this.#pit?.tickAcknowledged();
   }
 
   #tick(): boolean {
-    this.#pic.setIrq(GSI_TIMER, 1);
-    this.#pic.setIrq(GSI_TIMER, 0);
-    const taken = this.#ioapic.setIrq(PIN_TIMER, 1);
-    this.#ioapic.setIrq(PIN_TIMER, 0);
-    return taken || !this.#pic.tickMasked;
+    const taken = this.setIrq(GSI_TIMER, 1);
+    this.setIrq(GSI_TIMER, 0);
+    return taken || this.#tickReachesPic;
+  }
+  get #tickReachesPic(): boolean {
+    return !this.#pic.tickMasked && this.#routing.of(GSI_TIMER).some((r) => r.to === 'pic' && r.line === 0);
   }
 }
 

@@ -70,6 +70,7 @@ import {
   X2APIC_ICR_RESERVED,
 } from './lapic-regs.ts';
 import { LapicTimer } from './lapic-timer.ts';
+import type { PvEoi } from './pv-eoi.ts';
 
 /** sizeof(struct kvm_lapic_state) */
 export const KVM_APIC_REG_SIZE = 0x400;
@@ -94,6 +95,8 @@ export class Lapic {
   /** What the vCPU's CPUID offers; KVM_SET_CPUID2 sets these and cpuidTscDeadline. */
   cpuidX2apic = true;
   maxPhysAddrBits = 40;
+  /** The guest may end interrupts by memory. */
+  pvEoi: PvEoi | undefined;
 
   readonly #ports: LapicPorts;
   readonly #page: LapicPage;
@@ -116,7 +119,7 @@ export class Lapic {
   ) {
     this.#ports = ports;
     this.#page = new LapicPage(page);
-    this.isBsp = id === 0;
+    this.isBsp = id === ports.host.bootCpuId();
     this.timer = new LapicTimer(`lapic${id}`, {
       timers: ports.host.timers,
       tscToNs: (tsc) => ports.host.tscToNs(id, tsc),
@@ -187,6 +190,19 @@ export class Lapic {
   /** The PIC's INTR reaches this vCPU: LINT0 unmasked as ExtINT, or the APIC globally disabled. */
   get acceptsPicIntr(): boolean {
     return !this.#enabled || (this.#page.get(APIC_LVT0) & (LVT_MASKED | DELIVERY_MODE_MASK)) === MODE_EXTINT;
+  }
+
+  /** Before the guest goes on: may it end the interrupt in service by memory? */
+  offerPvEoi(): void {
+    if (this.pvEoi?.enabled !== true || this.pvEoi.offered) return;
+    const vector = this.#page.highest(APIC_ISR);
+    if (vector < 0 || this.#page.testBit(APIC_TMR, vector) || this.#page.highest(APIC_IRR) >= 0) return;
+    this.pvEoi.offer();
+  }
+
+  /** Before anyone looks at this APIC's state: an EOI that the guest gave by memory takes effect. */
+  takePvEoi(): void {
+    if (this.pvEoi?.take() === true) this.#eoi();
   }
 
   /** TPR bits 7:4. */
@@ -401,6 +417,7 @@ export class Lapic {
 
   /** Undefined: no register to read at this offset in this mode. */
   #read(offset: number, access: number): number | undefined {
+    this.takePvEoi();
     if (!this.#allowed(offset, access)) return undefined;
     if (offset === APIC_TMCCT) return this.timer.currentCount();
     return this.#page.get(offset) >>> 0;
@@ -408,6 +425,7 @@ export class Lapic {
 
   /** False: no register to write at this offset in this mode, or a value x2APIC refuses. */
   #write(offset: number, access: number, value: number, high: number): boolean {
+    this.takePvEoi();
     if (!this.#allowed(offset, access)) return false;
     switch (offset) {
       case APIC_EOI:
@@ -558,6 +576,7 @@ export class Lapic {
   }
 
   #wake(): void {
-    if (this.hasInterrupt()) this.#ports.host.kickVcpu(this.id);
+    // with an EOI offered the priority is known only once the vCPU looks
+    if (this.pvEoi?.offered === true || this.hasInterrupt()) this.#ports.host.kickVcpu(this.id);
   }
 }

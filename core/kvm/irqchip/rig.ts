@@ -28,6 +28,7 @@ export class Rig {
       timers: this.queue,
       kickVcpu: (id) => this.kicks.push(id),
       tscToNs: (_id, tsc) => this.tscToNs(tsc),
+      bootCpuId: () => 0,
       init: (id) => this.events.push(`init ${id}`),
       sipi: (id, vector) => this.events.push(`sipi ${id} ${vector}`),
       nmi: (id) => this.events.push(`nmi ${id}`),

@@ -13,6 +13,9 @@ export const START = CODE + 0x8000;
 /** Exponent field of every x87 register before. */
 export const EXPONENT_BEFORE = 0x1234;
 
+/** Bytes of a vector register. */
+export const VECTOR_BYTES = 32;
+
 export interface InstructionCase {
   readonly row: Row;
   readonly long: boolean;
@@ -29,8 +32,8 @@ export interface InstructionCase {
   readonly fcw: number;
   readonly fsw: number;
   readonly ftw: number;
-  /** XMM0..15 */
-  readonly xmm: Uint8Array;
+  /** YMM0..15, 32 bytes each. */
+  readonly ymm: Uint8Array;
   /** By physical register. */
   readonly mm: BigUint64Array;
   readonly memory: Uint8Array;
@@ -51,7 +54,7 @@ export interface Outcome {
   readonly fsw: number;
   readonly ftw: number;
   readonly exponents: Uint16Array;
-  readonly xmm: Uint8Array;
+  readonly ymm: Uint8Array;
   readonly mm: BigUint64Array;
   readonly memory: Uint8Array;
 }

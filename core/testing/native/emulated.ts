@@ -13,13 +13,13 @@ import {
   NO_VECTOR,
   type Outcome,
   START,
+  VECTOR_BYTES,
   WINDOW,
   WINDOW_BYTES,
 } from './case.ts';
 
 const INT3 = 0xcc;
-const XMM_COUNT = 16;
-const XMM_BYTES = 16;
+const VECTORS = 16;
 
 export class EmulatedMachine {
   readonly #cpu: TestCpu;
@@ -56,8 +56,8 @@ export class EmulatedMachine {
     });
     s.eflags = c.eflags;
     s.set32(S.MXCSR, c.mxcsr);
-    for (let n = 0; n < XMM_COUNT; n++)
-      s.u8.set(c.xmm.subarray(n * XMM_BYTES, (n + 1) * XMM_BYTES), S.VEC + n * S.VEC_SIZE);
+    for (let n = 0; n < VECTORS; n++)
+      s.u8.set(c.ymm.subarray(n * VECTOR_BYTES, (n + 1) * VECTOR_BYTES), S.VEC + n * S.VEC_SIZE);
     cpu.x87.fcw = c.fcw;
     cpu.x87.fsw = c.fsw;
     cpu.x87.ftw = c.ftw;
@@ -71,9 +71,9 @@ export class EmulatedMachine {
   #save(): Omit<Outcome, 'vector' | 'error'> {
     const cpu = this.#cpu;
     const s = cpu.state;
-    const xmm = new Uint8Array(XMM_COUNT * XMM_BYTES);
-    for (let n = 0; n < XMM_COUNT; n++)
-      xmm.set(s.u8.subarray(S.VEC + n * S.VEC_SIZE, S.VEC + n * S.VEC_SIZE + XMM_BYTES), n * XMM_BYTES);
+    const ymm = new Uint8Array(VECTORS * VECTOR_BYTES);
+    for (let n = 0; n < VECTORS; n++)
+      ymm.set(s.u8.subarray(S.VEC + n * S.VEC_SIZE, S.VEC + n * S.VEC_SIZE + VECTOR_BYTES), n * VECTOR_BYTES);
     return {
       gprs: BigUint64Array.from({ length: 16 }, (_, n) => s.gpr(n)),
       rip: s.rip,
@@ -83,7 +83,7 @@ export class EmulatedMachine {
       fsw: cpu.x87.fsw,
       ftw: cpu.x87.ftw,
       exponents: Uint16Array.from({ length: 8 }, (_, n) => s.u16[(mmxRegister(n) + 8) >> 1] ?? 0),
-      xmm,
+      ymm,
       mm: BigUint64Array.from({ length: 8 }, (_, n) => s.get64(mmxRegister(n))),
       memory: this.#data.slice(WINDOW - DATA, WINDOW - DATA + WINDOW_BYTES),
     };

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import type { Feature } from '../../cpu/features.ts';
 import type { InstructionCase, Outcome } from './case.ts';
 
-const IN_BYTES = 680;
-const OUT_BYTES = 704;
+const IN_BYTES = 936;
+const OUT_BYTES = 960;
 /** Cases of one run of the harness. */
 const BATCH = 50_000;
 const SOURCE = fileURLToPath(new URL('./native-cpu.c', import.meta.url));
@@ -108,11 +108,11 @@ function encode(c: InstructionCase, record: Uint8Array): void {
   view.setUint16(156, c.fcw, true);
   view.setUint16(158, c.fsw, true);
   view.setUint16(160, c.ftw, true);
-  record.set(c.xmm, 168);
+  record.set(c.ymm, 168);
   c.mm.forEach((value, n) => {
-    view.setBigUint64(424 + n * 8, value, true);
+    view.setBigUint64(680 + n * 8, value, true);
   });
-  record.set(c.memory, 488);
+  record.set(c.memory, 744);
 }
 
 /** struct out */
@@ -129,8 +129,8 @@ function decode(record: Uint8Array): Outcome {
     fsw: view.getUint16(160, true),
     ftw: view.getUint16(162, true),
     exponents: new Uint16Array(record.buffer, record.byteOffset + 164, 8),
-    xmm: record.subarray(192, 448),
-    mm: new BigUint64Array(record.buffer, record.byteOffset + 448, 8),
-    memory: record.subarray(512, 704),
+    ymm: record.subarray(192, 704),
+    mm: new BigUint64Array(record.buffer, record.byteOffset + 704, 8),
+    memory: record.subarray(768, 960),
   };
 }

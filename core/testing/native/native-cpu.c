@@ -9,6 +9,7 @@
  * Build: gcc -O1 -o native-cpu native-cpu.c      (x86-64 Linux only)
  */
 #define _GNU_SOURCE
+#include <cpuid.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +28,11 @@
 #define FLAT_DS 0x2b
 #define NO_VECTOR 0xff
 #define BREAKPOINT 3
+/* the signal frame's XSAVE area, in its standard format: [SDM] volume 1, 13.4 */
+#define XSTATE_BV 512
+#define XSTATE_X87 1
+#define XSTATE_SSE 2
+#define XSTATE_AVX 4
 
 struct in {
   uint8_t length, code[15];
@@ -34,7 +40,7 @@ struct in {
   uint32_t eflags, mxcsr, compatibility;
   uint16_t fcw, fsw, ftw, gap;
   uint32_t gap2;
-  uint8_t xmm[16][16];
+  uint8_t ymm[16][32];
   uint64_t mm[8]; /* by physical register; the exponent fields are 0x1234 */
   uint8_t memory[192];
 };
@@ -42,11 +48,11 @@ struct out {
   uint64_t gpr[16], rip, cr2;
   uint32_t eflags, mxcsr, vector, error;
   uint16_t fsw, ftw, exponent[8], gap[6];
-  uint8_t xmm[16][16];
+  uint8_t ymm[16][32];
   uint64_t mm[8];
   uint8_t memory[192];
 };
-_Static_assert(sizeof(struct in) == 680 && sizeof(struct out) == 704, "records as native.ts has them");
+_Static_assert(sizeof(struct in) == 936 && sizeof(struct out) == 960, "records as machine.ts has them");
 
 static const int GREG[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
@@ -57,6 +63,10 @@ static size_t count, current;
 static int running;
 static gregset_t home;
 static struct _libc_fpstate home_fpu;
+static uint32_t upper_offset; /* of the upper halves of YMM in the XSAVE area; 0: this CPU has none */
+
+static uint64_t *xstate_bv(const struct _libc_fpstate *fpu) { return (uint64_t *)((char *)fpu + XSTATE_BV); }
+static uint8_t *upper_half(const struct _libc_fpstate *fpu, int n) { return (uint8_t *)fpu + upper_offset + n * 16; }
 
 static void load(ucontext_t *uc, const struct in *in) {
   greg_t *g = uc->uc_mcontext.gregs;
@@ -78,8 +88,12 @@ static void load(ucontext_t *uc, const struct in *in) {
     memcpy(fpu->_st[i].significand, &in->mm[n], 8);
     fpu->_st[i].exponent = 0x1234;
   }
-  memcpy(fpu->_xmm, in->xmm, sizeof in->xmm);
-  *(uint64_t *)((char *)fpu + 512) |= 3; /* XSTATE_BV: x87 and SSE are not in their initial state */
+  for (int n = 0; n < 16; n++) {
+    memcpy(&fpu->_xmm[n], in->ymm[n], 16);
+    if (upper_offset != 0) memcpy(upper_half(fpu, n), in->ymm[n] + 16, 16);
+  }
+  /* these are not in their initial state */
+  *xstate_bv(fpu) |= XSTATE_X87 | XSTATE_SSE | (upper_offset != 0 ? XSTATE_AVX : 0);
 }
 
 static void save(const ucontext_t *uc, struct out *out) {
@@ -105,7 +119,10 @@ static void save(const ucontext_t *uc, struct out *out) {
     memcpy(&out->mm[n], fpu->_st[i].significand, 8);
     out->exponent[n] = fpu->_st[i].exponent;
   }
-  memcpy(out->xmm, fpu->_xmm, sizeof out->xmm);
+  for (int n = 0; n < 16; n++) {
+    memcpy(out->ymm[n], &fpu->_xmm[n], 16);
+    if (upper_offset != 0 && (*xstate_bv(fpu) & XSTATE_AVX) != 0) memcpy(out->ymm[n] + 16, upper_half(fpu, n), 16);
+  }
   memcpy(out->memory, (void *)WINDOW, sizeof out->memory);
 }
 
@@ -136,7 +153,14 @@ static void *map(unsigned long at, unsigned long size, int protection) {
   return p;
 }
 
+static uint32_t find_upper_halves(void) {
+  unsigned size, offset, c, d;
+  if (!__builtin_cpu_supports("avx") || !__get_cpuid_count(0xd, 2, &size, &offset, &c, &d)) return 0;
+  return offset;
+}
+
 int main(void) {
+  upper_offset = find_upper_halves();
   map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE);
   memset(map(CODE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC), 0xcc, CODE_SIZE);
 

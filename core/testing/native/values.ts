@@ -64,8 +64,31 @@ const DOUBLES = [
   0x3680_0000_0000_0001n,
 ];
 
+/** A fraction of so many bits: anything, few bits at the top or at the bottom, or all ones but for few. */
+function fraction(random: SeededRandom, bits: number): bigint {
+  const any = uint64(random) & ((1n << BigInt(bits)) - 1n);
+  const few = BigInt(1 + random.below(bits));
+  const low = any & ((1n << few) - 1n);
+  return random.pick([any, low, any - low, any | ((1n << few) - 1n), 1n << (few - 1n)]);
+}
+/** A float of so many bits of exponent and fraction: near an end of its range, near 1, or such that products are near an end. */
+function extreme(random: SeededRandom, exponentBits: number, fractionBits: number): bigint {
+  const near = random.below(fractionBits + 4);
+  const quarter = 2 ** (exponentBits - 2);
+  const exponent = random.pick([
+    near,
+    4 * quarter - 2 - near,
+    2 * quarter - near,
+    quarter + (near >> 3),
+    3 * quarter - (near >> 3),
+  ]);
+  const sign = BigInt(random.below(2)) << BigInt(exponentBits);
+  return ((sign | BigInt(exponent)) << BigInt(fractionBits)) | fraction(random, fractionBits);
+}
+
 function single(random: SeededRandom): number {
   if (chance(random, 35)) return random.pick(SINGLES);
+  if (chance(random, 30)) return Number(extreme(random, 8, 23));
   const bits = random.uint32();
   // mostly within reach of each other
   return chance(random, 70) ? ((bits & 0x807f_ffff) | ((120 + random.below(40)) << 23)) >>> 0 : bits;
@@ -73,10 +96,24 @@ function single(random: SeededRandom): number {
 
 function double(random: SeededRandom): bigint {
   if (chance(random, 35)) return random.pick(DOUBLES);
+  if (chance(random, 30)) return extreme(random, 11, 52);
   const bits = uint64(random);
   if (chance(random, 20)) return bits;
   const exponent = BigInt(chance(random, 50) ? 1016 + random.below(64) : 1023 - 151 + random.below(280));
   return (bits & 0x800f_ffff_ffff_ffffn) | (exponent << 52n);
+}
+
+const MXCSR_FLAGS = 0x3f;
+const MXCSR_PE = 0x20;
+const MXCSR_MASKS = 0x1f80;
+/** MXCSR: mostly with every exception masked, half of the time rounding to nearest. */
+export function mxcsr(random: SeededRandom): number {
+  const flags = random.pick([0, MXCSR_PE, random.below(MXCSR_FLAGS + 1)]);
+  const masks = chance(random, 70) ? MXCSR_MASKS : random.uint32() & MXCSR_MASKS;
+  const rounding = chance(random, 50) ? 0 : random.below(4) << 13;
+  const flushToZero = chance(random, 25) ? 0x8000 : 0;
+  const denormalsAreZero = chance(random, 25) ? 0x40 : 0;
+  return flags | masks | rounding | flushToZero | denormalsAreZero;
 }
 
 /** Sixteen bytes: floats of either size, or integers. */
@@ -97,5 +134,19 @@ export function fillVector(random: SeededRandom, view: DataView, at: number): vo
           true,
         );
     } else view.setBigUint64(at + half, uint64(random), true);
+  }
+}
+
+/** Sixteen bytes: up to eight words or sixteen bytes of two letters, then zeros, or nothing of the kind. */
+export function fillString(random: SeededRandom, view: DataView, at: number): void {
+  fillVector(random, view, at);
+  if (chance(random, 10)) return;
+  const first = random.pick([0x20, 0x61, 0x7f, 0x80, 0xff]);
+  const bytes = random.pick([1, 2]);
+  const end = random.below(20);
+  for (let n = 0; n * bytes < 16; n++) {
+    const letter = n < end ? first + random.below(2) : 0;
+    if (bytes === 1) view.setUint8(at + n, letter);
+    else view.setUint16(at + n * 2, letter * 0x101, true);
   }
 }

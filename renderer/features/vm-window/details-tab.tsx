@@ -1,4 +1,4 @@
-/** The Details tab: what the VM is made of, its definition, its log. To read; editing comes with the hardware list. */
+/** The Details tab: what the VM is made of, its definition, its log. The CPUs page edits; the rest is to read. */
 import type { ReactNode } from 'react';
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components';
 import type { LogLine, VmDetails, VmSummary } from '../../../core/contracts/calls.ts';
@@ -6,7 +6,8 @@ import { useVmDetails } from '../../state/context.tsx';
 import { formatMiB, formatTime, formatUptime } from '../../state/format.ts';
 import { isActive, STATE_WORDS } from '../../state/store.ts';
 import { CopyButton } from '../../ui/copy-button.tsx';
-import { Cpu, FileText, Info } from '../../ui/icons.tsx';
+import { Cpu, FileText, Info, Monitor } from '../../ui/icons.tsx';
+import { CpuPage } from './cpu-page.tsx';
 
 export function DetailsTab(props: { readonly vm: VmSummary }) {
   const details = useVmDetails(props.vm.id);
@@ -14,12 +15,16 @@ export function DetailsTab(props: { readonly vm: VmSummary }) {
   return (
     <Tabs className="details" orientation="vertical">
       <TabList className="details-list" aria-label="Details">
-        <DetailsEntry id="overview" icon={<Cpu size={14} />} label="Overview" />
+        <DetailsEntry id="overview" icon={<Monitor size={14} />} label="Overview" />
+        <DetailsEntry id="cpus" icon={<Cpu size={14} />} label="CPUs" />
         <DetailsEntry id="xml" icon={<FileText size={14} />} label="XML" />
         <DetailsEntry id="log" icon={<Info size={14} />} label="Log" />
       </TabList>
       <TabPanel id="overview" className="details-page">
         <Overview vm={props.vm} details={details} />
+      </TabPanel>
+      <TabPanel id="cpus" className="details-page">
+        <CpuPage vm={props.vm} details={details} />
       </TabPanel>
       <TabPanel id="xml" className="details-page">
         <header className="details-header">

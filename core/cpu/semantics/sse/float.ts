@@ -1,254 +1,241 @@
 /**
- * Arithmetic on packed and scalar floats. Values follow x86 to the bit: WebAssembly leaves the bits of a NaN result
- * open, so they are worked out here by the rule of [SDM] volume 1, table 4-7: the first operand if it is a NaN, else
- * the second, made quiet; the default NaN where neither is one.
+ * How float instructions are made. WebAssembly computes; it rounds to nearest and knows no flags. That is right where
+ * nothing special happens: operands and results are normal numbers, and what is inexact finds PE set and masked in MXCSR,
+ * with rounding to nearest (`isSteady`), as it is nearly always. Otherwise a second look tells whether zeros are involved or
+ * the result is exact. What passes neither is done again by the exact operation (cpu/sse).
  */
 import {
-  anyTrue,
-  type Expr,
   type Func,
-  f32,
   f32x4,
-  f64,
   f64x2,
   type I32,
   i32,
   i32x4,
   i64x2,
+  type Local,
   type V128,
   v128,
 } from '../../../wasm/index.ts';
-import type { Emit, Emitter } from '../emit.ts';
+import type { FloatOperation } from '../../sse/operations.ts';
+import type { Emit, Emitter, ExactFloat } from '../emit.ts';
 import { mergeLow } from './move.ts';
 
-type Operation = 'add' | 'sub' | 'mul' | 'div';
-
-/** One of the two formats: its operators, and its constants in every lane. */
-interface Format {
+/** One of the two formats: its operators, and its constants in every element. */
+export interface Format {
+  readonly name: 'single' | 'double';
   readonly bytes: 4 | 8;
   readonly packed: typeof f32x4 | typeof f64x2;
-  readonly quiet: V128;
-  readonly defaultNan: V128;
-  readonly sign: V128;
+  readonly zero: V128;
   readonly one: V128;
+  readonly sign: V128;
   readonly leastNormal: V128;
-  /** The operation on the low lanes: whether it gives a NaN, and its result with the rest of a. */
-  scalar(f: Func, op: Operation, a: V128, b: V128): { isNan: I32; merged: V128 };
+  readonly infinity: V128;
+  /** Products above it have an error that is a number of the format. */
+  readonly leastProduct: V128;
+  /** 2^n + 1 that splits a significand into halves. */
+  readonly splitter: V128;
+  /** The low element in all. */
+  splat(v: V128): V128;
 }
-const SINGLE: Format = {
+export const SINGLE: Format = {
+  name: 'single',
   bytes: 4,
   packed: f32x4,
-  quiet: i32x4.const(0x0040_0000),
-  defaultNan: i32x4.const(0xffc0_0000),
-  sign: i32x4.const(0x8000_0000),
+  zero: i32x4.const(0),
   one: i32x4.const(0x3f80_0000),
+  sign: i32x4.const(0x8000_0000),
   leastNormal: i32x4.const(0x0080_0000),
-  scalar(f, op, a, b) {
-    const r = f.let(f32[op](v128.extractF32(0, a), v128.extractF32(0, b)));
-    return { isNan: f32.ne(r, r), merged: v128.replaceF32(0, a, r) };
-  },
+  infinity: i32x4.const(0x7f80_0000),
+  leastProduct: i32x4.const((127 - 80) << 23),
+  splitter: i32x4.const(0x4580_0800), // 2^12 + 1
+  splat: (v) => v128.shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3], v, v),
 };
-const DOUBLE: Format = {
+export const DOUBLE: Format = {
+  name: 'double',
   bytes: 8,
   packed: f64x2,
-  quiet: i64x2.const(0x0008_0000_0000_0000n),
-  defaultNan: i64x2.const(0xfff8_0000_0000_0000n),
-  sign: i64x2.const(0x8000_0000_0000_0000n),
+  zero: i64x2.const(0n),
   one: i64x2.const(0x3ff0_0000_0000_0000n),
+  sign: i64x2.const(0x8000_0000_0000_0000n),
   leastNormal: i64x2.const(0x0010_0000_0000_0000n),
-  scalar(f, op, a, b) {
-    const r = f.let(f64[op](v128.extractF64(0, a), v128.extractF64(0, b)));
-    return { isNan: f64.ne(r, r), merged: v128.replaceF64(0, a, r) };
-  },
+  infinity: i64x2.const(0x7ff0_0000_0000_0000n),
+  leastProduct: i64x2.const(BigInt(1023 - 900) << 52n),
+  splitter: i64x2.const(0x41a0_0000_0200_0000n), // 2^27 + 1
+  splat: (v) => v128.shuffle([0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7], v, v),
 };
 
-/** The NaN that an invalid or NaN operation on a and b gives, in every lane. */
-function nanOf(s: Format, a: V128, b: V128): V128 {
-  const second = v128.bitselect(v128.or(b, s.quiet), s.defaultNan, s.packed.ne(b, b));
-  return v128.bitselect(v128.or(a, s.quiet), second, s.packed.ne(a, a));
-}
+const MXCSR_PE = 0x20;
+const MXCSR_PM = 0x1000;
+const MXCSR_RC = 0x6000;
+const mxcsrIs = (e: Emit, mask: number, value: number): I32 =>
+  i32.eq(i32.and(e.mxcsr(), i32.const(mask)), i32.const(value));
+/** Rounding to nearest, and inexact results change nothing. */
+export const isSteady = (e: Emit): I32 => mxcsrIs(e, MXCSR_RC | MXCSR_PM | MXCSR_PE, MXCSR_PM | MXCSR_PE);
+/** The same whatever the rounding. */
+export const ignoresInexact = (e: Emit): I32 => mxcsrIs(e, MXCSR_PM | MXCSR_PE, MXCSR_PM | MXCSR_PE);
+export const roundsToNearest = (e: Emit): I32 => mxcsrIs(e, MXCSR_RC, 0);
 
-/** The result r of an operation on a and b, with x86's NaNs. */
-function withNans(f: Func, s: Format, a: V128, b: V128, r: V128): V128 {
-  const result = f.local('v128');
-  f.set(result, r);
-  f.if(anyTrue(s.packed.ne(result, result)), () =>
-    f.set(result, v128.bitselect(nanOf(s, a, b), result, s.packed.ne(result, result))),
-  );
-  return result;
-}
+/** Every 32 bits of the mask are set. */
+export const allTrue = (mask: V128): I32 => v128.test(0xa3, mask);
+/** All ones for 1, zeros for 0. */
+export const maskOf = (cond: I32): V128 => i32x4.splat(i32.sub(i32.const(0), cond));
+export const all = (masks: readonly V128[]): V128 => masks.reduce((a, b) => v128.and(a, b));
 
-const packedArithmetic =
-  (s: Format, op: Operation): Emitter =>
-  (e) => {
-    const b = e.readVector(1, 16, true);
-    const a = e.readVector(0, 16);
-    e.writeVector(0, withNans(e.f, s, a, b, s.packed[op](a, b)), 16);
+/** Elements above zero and finite in magnitude: no NaN, no infinity, nothing below `least`. */
+export function within(s: Format, v: V128, least: V128): V128 {
+  const magnitude = s.packed.abs(v);
+  return v128.and(s.packed.lt(least, magnitude), s.packed.lt(magnitude, s.infinity));
+}
+/** Elements that are zero or normal numbers. */
+export function plain(f: Func, s: Format, v: V128): V128 {
+  const magnitude = f.let(s.packed.abs(v));
+  const normal = v128.and(s.packed.le(s.leastNormal, magnitude), s.packed.lt(magnitude, s.infinity));
+  return v128.or(s.packed.eq(v, s.zero), normal);
+}
+/** Elements that are no NaN and no denormal: nothing but their size matters to a comparison or widening. */
+export const comparable = (s: Format, v: V128): V128 =>
+  v128.or(s.packed.eq(v, s.zero), s.packed.le(s.leastNormal, s.packed.abs(v)));
+
+/** What a + b = r left out, exactly, where nothing overflowed. [Knuth] 4.2.2 theorem B */
+export function sumError(f: Func, s: Format, a: V128, b: V128, r: V128): V128 {
+  const { add, sub } = s.packed;
+  const addend = f.let(sub(r, a));
+  return add(sub(a, sub(r, addend)), sub(b, addend));
+}
+/** What a * b = r left out, exactly, where r lies above leastProduct; a NaN where something overflowed. [Dekker] */
+export function productError(f: Func, s: Format, a: V128, b: V128, r: V128): V128 {
+  const { add, sub, mul } = s.packed;
+  const halves = (v: V128): { high: V128; low: V128 } => {
+    const scaled = f.let(mul(v, s.splitter));
+    const high = f.let(sub(scaled, sub(scaled, v)));
+    return { high, low: f.let(sub(v, high)) };
   };
+  const [x, y] = [halves(a), halves(b)];
+  const cross = sub(mul(x.high, y.high), r);
+  return add(add(add(cross, mul(x.high, y.low)), mul(x.low, y.high)), mul(x.low, y.low));
+}
 
-/** The low lanes as scalars: cheaper than packed, and no other lane's denormals or NaNs cost anything. */
-const scalarArithmetic =
-  (s: Format, op: Operation): Emitter =>
+/**
+ * Keeps the results that WebAssembly found where `certain`; otherwise the exact operation gives them, from the same sources by
+ * lanes.
+ */
+export function unlessCertain(
+  e: Emit,
+  certain: I32,
+  operation: ExactFloat,
+  sources: readonly (readonly V128[])[],
+  results: readonly Local<'v128'>[],
+): void {
+  e.f.if(i32.eqz(certain), () => {
+    const exact = e.exactFloat(operation, sources);
+    results.forEach((result, lane) => {
+      e.f.set(result, exact[lane] as V128);
+    });
+  });
+}
+
+/** An instruction's arithmetic on one lane. */
+export interface Arithmetic {
+  readonly exactly: FloatOperation;
+  readonly compute: (s: Format, sources: readonly V128[]) => V128;
+  /** Nothing special in any element: whatever is inexact is only that. */
+  readonly usual: (s: Format, sources: readonly V128[], r: V128) => V128;
+  /** What zero results come of without underflow. */
+  readonly zero: (s: Format, sources: readonly V128[]) => V128;
+  /** The result is exact, if it and the sources are normal or zero. */
+  readonly isExact: (f: Func, s: Format, sources: readonly V128[], r: V128) => V128;
+}
+
+/** Sources by lanes to result lanes. */
+export function evaluate(
+  e: Emit,
+  s: Format,
+  arithmetic: Arithmetic,
+  sources: readonly (readonly V128[])[],
+  elements: number,
+): readonly V128[] {
+  const { f } = e;
+  const lanes = (sources[0] ?? []).map((_, n) => sources.map((source) => source[n] as V128));
+  const results = lanes.map((lane) => {
+    const result = f.local('v128');
+    f.set(result, arithmetic.compute(s, lane));
+    return result;
+  });
+  const eachLane = (test: (lane: readonly V128[], r: V128) => V128): V128 =>
+    all(lanes.map((lane, n) => test(lane, results[n] as V128)));
+  const usual = allTrue(eachLane((lane, r) => arithmetic.usual(s, lane, r)));
+  f.if(i32.eqz(i32.and(usual, isSteady(e))), () => {
+    const steady = f.let(maskOf(isSteady(e)));
+    const harmless = eachLane((lane, r) => {
+      const nonzero = v128.and(within(s, r, s.leastNormal), v128.or(steady, arithmetic.isExact(f, s, lane, r)));
+      const zero = v128.and(s.packed.eq(r, s.zero), arithmetic.zero(s, lane));
+      return all([...lane.map((v) => plain(f, s, v)), v128.or(nonzero, zero)]);
+    });
+    const certain = i32.and(allTrue(harmless), roundsToNearest(e));
+    unlessCertain(e, certain, { name: arithmetic.exactly, elements }, sources, results);
+  });
+  return results;
+}
+
+/** Index of the first of two sources: a legacy destination is that as well. */
+export const firstSource = (e: Emit): number => (e.vectorLength === 0 ? 0 : 1);
+
+export const elementsOf = (s: Format, lanes: readonly V128[]): number => (lanes.length * 16) / s.bytes;
+
+/** Result lanes of an operation on so many elements. */
+export type Operation = (
+  e: Emit,
+  s: Format,
+  sources: readonly (readonly V128[])[],
+  elements: number,
+) => readonly V128[];
+
+const packedUnary =
+  (s: Format, operation: Operation): Emitter =>
+  (e) => {
+    const source = e.readLanes(1, e.vectorLength === 0);
+    e.writeLanes(0, operation(e, s, [source], elementsOf(s, source)));
+  };
+const packedBinary =
+  (s: Format, operation: Operation): Emitter =>
+  (e) => {
+    const first = firstSource(e);
+    const second = e.readLanes(first + 1, e.vectorLength === 0);
+    const lanes = e.readLanes(first);
+    e.writeLanes(0, operation(e, s, [lanes, second], elementsOf(s, lanes)));
+  };
+/**
+ * The low element, with what is above it in the first source. All elements compute the same, so that none of the others is
+ * special, or slow for being denormal.
+ */
+const scalar =
+  (s: Format, operation: Operation, isBinary: boolean): Emitter =>
   (e) => {
     const { f } = e;
-    const b = e.readVector(1, s.bytes);
-    const a = e.readVector(0, 16);
-    const { isNan, merged } = s.scalar(f, op, a, b);
-    const result = f.local('v128');
-    f.if(
-      isNan,
-      () => f.set(result, mergeLow(s.bytes, a, nanOf(s, a, b))),
-      () => f.set(result, merged),
-    );
-    e.writeVector(0, result, 16);
+    const first = firstSource(e);
+    const second = f.let(s.splat(e.readVector(first + 1, s.bytes)));
+    const above = e.readVector(first, 16);
+    const sources = isBinary ? [[f.let(s.splat(above))], [second]] : [[second]];
+    const [result] = operation(e, s, sources, 1);
+    e.writeVector(0, mergeLow(s.bytes, above, result as V128), 16);
   };
 
 /** The same instruction in its four forms: PS, PD, SS, SD. */
-interface FourForms {
+export interface FourForms {
   readonly ps: Emitter;
   readonly pd: Emitter;
   readonly ss: Emitter;
   readonly sd: Emitter;
 }
-const arithmetic = (op: Operation): FourForms => ({
-  ps: packedArithmetic(SINGLE, op),
-  pd: packedArithmetic(DOUBLE, op),
-  ss: scalarArithmetic(SINGLE, op),
-  sd: scalarArithmetic(DOUBLE, op),
+export const binaryForms = (operation: Operation): FourForms => ({
+  ps: packedBinary(SINGLE, operation),
+  pd: packedBinary(DOUBLE, operation),
+  ss: scalar(SINGLE, operation, true),
+  sd: scalar(DOUBLE, operation, true),
 });
-export const emitAddFloat = arithmetic('add');
-export const emitSubFloat = arithmetic('sub');
-export const emitMulFloat = arithmetic('mul');
-export const emitDivFloat = arithmetic('div');
-
-/** Operations that are cheap enough to compute in all lanes; a scalar form keeps the low one. */
-type Lanewise = (e: Emit, s: Format, a: V128, b: V128) => V128;
-function lanewise(op: Lanewise): FourForms {
-  const packed =
-    (s: Format): Emitter =>
-    (e) => {
-      const b = e.readVector(1, 16, true);
-      const a = e.readVector(0, 16);
-      e.writeVector(0, op(e, s, a, b), 16);
-    };
-  const scalar =
-    (s: Format): Emitter =>
-    (e) => {
-      const b = e.readVector(1, s.bytes);
-      const a = e.readVector(0, 16);
-      e.writeVector(0, mergeLow(s.bytes, a, op(e, s, a, b)), 16);
-    };
-  return { ps: packed(SINGLE), pd: packed(DOUBLE), ss: scalar(SINGLE), sd: scalar(DOUBLE) };
-}
-
-/** The second operand, unchanged, when either is a NaN or both are zeros: pmin(b, a) is a < b ? a : b. */
-export const emitMinFloat = lanewise((_e, s, a, b) => s.packed.pmin(b, a));
-export const emitMaxFloat = lanewise((_e, s, a, b) => s.packed.pmax(b, a));
-
-/** Only the low lane of a scalar's root is taken, but the others are computed: of memory they are zeros. */
-export const emitSqrt = lanewise((e, s, _a, b) => withNans(e.f, s, b, b, s.packed.sqrt(b)));
-
-/** Denormals as zeros of their sign. */
-function flushed(f: Func, s: Format, v: V128): V128 {
-  const value = f.let(v);
-  const small = s.packed.lt(s.packed.abs(value), s.leastNormal);
-  return v128.bitselect(v128.and(value, s.sign), value, small);
-}
-/**
- * RCPPS and RSQRTPS: x86 promises 12 bits; these are good to the last one or two. Denormal operands count as zeros, and
- * results too small for a normal number become zeros.
- */
-export const emitRcp = lanewise((e, s, _a, b) => {
-  const r = s.packed.div(s.one, flushed(e.f, s, b));
-  return withNans(e.f, s, b, b, flushed(e.f, s, r));
+export const unaryForms = (operation: Operation): FourForms => ({
+  ps: packedUnary(SINGLE, operation),
+  pd: packedUnary(DOUBLE, operation),
+  ss: scalar(SINGLE, operation, false),
+  sd: scalar(DOUBLE, operation, false),
 });
-export const emitRsqrt = lanewise((e, s, _a, b) =>
-  withNans(e.f, s, b, b, s.packed.div(s.one, s.packed.sqrt(flushed(e.f, s, b)))),
-);
-
-// -- comparisons ---------------------------------------------------------------------------------------------------
-/** CMPPS and so on: predicates EQ LT LE UNORD, and with bit 2 their opposites. */
-export const emitCmpFloat = lanewise((e, s, a, b) => {
-  const { f } = e;
-  const predicate = f.let(i32.and(e.read(2) as I32, i32.const(7)));
-  const result = f.local('v128');
-  const set = (value: V128) => () => f.set(result, value);
-  f.if(
-    i32.and(predicate, i32.const(2)),
-    () =>
-      f.if(
-        i32.and(predicate, i32.const(1)),
-        set(v128.or(s.packed.ne(a, a), s.packed.ne(b, b))),
-        set(s.packed.le(a, b)),
-      ),
-    () => f.if(i32.and(predicate, i32.const(1)), set(s.packed.lt(a, b)), set(s.packed.eq(a, b))),
-  );
-  const opposite = i32.sub(i32.const(0), i32.shrU(predicate, i32.const(2)));
-  return v128.xor(result, i32x4.splat(opposite));
-});
-
-/** COMISS, UCOMISS and so on: ZF PF CF = 111 unordered, 000 greater, 001 less, 100 equal; the others clear. */
-function compareOrdered<T extends 'f32' | 'f64'>(
-  e: Emit,
-  ops: Record<'lt' | 'gt' | 'eq', (a: Expr<T>, b: Expr<T>) => I32>,
-  a: Expr<T>,
-  b: Expr<T>,
-): void {
-  const { f } = e;
-  const [x, y] = [f.let(a), f.let(b)];
-  const less = f.let(ops.lt(x, y));
-  const greater = f.let(ops.gt(x, y));
-  const equal = f.let(ops.eq(x, y));
-  const unordered = f.let(i32.eqz(i32.or(i32.or(less, greater), equal)));
-  const cf = i32.or(less, unordered);
-  const zf = i32.shl(i32.or(equal, unordered), i32.const(6));
-  e.flags.setArith(i32.or(i32.or(cf, zf), i32.shl(unordered, i32.const(2))));
-}
-export const emitComiss: Emitter = (e) => {
-  const b = e.readVector(1, 4);
-  compareOrdered(e, f32, v128.extractF32(0, e.readVector(0, 16)), v128.extractF32(0, b));
-};
-export const emitComisd: Emitter = (e) => {
-  const b = e.readVector(1, 8);
-  compareOrdered(e, f64, v128.extractF64(0, e.readVector(0, 16)), v128.extractF64(0, b));
-};
-
-// -- SSE3 ----------------------------------------------------------------------------------------------------------
-/** ADDSUBPS, ADDSUBPD: even lanes subtract, odd lanes add. */
-const addSub =
-  (s: Format, odd: V128): Emitter =>
-  (e) => {
-    const b = e.readVector(1, 16, true);
-    const a = e.readVector(0, 16);
-    const r = v128.bitselect(s.packed.add(a, b), s.packed.sub(a, b), odd);
-    e.writeVector(0, withNans(e.f, s, a, b, r), 16);
-  };
-export const emitAddsubps = addSub(SINGLE, i32x4.const(0, -1));
-export const emitAddsubpd = addSub(DOUBLE, i64x2.const(0n, -1n));
-
-const EVEN = {
-  4: [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27],
-  8: [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23],
-};
-/** HADDPS and so on: pairs of neighbours, first those of the destination, then those of the source. */
-const horizontal =
-  (s: Format, op: 'add' | 'sub'): Emitter =>
-  (e) => {
-    const { f } = e;
-    const b = e.readVector(1, 16, true);
-    const a = e.readVector(0, 16);
-    const even = EVEN[s.bytes];
-    const x = f.let(v128.shuffle(even, a, b));
-    const y = f.let(
-      v128.shuffle(
-        even.map((at) => at + s.bytes),
-        a,
-        b,
-      ),
-    );
-    e.writeVector(0, withNans(f, s, x, y, s.packed[op](x, y)), 16);
-  };
-export const emitHaddps = horizontal(SINGLE, 'add');
-export const emitHaddpd = horizontal(DOUBLE, 'add');
-export const emitHsubps = horizontal(SINGLE, 'sub');
-export const emitHsubpd = horizontal(DOUBLE, 'sub');

@@ -17,12 +17,12 @@ import {
 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
 import { packedBytes, readPacked } from './mmx.ts';
-import { type Binary, packed } from './packed.ts';
+import { type Binary, firstSource, packed } from './packed.ts';
 
 /** Both low halves side by side. */
-const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+export const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 /** Packs two vectors into one. Two MMX operands fit into one v128, of which the other half of the result is dropped. */
-function pack(narrow: (a: V128, b: V128) => V128): Binary {
+export function pack(narrow: (a: V128, b: V128) => V128): Binary {
   return (a, b, e) => {
     if (packedBytes(e) === 16) return narrow(a, b);
     const both = e.f.let(v128.shuffle(LOW_HALVES, a, b));
@@ -33,7 +33,7 @@ function pack(narrow: (a: V128, b: V128) => V128): Binary {
 /** Odd words, the upper halves of products, of two vectors. */
 const ODD_WORDS = [2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31];
 const EVEN_DWORDS = [0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11];
-const evenDwords = (v: V128): V128 => v128.shuffle(EVEN_DWORDS, v, v);
+export const evenDwords = (v: V128): V128 => v128.shuffle(EVEN_DWORDS, v, v);
 
 function sumOfDifferences(a: V128, b: V128, e: Emit): V128 {
   const difference = v128.or(i8x16.subSatU(a, b), i8x16.subSatU(b, a));
@@ -87,43 +87,47 @@ export const emitPxor = packed((a, b) => v128.xor(a, b));
 // -- shifts --------------------------------------------------------------------------------------------------------
 type Shifted = (a: V128, count: I32) => V128;
 
-/** The count: an immediate byte, or all 64 low bits of the source. */
-function shiftCount(e: Emit): I64 {
-  if (e.operandSize(1) !== 1) return e.f.let(v128.extractI64(0, readPacked(e, 1)));
-  return e.f.let(i64.extendU(e.read(1) as I32));
+/** The count behind the source: an immediate byte, or all 64 low bits of an MMX or XMM operand. */
+function shiftCount(e: Emit, first: number): I64 {
+  if (e.operandSize(first + 1) === 1) return e.f.let(i64.extendU(e.read(first + 1) as I32));
+  const count = e.vectorLength === 0 ? readPacked(e, 1) : e.readVector(first + 1, 16);
+  return e.f.let(v128.extractI64(0, count));
 }
 
+/** A VEX form with an immediate has its destination in vvvv, so that its source is operand 1 as well. */
+const shiftLanes =
+  (bits: 16 | 32 | 64, by: (a: V128, count: I32, tooMany: I32) => V128): Emitter =>
+  (e) => {
+    const first = firstSource(e);
+    const count = shiftCount(e, first);
+    const tooMany = e.f.let(i64.gtU(count, i64.const(BigInt(bits - 1))));
+    const low = e.f.let(i32.wrap(count));
+    e.writeLanes(
+      0,
+      e.readLanes(first).map((a) => by(a, low, tooMany)),
+    );
+  };
 /** A count of the lane's width or more shifts everything out. */
-const shift =
-  (bits: 16 | 32 | 64, by: Shifted): Emitter =>
-  (e) => {
-    const count = shiftCount(e);
-    const a = e.readVector(0, packedBytes(e));
-    const shifted = by(a, i32.wrap(count));
-    const all = i64.gtU(count, i64.const(BigInt(bits - 1)));
-    e.writeVector(0, select(all, i64x2.const(0n), shifted), packedBytes(e));
-  };
-const shiftSigned =
-  (bits: 16 | 32, by: Shifted): Emitter =>
-  (e) => {
-    const count = shiftCount(e);
-    const a = e.readVector(0, packedBytes(e));
-    const most = i32.const(bits - 1);
-    const limited = select(i64.gtU(count, i64.const(BigInt(bits - 1))), most, i32.wrap(count));
-    e.writeVector(0, by(a, limited), packedBytes(e));
-  };
+const shift = (bits: 16 | 32 | 64, by: Shifted): Emitter =>
+  shiftLanes(bits, (a, count, tooMany) => select(tooMany, i64x2.const(0n), by(a, count)));
+const shiftSigned = (bits: 16 | 32, by: Shifted): Emitter =>
+  shiftLanes(bits, (a, count, tooMany) => by(a, select(tooMany, i32.const(bits - 1), count)));
 export const emitPsll = { w: shift(16, i16x8.shl), d: shift(32, i32x4.shl), q: shift(64, i64x2.shl) };
 export const emitPsrl = { w: shift(16, i16x8.shrU), d: shift(32, i32x4.shrU), q: shift(64, i64x2.shrU) };
 export const emitPsra = { w: shiftSigned(16, i16x8.shrS), d: shiftSigned(32, i32x4.shrS) };
 
-const BYTE_NUMBERS = i8x16.const(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+export const BYTE_NUMBERS = i8x16.const(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 /** PSLLDQ, PSRLDQ: bytes by index, where an index out of range gives zero. */
 const shiftBytes =
   (index: (numbers: V128, count: V128) => V128): Emitter =>
   (e) => {
-    const count = e.f.let(e.read(1) as I32);
+    const first = firstSource(e);
+    const count = e.f.let(e.read(first + 1) as I32);
     const limited = e.f.let(select(i32.gtU(count, i32.const(16)), i32.const(16), count));
-    e.writeVector(0, i8x16.swizzle(e.readVector(0, 16), index(BYTE_NUMBERS, i8x16.splat(limited))), 16);
+    e.writeLanes(
+      0,
+      e.readLanes(first).map((a) => i8x16.swizzle(a, index(BYTE_NUMBERS, i8x16.splat(limited)))),
+    );
   };
 export const emitPslldq = shiftBytes(i8x16.sub);
 export const emitPsrldq = shiftBytes(i8x16.add);

@@ -3,6 +3,7 @@ import { anyTrue, type I32, i8x16, i32, i32x4, i64, i64x2, type V128, v128 } fro
 import type { Emit, Emitter } from '../emit.ts';
 import type { Int } from '../width.ts';
 import { packedBytes } from './mmx.ts';
+import { firstSource } from './packed.ts';
 
 /** Low `bytes` of b, the rest of a. */
 export function mergeLow(bytes: 4 | 8, a: V128, b: V128): V128 {
@@ -28,37 +29,43 @@ function fromInt(e: Emit, value: Int): V128 {
 const move =
   (aligned: boolean): Emitter =>
   (e) =>
-    e.writeVector(0, e.readVector(1, 16, aligned), 16, aligned);
+    e.writeLanes(0, e.readLanes(1, aligned), aligned);
 export const emitMoveAligned = move(true);
 export const emitMoveUnaligned = move(false);
 
 /** MOVQ of MMX registers and memory, MOVNTQ. */
 export const emitMoveMmx: Emitter = (e) => e.writeVector(0, e.readVector(1, 8), 8);
 
-/** MOVSS and MOVSD: from memory the upper lanes become zero, between registers they stay. */
+/** MOVSS and MOVSD: from memory the upper lanes become zero, between registers they are those of the first source. */
 const moveScalar =
   (bytes: 4 | 8): Emitter =>
   (e) => {
-    const b = e.readVector(1, bytes);
-    if (e.isMemory(0) || e.isMemory(1)) e.writeVector(0, b, bytes);
-    else e.writeVector(0, mergeLow(bytes, e.readVector(0, 16), b), bytes);
+    if (e.isMemory(0) || e.isMemory(1)) {
+      e.writeVector(0, e.readVector(1, bytes), bytes);
+      return;
+    }
+    const first = firstSource(e);
+    e.writeVector(0, mergeLow(bytes, e.readVector(first, 16), e.readVector(first + 1, bytes)), bytes);
   };
 export const emitMovss = moveScalar(4);
 export const emitMovsd = moveScalar(8);
 
 /** MOVLPS, MOVLPD from memory; MOVHLPS. */
 export const emitLoadLow: Emitter = (e) => {
-  const b = e.readVector(1, 8);
-  e.writeVector(0, mergeLow(8, e.readVector(0, 16), b), 16);
+  const first = firstSource(e);
+  const b = e.readVector(first + 1, 8);
+  e.writeVector(0, mergeLow(8, e.readVector(first, 16), b), 16);
 };
 export const emitMovhlps: Emitter = (e) => {
-  const [a, b] = [e.readVector(0, 16), e.readVector(1, 16)];
+  const first = firstSource(e);
+  const [a, b] = [e.readVector(first, 16), e.readVector(first + 1, 16)];
   e.writeVector(0, v128.replaceI64(0, a, v128.extractI64(1, b)), 16);
 };
 /** MOVHPS, MOVHPD from memory; MOVLHPS: the low half of the source becomes the upper half. */
 export const emitLoadHigh: Emitter = (e) => {
-  const b = e.readVector(1, 8);
-  e.writeVector(0, v128.replaceI64(1, e.readVector(0, 16), v128.extractI64(0, b)), 16);
+  const first = firstSource(e);
+  const b = e.readVector(first + 1, 8);
+  e.writeVector(0, v128.replaceI64(1, e.readVector(first, 16), v128.extractI64(0, b)), 16);
 };
 export const emitStoreLow: Emitter = (e) => e.writeVector(0, e.readVector(1, 16), 8);
 export const emitStoreHigh: Emitter = (e) => {
@@ -100,11 +107,12 @@ export const emitMaskMove: Emitter = (e) => {
 
 /** MOVMSKPS, MOVMSKPD, PMOVMSKB: the top bits of the lanes. */
 const signs =
-  (bitmask: (v: V128) => I32, keep: (e: Emit) => number): Emitter =>
+  (bitmask: (v: V128) => I32, bits: number): Emitter =>
   (e) => {
-    const v = e.readVector(1, packedBytes(e, 1));
-    e.write(0, i32.and(bitmask(v), i32.const(keep(e))));
+    const [low, high] = e.readLanes(1).map(bitmask);
+    if (e.isMmx(1)) e.write(0, i32.and(low as I32, i32.const(0xff)));
+    else e.write(0, high === undefined ? (low as I32) : i32.or(low as I32, i32.shl(high, i32.const(bits))));
   };
-export const emitMovmskps = signs(i32x4.bitmask, () => -1);
-export const emitMovmskpd = signs(i64x2.bitmask, () => -1);
-export const emitPmovmskb = signs(i8x16.bitmask, (e) => (packedBytes(e, 1) === 8 ? 0xff : -1));
+export const emitMovmskps = signs(i32x4.bitmask, 4);
+export const emitMovmskpd = signs(i64x2.bitmask, 2);
+export const emitPmovmskb = signs(i8x16.bitmask, 16);

@@ -3,16 +3,17 @@
  * that serves the legacy encoding (destination and first source are one, memory must be aligned, the upper half of a
  * YMM register stays), MMX, and VEX encodings of 128 and 256 bits (a destination of its own).
  */
-import type { V128 } from '../../../wasm/index.ts';
+import { type I32, i32, type V128 } from '../../../wasm/index.ts';
 import type { Emit, Emitter } from '../emit.ts';
 import { packedBytes, readPacked } from './mmx.ts';
 
-/** One lane of the result from one lane of each source. Operands are let() values. */
+/** One lane of the result from one lane of each source; `lane` says which. Operands are let() values. */
 export type Unary = (a: V128, e: Emit) => V128;
-export type Binary = (a: V128, b: V128, e: Emit) => V128;
+export type Binary = (a: V128, b: V128, e: Emit, lane: number) => V128;
+export type BinaryImmediate = (a: V128, b: V128, immediate: I32, e: Emit) => V128;
 
 /** Where sources begin: a legacy destination is the first of two sources as well. */
-const firstSource = (e: Emit): number => (e.vectorLength === 0 ? 0 : 1);
+export const firstSource = (e: Emit): number => (e.vectorLength === 0 ? 0 : 1);
 
 /** Destination = operation(first, second). The last source is read first, because it may be memory and fault. */
 export const packed =
@@ -20,7 +21,7 @@ export const packed =
   (e) => {
     if (e.isMmx(0)) {
       const b = readPacked(e, 1);
-      e.writeVector(0, operation(e.readVector(0, 8), b, e), 8);
+      e.writeVector(0, operation(e.readVector(0, 8), b, e, 0), 8);
       return;
     }
     const first = firstSource(e);
@@ -28,9 +29,19 @@ export const packed =
     const lanes = e.readLanes(first);
     e.writeLanes(
       0,
-      zip(lanes, second, (a, b) => operation(a, b, e)),
+      zip(lanes, second, (a, b, lane) => operation(a, b, e, lane)),
     );
   };
+
+/**
+ * `packed` with an immediate byte behind the sources. A lane's immediate begins `bitsPerLane` above that of the lane
+ * below; 0: all lanes have the same.
+ */
+export const packedImmediate = (operation: BinaryImmediate, bitsPerLane = 0): Emitter =>
+  packed((a, b, e, lane) => {
+    const immediate = e.read(firstSource(e) + 2) as I32;
+    return operation(a, b, e.f.let(i32.shrU(immediate, i32.const(lane * bitsPerLane))), e);
+  });
 
 /** Destination = operation(source): two operands in every encoding. */
 export const packedUnary =
@@ -48,6 +59,10 @@ export const packedUnary =
   };
 
 /** Lane by lane. */
-export function zip(a: readonly V128[], b: readonly V128[], operation: (a: V128, b: V128) => V128): V128[] {
-  return a.map((lane, n) => operation(lane, b[n] as V128));
+export function zip<T extends V128>(
+  a: readonly V128[],
+  b: readonly V128[],
+  operation: (a: V128, b: V128, lane: number) => T,
+): T[] {
+  return a.map((lane, n) => operation(lane, b[n] as V128, n));
 }

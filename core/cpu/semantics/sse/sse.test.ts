@@ -53,3 +53,29 @@ describe('CR0.EM', () => {
     expect(raises(bytes, { cr0: cr0 | S.CR0_EM | S.CR0_TS })).toBe(S.UD);
   });
 });
+
+describe('an unmasked float exception', () => {
+  const DIVPS = [0x0f, 0x5e, 0xc1];
+  const VECTOR_1 = S.VEC + S.VEC_SIZE;
+  const ZM = 0x200;
+  const ZE = 4;
+  /** 1 / 0 in every element, with exceptions of zero divisors unmasked. */
+  function divideByZero(control: { cr4?: number }): number | undefined {
+    const { view } = cpu.state;
+    for (let at = 0; at < 16; at += 4) {
+      view.setFloat32(S.VEC + at, 1, true);
+      view.setFloat32(VECTOR_1 + at, 0, true);
+    }
+    view.setUint32(S.MXCSR, 0x1f80 & ~ZM, true);
+    return raises(DIVPS, control);
+  }
+  it('is #XM, sets its flag and leaves the destination alone', () => {
+    expect(divideByZero({})).toBe(S.XM);
+    expect(cpu.state.get32(S.MXCSR)).toBe((0x1f80 & ~ZM) | ZE);
+    expect(cpu.state.view.getFloat32(S.VEC, true)).toBe(1);
+  });
+  it('is #UD with CR4.OSXMMEXCPT clear', () => {
+    expect(divideByZero({ cr4: cr4 & ~S.CR4_OSXMMEXCPT })).toBe(S.UD);
+    expect(cpu.state.get32(S.MXCSR)).toBe((0x1f80 & ~ZM) | ZE);
+  });
+});

@@ -1,0 +1,102 @@
+/**
+ * Modules of handlers. The main one (module.ts) has the routines that handlers use; the extensions made here, which
+ * import those and share memory and table, have handlers that are rarely needed.
+ */
+import { type Callable, type Func, ModuleBuilder, type V128, type ValType } from '../../wasm/index.ts';
+import type { VcpuLayout } from '../layout.ts';
+import { InterpreterEmit, type InterpreterRuntime } from './emit.ts';
+import type { Variant } from './variant.ts';
+
+/** What handlers call but `shared`, which is made in each module: parameters and result. */
+type Routines = Omit<InterpreterRuntime, 'shared'>;
+type Signature = readonly [params: readonly ValType[], results: readonly ValType[]];
+/** Those that are TypeScript. */
+export const OUTER_ROUTINES = {
+  slowRead: [['i32', 'i32', 'i32'], ['i32']],
+  slowWrite: [['i32', 'i32', 'i32'], ['i32']],
+  slowReadForWrite: [['i32', 'i32', 'i32'], ['i32']],
+  raise: [['i32'], []],
+  bulk: [['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']],
+  float: [['i32', 'i32', 'i32'], ['i32']],
+} as const satisfies Partial<Record<keyof Routines, Signature>>;
+/** Those of the main module, which exports them. */
+export const INNER_ROUTINES = {
+  linear: [['i32', 'i64', 'i32'], ['i64']],
+  offset: [['i32', 'i64'], ['i64']],
+  stackLinear: [['i64', 'i32'], ['i64']],
+  next: [['i32'], ['i32']],
+  fault: [['i32'], ['i32']],
+  stop: [['i32'], ['i32']],
+  restart: [['i32'], ['i32']],
+} as const satisfies Record<Exclude<keyof Routines, keyof typeof OUTER_ROUTINES>, Signature>;
+
+export abstract class HandlerBuilder {
+  readonly m = new ModuleBuilder();
+  abstract readonly rt: InterpreterRuntime;
+  readonly #shared = new Map<string, Func>();
+
+  constructor(readonly at: VcpuLayout) {
+    this.m.importMemory('env', 'memory');
+  }
+
+  protected importRoutines<T extends Record<string, Signature>>(routines: T): Record<keyof T, Callable> {
+    const imported = Object.entries(routines).map(([name, [params, results]]) => [
+      name,
+      this.m.importFunction('env', name, [...params], [...results]),
+    ]);
+    return Object.fromEntries(imported) as Record<keyof T, Callable>;
+  }
+
+  protected sharedFunction(name: string, params: number, body: (f: Func, args: readonly V128[]) => V128): Func {
+    const known = this.#shared.get(name);
+    if (known) return known;
+    const f = this.m.func(Array<'v128'>(params).fill('v128'), ['v128']);
+    this.#shared.set(name, f);
+    f.return(
+      body(
+        f,
+        Array.from({ length: params }, (_, n) => f.param(n, 'v128')),
+      ),
+    );
+    f.unreachable();
+    return f;
+  }
+
+  handler(variant: Variant): Func {
+    const f = this.m.func(['i32'], ['i32']);
+    const e = new InterpreterEmit(f, variant, this.at.state, this.rt);
+    variant.emit(e);
+    e.finish();
+    f.unreachable();
+    return f;
+  }
+}
+
+class ExtensionBuilder extends HandlerBuilder {
+  readonly rt: InterpreterRuntime;
+
+  constructor(at: VcpuLayout) {
+    super(at);
+    this.m.importTable('env', 'table');
+    this.rt = {
+      ...this.importRoutines(OUTER_ROUTINES),
+      ...this.importRoutines(INNER_ROUTINES),
+      shared: (name, params, body) => this.sharedFunction(name, params, body),
+    };
+  }
+}
+
+/** Handlers in a module of their own: handler n is its export `n`. */
+export interface Extension {
+  readonly module: WebAssembly.Module;
+  /** Keys of their variants. */
+  readonly keys: readonly string[];
+}
+
+export function buildExtension(at: VcpuLayout, variants: readonly Variant[]): Extension {
+  const b = new ExtensionBuilder(at);
+  variants.forEach((variant, n) => {
+    b.m.export(String(n), b.handler(variant));
+  });
+  return { module: new WebAssembly.Module(b.m.encode()), keys: variants.map((variant) => variant.key) };
+}

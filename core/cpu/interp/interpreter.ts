@@ -1,0 +1,45 @@
+/** A vCPU's interpreter: an instance of its module, and of extensions as their handlers are needed. */
+import type { Insn } from '../decode/insn.ts';
+import type { Emitter } from '../semantics/emit.ts';
+import type { InterpreterExports, InterpreterImports, InterpreterModule } from './module.ts';
+import { variantKey } from './variant.ts';
+
+export class Interpreter {
+  readonly exports: InterpreterExports;
+  readonly #env: WebAssembly.ModuleImports;
+  readonly #table: WebAssembly.Table;
+  /** Table slots of the extensions' handlers. */
+  readonly #slots = new Map<string, number>();
+
+  constructor(
+    readonly module: InterpreterModule,
+    memory: WebAssembly.Memory,
+    imports: InterpreterImports,
+  ) {
+    const env = { memory, ...imports } as unknown as WebAssembly.ModuleImports;
+    const { exports } = new WebAssembly.Instance(module.module, { env });
+    this.exports = exports as unknown as InterpreterExports;
+    this.#env = { ...env, ...exports };
+    this.#table = exports['table'] as WebAssembly.Table;
+  }
+
+  /** Table slot of an instruction's handler. */
+  slot(insn: Insn, emit: Emitter): number {
+    const key = variantKey(insn, emit);
+    const slot = this.module.slots.get(key) ?? this.#slots.get(key) ?? this.#extend(key);
+    if (slot === undefined) throw new Error(`no handler for ${insn.row.name} ${key}`);
+    return slot;
+  }
+
+  #extend(key: string): number | undefined {
+    const extension = this.module.extension(key);
+    if (!extension) return undefined;
+    const { exports } = new WebAssembly.Instance(extension.module, { env: this.#env });
+    const first = this.#table.grow(extension.keys.length);
+    extension.keys.forEach((own, n) => {
+      this.#table.set(first + n, exports[String(n)]);
+      this.#slots.set(own, first + n);
+    });
+    return this.#slots.get(key);
+  }
+}
