@@ -80,14 +80,18 @@ describe('results recorded from a real CPU', () => {
 
   const exact = forms.filter((form) => !isApproximate(form.row));
 
-  it.runIf(process.env['VIVARIUM_RECORD'] !== undefined && typeof native !== 'string')('are recorded', { timeout: 600_000 }, () => {
-    const cases = exact.map(sampleOf);
-    const outcomes = (native as NativeMachine).run(cases.flat());
-    const digests = cases.map((own, f) => digest(own, outcomes.slice(f * SAMPLE, (f + 1) * SAMPLE)));
-    const record = Object.fromEntries(exact.map((form, f) => [form.name, digests[f]]));
-    const file = fileURLToPath(new URL('../testing/native/recorded.json', import.meta.url));
-    writeFileSync(file, `${JSON.stringify(record, undefined, 2)}\n`);
-  });
+  it.runIf(process.env['VIVARIUM_RECORD'] !== undefined && typeof native !== 'string')(
+    'are recorded',
+    { timeout: 600_000 },
+    () => {
+      const cases = exact.map(sampleOf);
+      const outcomes = (native as NativeMachine).run(cases.flat());
+      const digests = cases.map((own, f) => digest(own, outcomes.slice(f * SAMPLE, (f + 1) * SAMPLE)));
+      const record = Object.fromEntries(exact.map((form, f) => [form.name, digests[f]]));
+      const file = fileURLToPath(new URL('../testing/native/recorded.json', import.meta.url));
+      writeFileSync(file, `${JSON.stringify(record, undefined, 2)}\n`);
+    },
+  );
 
   it('are what the emulated CPU gives, for every form', { timeout: 60_000 }, () => {
     const emulate = (form: Form): string => {
