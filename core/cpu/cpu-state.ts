@@ -1,5 +1,5 @@
 /** One vCPU's state (state.ts) as TypeScript sees it. */
-import { arithFromWords, wordsFromArith } from './interp/flags.ts';
+import { arithFromWords, wordsFromArith } from './codegen/flags.ts';
 import * as S from './state.ts';
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;

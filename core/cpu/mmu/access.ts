@@ -2,9 +2,10 @@
  * Memory accesses that generated code does not do itself: TLB misses, page-straddling, MMIO, ROM, dirty logging and
  * writes to pages with decoded code; and the typed accessors of TypeScript's system instructions.
  */
+
+import { SLOW_DONE, SLOW_FAULT, SLOW_STOP } from '../codegen/machine-emit.ts';
 import type { CpuState } from '../cpu-state.ts';
 import { GuestFault, MmioWait } from '../faults.ts';
-import { SLOW_DONE, SLOW_FAULT, SLOW_STOP } from '../interp/emit.ts';
 import { PAGE_SIZE } from '../layout.ts';
 import * as S from '../state.ts';
 import {

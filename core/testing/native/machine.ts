@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Feature } from '../../cpu/features.ts';
+import { CS } from '../../cpu/state.ts';
 import type { InstructionCase, Outcome } from './case.ts';
+import { baseOf, LDT, userDescriptor } from './segments.ts';
 
-const IN_BYTES = 936;
-const OUT_BYTES = 960;
+const IN_BYTES = 976;
+const OUT_BYTES = 976;
 /** Cases of one run of the harness. */
 const BATCH = 50_000;
 const SOURCE = fileURLToPath(new URL('./native-cpu.c', import.meta.url));
@@ -59,7 +61,7 @@ export class NativeMachine {
       return `no x86-64 Linux (${process.platform} ${process.arch})`;
     const folder = mkdtempSync(join(tmpdir(), 'vivarium-native-'));
     const program = join(folder, 'native-cpu');
-    const built = spawnSync('gcc', ['-O1', '-o', program, SOURCE], { encoding: 'utf8' });
+    const built = spawnSync('gcc', ['-O1', '-mfsgsbase', '-fno-stack-protector', '-o', program, SOURCE], { encoding: 'utf8' });
     if (built.status === 0) return new NativeMachine(folder, program, hostFeatures());
     rmSync(folder, { recursive: true });
     return built.error === undefined ? `gcc failed: ${built.stderr}` : `no gcc (${built.error.message})`;
@@ -94,25 +96,37 @@ function hostFeatures(): ReadonlySet<Feature> {
   return new Set(flags.split(' ').flatMap((name) => FEATURE_NAMES[name] ?? []));
 }
 
+/** Instructions that trap as the INT3 behind them does. */
+const TRAPS = new Set(['int3', 'int', 'into', 'icebp']);
+
 /** struct in */
 function encode(c: InstructionCase, record: Uint8Array): void {
   const view = new DataView(record.buffer, record.byteOffset, IN_BYTES);
   record[0] = c.code.length;
   record.set(c.code, 1);
+  record[17] = TRAPS.has(c.row.system ?? '') ? 1 : 0;
   c.gprs.forEach((value, n) => {
-    view.setBigUint64(16 + n * 8, value, true);
+    view.setBigUint64(24 + n * 8, value, true);
   });
-  view.setUint32(144, c.eflags, true);
-  view.setUint32(148, c.mxcsr, true);
-  view.setUint32(152, c.long ? 0 : 1, true);
-  view.setUint16(156, c.fcw, true);
-  view.setUint16(158, c.fsw, true);
-  view.setUint16(160, c.ftw, true);
-  record.set(c.ymm, 168);
+  const rip = c.start - baseOf(c.selectors[CS] ?? 0);
+  view.setBigUint64(152, BigInt(rip), true);
+  view.setBigUint64(160, c.fsBase, true);
+  view.setBigUint64(168, c.gsBase, true);
+  view.setUint32(176, c.eflags, true);
+  view.setUint32(180, c.mxcsr, true);
+  view.setUint32(184, c.long ? 1 : 0, true);
+  view.setUint32(188, c.start, true);
+  view.setUint16(192, c.fcw, true);
+  view.setUint16(194, c.fsw, true);
+  view.setUint16(196, c.ftw, true);
+  c.selectors.forEach((selector, n) => {
+    view.setUint16(198 + n * 2, selector, true);
+  });
+  record.set(c.ymm, 216);
   c.mm.forEach((value, n) => {
-    view.setBigUint64(680 + n * 8, value, true);
+    view.setBigUint64(728 + n * 8, value, true);
   });
-  record.set(c.memory, 744);
+  record.set(c.memory, 792);
 }
 
 /** struct out */
@@ -122,15 +136,18 @@ function decode(record: Uint8Array): Outcome {
     gprs: new BigUint64Array(record.buffer, record.byteOffset, 16),
     rip: view.getBigUint64(128, true),
     cr2: view.getBigUint64(136, true),
-    eflags: view.getUint32(144, true),
-    mxcsr: view.getUint32(148, true),
-    vector: view.getUint32(152, true),
-    error: view.getUint32(156, true),
-    fsw: view.getUint16(160, true),
-    ftw: view.getUint16(162, true),
-    exponents: new Uint16Array(record.buffer, record.byteOffset + 164, 8),
-    ymm: record.subarray(192, 704),
-    mm: new BigUint64Array(record.buffer, record.byteOffset + 704, 8),
-    memory: record.subarray(768, 960),
+    fsBase: view.getBigUint64(144, true),
+    gsBase: view.getBigUint64(152, true),
+    eflags: view.getUint32(160, true),
+    mxcsr: view.getUint32(164, true),
+    vector: view.getUint32(168, true),
+    error: view.getUint32(172, true),
+    fsw: view.getUint16(176, true),
+    ftw: view.getUint16(178, true),
+    exponents: new Uint16Array(record.buffer, record.byteOffset + 180, 8),
+    selectors: Array.from({ length: 6 }, (_, n) => view.getUint16(196 + n * 2, true)),
+    ymm: record.subarray(208, 720),
+    mm: new BigUint64Array(record.buffer, record.byteOffset + 720, 8),
+    memory: record.subarray(784, 976),
   };
 }

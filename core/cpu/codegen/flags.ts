@@ -14,26 +14,32 @@
 import { type Func, type I32, type I64, i32, i64, select } from '../../wasm/index.ts';
 import type { Flags } from '../semantics/emit.ts';
 import { type Int, type OpSize, width } from '../semantics/width.ts';
-import { FLAG_AUX, FLAG_RESULT } from '../state.ts';
 
 const AUX_CF_OF = 0xc0000000 | 0;
 const AUX_CARRIES = 0xc0000008 | 0;
 
-export class MemoryFlags implements Flags {
+/** Where the two words are: in memory, or in locals. */
+export interface FlagWords {
+  result(): I64;
+  aux(): I32;
+  set(result: I64, aux: I32): void;
+  setAux(aux: I32): void;
+}
+
+export class LazyFlags implements Flags {
   constructor(
     readonly f: Func,
-    readonly base: number,
+    readonly words: FlagWords,
   ) {}
 
   #result(): I64 {
-    return i64.load(i32.const(this.base + FLAG_RESULT));
+    return this.words.result();
   }
   #aux(): I32 {
-    return i32.load(i32.const(this.base + FLAG_AUX));
+    return this.words.aux();
   }
   #store(size: OpSize, r: Int, aux: I32): void {
-    this.f.store64(i32.const(this.base + FLAG_RESULT), width(size).signed64(r));
-    this.f.store32(i32.const(this.base + FLAG_AUX), aux);
+    this.words.set(width(size).signed64(r), aux);
   }
 
   /** Carries out of every bit, moved so that the sign bit's is bit 31 and bit 3's is bit 3. */
@@ -90,7 +96,7 @@ export class MemoryFlags implements Flags {
     const aux = this.f.let(this.#aux());
     const change = i32.xor(i32.shrU(aux, i32.const(31)), cf);
     const flip = i32.and(i32.sub(i32.const(0), change), i32.const(AUX_CF_OF));
-    this.f.store32(i32.const(this.base + FLAG_AUX), i32.xor(aux, flip));
+    this.words.setAux(i32.xor(aux, flip));
   }
 
   cf(): I32 {
@@ -149,11 +155,11 @@ export class MemoryFlags implements Flags {
     const cf = this.f.let(bit(0));
     const zf = this.f.let(bit(6));
     // a result of 0 or 1 gives ZF; both are positive, and of even or odd parity
-    this.f.store64(i32.const(this.base + FLAG_RESULT), select(zf, i64.const(0n), i64.const(1n)));
     const carries = i32.or(i32.shl(cf, i32.const(31)), i32.shl(i32.xor(cf, bit(11)), i32.const(30)));
     const parity = i32.shl(i32.xor(bit(2), zf), i32.const(8));
     const af = i32.shrU(i32.and(v, i32.const(0x10)), i32.const(1));
-    this.f.store32(i32.const(this.base + FLAG_AUX), i32.or(i32.or(carries, parity), i32.or(af, bit(7))));
+    const aux = i32.or(i32.or(carries, parity), i32.or(af, bit(7)));
+    this.words.set(select(zf, i64.const(0n), i64.const(1n)), aux);
   }
 }
 

@@ -1,0 +1,419 @@
+/**
+ * What both engines generate alike: memory accesses through the TLB, vector registers, MMX, the stack. Where an
+ * instruction's operands come from, and how one is left that faults, are an engine's own.
+ */
+import {
+  type Callable,
+  type Func,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  i64x2,
+  type Label,
+  type Local,
+  type V128,
+  v128,
+} from '../../wasm/index.ts';
+import { X87_ES, X87_FSW, X87_FTW, X87_TOP } from '../fpu/state.ts';
+import type { Emit, ExactFloat, Flags, StringKind } from '../semantics/emit.ts';
+import type { Int, OpSize, Width } from '../semantics/width.ts';
+import { floatOperationNumber } from '../sse/operations.ts';
+import * as S from '../state.ts';
+
+/** What slow memory paths answer. */
+export const SLOW_DONE = 0;
+export const SLOW_FAULT = 1;
+/** Done, but leave after this instruction. */
+export const SLOW_STOP = 2;
+
+/** TypeScript that generated code calls. */
+export interface SlowPaths {
+  /** (lo, hi, size) -> SLOW_*; value in SCRATCH */
+  readonly slowRead: Callable;
+  readonly slowWrite: Callable;
+  /** (lo, hi, size) -> SLOW_*: reads for a later write, which then cannot fault. */
+  readonly slowReadForWrite: Callable;
+  /** (vector) */
+  readonly raise: Callable;
+  /** (operation, elements, control) -> 1 when an exception is pending */
+  readonly float: Callable;
+}
+
+const PAGE_MASK = ~0xfffn;
+const ZERO_VECTOR = i64x2.const(0n);
+
+export abstract class MachineEmit implements Emit {
+  abstract readonly size: OpSize;
+  abstract readonly w: Width;
+  abstract readonly addressSize: 2 | 4 | 8;
+  abstract readonly repeat: number;
+  abstract readonly vectorLength: 0 | 16 | 32;
+  abstract readonly flags: Flags;
+  protected readonly hosts: (Local<'i32'> | undefined)[] = [];
+  protected readonly linears: (I64 | undefined)[] = [];
+
+  constructor(
+    readonly f: Func,
+    readonly state: number,
+    readonly slowPaths: SlowPaths,
+  ) {}
+
+  /** Address of a field of the vCPU's state. */
+  protected at(offset: number): I32 {
+    return i32.const(this.state + offset);
+  }
+
+  // -- an engine's own ---------------------------------------------------------------------------------------------
+  abstract operandSize(i: number): OpSize;
+  abstract isMemory(i: number): boolean;
+  abstract isRegister(i: number): boolean;
+  /** Operand i is a vector register, XMM or MMX. */
+  protected abstract isVector(i: number): boolean;
+  /** Address of that register; evaluated. */
+  protected abstract vectorRegister(i: number): I32;
+  /** Linear address of memory operand i; evaluated. */
+  protected abstract linear(i: number, writes?: boolean): I64;
+  abstract offset(i: number): I64;
+  abstract displace(i: number, displacement: I64): void;
+  abstract read(i: number): Int;
+  protected abstract writeRegister(i: number, value: Int): void;
+  abstract reg(number: number, size: OpSize): Int;
+  abstract setReg(number: number, size: OpSize, value: Int): void;
+  abstract shared(name: string, args: readonly V128[], body: (f: Func, args: readonly V128[]) => V128): V128;
+  /** Of the stack pointer. */
+  protected abstract readonly stackWidth: Width;
+  /** Linear address of SS:pointer; in 16- and 32-bit code the segment's base and limit count. */
+  protected abstract stackLinear(pointer: Int, size: OpSize, writes: boolean): I64;
+  /** Leaves at this instruction, whose exception is pending. */
+  protected abstract faultIf(cond: I32): void;
+  /** Leaves after this instruction when the store said SLOW_STOP. */
+  protected abstract noteStop(status: I32): void;
+  abstract interruptShadow(): void;
+  abstract nextIp(): I64;
+  abstract endBlock(): void;
+  abstract jump(target: I64, commit?: () => void): void;
+  abstract jumpRelative(i: number, commit?: () => void): void;
+  abstract branch(cond: I32, i: number, commit?: () => void): void;
+  abstract raise(vector: number): void;
+  abstract repeatFrom(start: Label): void;
+  abstract bulkString(kind: StringKind): void;
+  protected tlbBase(): I32 {
+    return i32.load(this.at(S.TLB_BASE));
+  }
+
+  // -- the TLB -----------------------------------------------------------------------------------------------------
+  /** The TLB entry of a linear address. */
+  #tlbEntry(linear: I64): I32 {
+    const index = i32.and(
+      i32.shrU(i32.wrap(linear), i32.const(12 - 5)),
+      i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE),
+    );
+    return this.f.let(i32.add(index, this.tlbBase()));
+  }
+  /** 1 when the entry allows an access of `bytes` bytes: its page is that of the last byte. */
+  #hit(entry: I32, tag: number, linear: I64, bytes: number): I32 {
+    const last = bytes === 1 ? linear : i64.add(linear, i64.const(BigInt(bytes - 1)));
+    return i64.eq(i64.load(entry, tag), i64.and(last, i64.const(PAGE_MASK)));
+  }
+  #host(entry: I32, linear: I64): I32 {
+    return i32.add(i32.wrap(linear), i32.load(entry, S.TLB_ADDEND));
+  }
+  #slow(callee: Callable, linear: I64, bytes: number): I32 {
+    return this.f.call(callee, i32.wrap(linear), i32.wrap(i64.shrU(linear, i64.const(32n))), i32.const(bytes));
+  }
+  // -- memory ------------------------------------------------------------------------------------------------------
+  protected load(linear: I64, size: OpSize): Int {
+    const f = this.f;
+    const value = f.local(size === 8 ? 'i64' : 'i32') as Local<'i32' | 'i64'>;
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_READ, linear, size),
+      () => f.set(value, loadInt(this.#host(entry, linear), size)),
+      () => {
+        this.faultIf(this.#slow(this.slowPaths.slowRead, linear, size));
+        f.set(value, loadInt(this.at(S.SCRATCH), size));
+      },
+    );
+    return value;
+  }
+
+  #storeSlow(linear: I64, bytes: number): void {
+    const status = this.#slow(this.slowPaths.slowWrite, linear, bytes);
+    this.faultIf(i32.eq(status, i32.const(SLOW_FAULT)));
+    this.noteStop(status);
+  }
+
+  #store(linear: I64, size: OpSize, value: Int): void {
+    const entry = this.#tlbEntry(linear);
+    this.f.if(
+      this.#hit(entry, S.TLB_WRITE, linear, size),
+      () => storeInt(this.f, this.#host(entry, linear), size, value),
+      () => {
+        storeInt(this.f, this.at(S.SCRATCH), size, value);
+        this.#storeSlow(linear, size);
+      },
+    );
+  }
+
+  readForWrite(i: number): Int {
+    if (!this.isMemory(i)) return this.read(i);
+    const f = this.f;
+    const size = this.operandSize(i);
+    const linear = this.linear(i, true);
+    this.linears[i] = linear;
+    const host = f.local('i32');
+    this.hosts[i] = host;
+    const value = f.local(size === 8 ? 'i64' : 'i32') as Local<'i32' | 'i64'>;
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_WRITE, linear, size),
+      () => {
+        f.set(host, this.#host(entry, linear));
+        f.set(value, loadInt(host, size));
+      },
+      () => {
+        this.faultIf(this.#slow(this.slowPaths.slowReadForWrite, linear, size));
+        f.set(host, i32.const(0));
+        f.set(value, loadInt(this.at(S.SCRATCH), size));
+      },
+    );
+    return value;
+  }
+
+  checkWrite(i: number): void {
+    const size = this.operandSize(i);
+    const linear = this.linear(i, true);
+    const hit = this.#hit(this.#tlbEntry(linear), S.TLB_WRITE, linear, size);
+    this.f.if(i32.eqz(hit), () => this.faultIf(this.#slow(this.slowPaths.slowReadForWrite, linear, size)));
+  }
+
+  write(i: number, value: Int): void {
+    const own = this.operandSize(i);
+    if (this.isRegister(i)) {
+      this.writeRegister(i, value);
+      return;
+    }
+    const host = this.hosts[i];
+    const linear = this.linears[i];
+    const v = this.f.let(value);
+    if (host && linear) {
+      this.f.if(
+        host,
+        () => storeInt(this.f, host, own, v),
+        () => {
+          storeInt(this.f, this.at(S.SCRATCH), own, v);
+          this.#storeSlow(linear, own);
+        },
+      );
+    } else this.#store(this.linear(i, true), own, v);
+  }
+
+  xmm(number: number): V128 {
+    return this.f.let(v128.load(this.at(S.VEC + number * S.VEC_SIZE)));
+  }
+  setXmm(number: number, value: V128): void {
+    const register = this.at(S.VEC + number * S.VEC_SIZE);
+    this.f.storeV128(register, value);
+    if (this.vectorLength !== 0) this.f.storeV128(register, ZERO_VECTOR, 16);
+  }
+
+  // -- vector operands ---------------------------------------------------------------------------------------------
+  readVector(i: number, bytes: 4 | 8 | 16, aligned = false): V128 {
+    if (this.isVector(i)) {
+      const register = this.vectorRegister(i);
+      return this.f.let(this.isMmx(i) ? v128.load64Zero(register) : v128.load(register));
+    }
+    const f = this.f;
+    const linear = this.linear(i);
+    if (aligned) this.#requireAligned(linear);
+    const load = (address: I32): V128 =>
+      bytes === 16 ? v128.load(address) : bytes === 8 ? v128.load64Zero(address) : v128.load32Zero(address);
+    const value = f.local('v128');
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_READ, linear, bytes),
+      () => f.set(value, load(this.#host(entry, linear))),
+      () => {
+        this.faultIf(this.#slow(this.slowPaths.slowRead, linear, bytes));
+        f.set(value, load(this.at(S.SCRATCH)));
+      },
+    );
+    return value;
+  }
+
+  writeVector(i: number, value: V128, bytes: 4 | 8 | 16, aligned = false): void {
+    const f = this.f;
+    if (this.isVector(i)) {
+      const register = this.vectorRegister(i);
+      if (this.isMmx(i)) this.#writeMmx(register, value);
+      else {
+        f.storeV128(register, value);
+        if (this.vectorLength !== 0) f.storeV128(register, ZERO_VECTOR, 16);
+      }
+      return;
+    }
+    const v = f.let(value);
+    const linear = this.linear(i, true);
+    if (aligned) this.#requireAligned(linear);
+    const store = (address: I32): void => {
+      if (bytes === 16) f.storeV128(address, v);
+      else if (bytes === 8) f.store64(address, v128.extractI64(0, v));
+      else f.store32(address, v128.extractI32(0, v));
+    };
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_WRITE, linear, bytes),
+      () => store(this.#host(entry, linear)),
+      () => {
+        store(this.at(S.SCRATCH));
+        this.#storeSlow(linear, bytes);
+      },
+    );
+  }
+  #requireAligned(linear: I64, bytes = 16): void {
+    this.f.if(i32.and(i32.wrap(linear), i32.const(bytes - 1)), () => this.raise(S.GP));
+  }
+
+  readLanes(i: number, aligned = false): readonly V128[] {
+    if (this.vectorLength !== 32) return [this.readVector(i, 16, aligned)];
+    const f = this.f;
+    if (this.isVector(i)) {
+      const register = this.vectorRegister(i);
+      return [f.let(v128.load(register)), f.let(v128.load(register, 16))];
+    }
+    const linear = this.linear(i);
+    if (aligned) this.#requireAligned(linear, 32);
+    const source = f.local('i32');
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_READ, linear, 32),
+      () => f.set(source, this.#host(entry, linear)),
+      () => {
+        this.faultIf(this.#slow(this.slowPaths.slowRead, linear, 32));
+        f.set(source, this.at(S.SCRATCH));
+      },
+    );
+    return [f.let(v128.load(source)), f.let(v128.load(source, 16))];
+  }
+
+  writeLanes(i: number, lanes: readonly V128[], aligned = false): void {
+    const [low, high] = lanes.map((lane) => this.f.let(lane));
+    if (!low) throw new Error('no vector is written');
+    if (!high) {
+      this.writeVector(i, low, 16, aligned);
+      return;
+    }
+    const f = this.f;
+    const store = (address: I32): void => {
+      f.storeV128(address, low);
+      f.storeV128(address, high, 16);
+    };
+    if (this.isVector(i)) {
+      store(this.vectorRegister(i));
+      return;
+    }
+    const linear = this.linear(i, true);
+    if (aligned) this.#requireAligned(linear, 32);
+    const entry = this.#tlbEntry(linear);
+    f.if(
+      this.#hit(entry, S.TLB_WRITE, linear, 32),
+      () => store(f.let(this.#host(entry, linear))),
+      () => {
+        store(this.at(S.SCRATCH));
+        this.#storeSlow(linear, 32);
+      },
+    );
+  }
+  isMmx(i: number): boolean {
+    return this.isVector(i) && this.operandSize(i) === 8;
+  }
+  /** The significand of an x87 register; its exponent field then reads as all ones. */
+  #writeMmx(register: I32, value: V128): void {
+    this.f.store64(register, v128.extractI64(0, value));
+    this.f.store32(register, i32.const(0xffff), 8);
+  }
+  checkMmx(): void {
+    const pending = i32.and(i32.load(this.at(S.X87 + X87_FSW)), i32.const(X87_ES));
+    this.f.if(pending, () => this.raise(S.MF));
+  }
+  #setMmx(ftw: number): void {
+    const fsw = i32.load(this.at(S.X87 + X87_FSW));
+    this.f.store32(this.at(S.X87 + X87_FSW), i32.and(fsw, i32.const(~X87_TOP)));
+    this.f.store32(this.at(S.X87 + X87_FTW), i32.const(ftw));
+  }
+  enterMmx(): void {
+    this.#setMmx(0xff);
+  }
+  leaveMmx(): void {
+    this.#setMmx(0);
+  }
+  mxcsr(): I32 {
+    return i32.load(this.at(S.MXCSR));
+  }
+  setMxcsr(value: I32): void {
+    this.f.store32(this.at(S.MXCSR), value);
+  }
+  exactFloat(operation: ExactFloat, sources: readonly (readonly V128[])[]): readonly V128[] {
+    const f = this.f;
+    sources.forEach((lanes, n) => {
+      lanes.forEach((lane, l) => {
+        f.storeV128(this.at(S.FLOAT_SCRATCH + (n + 1) * S.VEC_SIZE), lane, l * 16);
+      });
+    });
+    const { name, elements, control = i32.const(0) } = operation;
+    this.faultIf(f.call(this.slowPaths.float, i32.const(floatOperationNumber(name)), i32.const(elements), control));
+    const result = this.at(S.FLOAT_SCRATCH);
+    return [v128.load(result), v128.load(result, 16)];
+  }
+  push(size: OpSize, value: Int): void {
+    const w = this.stackWidth;
+    const v = this.f.let(value);
+    const pointer = this.f.let(w.trim(w.sub(this.reg(S.RSP, w.size), w.const(size))));
+    this.#store(this.f.let(this.stackLinear(pointer, size, true)), size, v);
+    this.setReg(S.RSP, w.size, pointer);
+  }
+  top(size: OpSize): Int {
+    return this.load(this.f.let(this.stackLinear(this.reg(S.RSP, this.stackWidth.size), size, false)), size);
+  }
+  popped(size: OpSize): void {
+    this.release(i64.const(BigInt(size)));
+  }
+  release(bytes: I64): void {
+    const w = this.stackWidth;
+    this.setReg(S.RSP, w.size, this.f.let(w.trim(w.add(this.reg(S.RSP, w.size), w.from64(bytes)))));
+  }
+  leaveTop(size: OpSize): Int {
+    const w = this.stackWidth;
+    const frame = this.reg(S.RBP, w.size);
+    const value = this.load(this.f.let(this.stackLinear(frame, size, false)), size);
+    this.setReg(S.RSP, w.size, this.f.let(w.trim(w.add(frame, w.const(size)))));
+    return value;
+  }
+
+  systemFlags(): I32 {
+    return i32.load(this.at(S.EFLAGS));
+  }
+  setSystemFlags(value: I32): void {
+    this.f.store32(this.at(S.EFLAGS), value);
+  }
+  cpl(): I32 {
+    return i32.load(this.at(S.CPL));
+  }
+  cr4(): I32 {
+    return i32.load(this.at(S.CR4));
+  }
+}
+
+export function loadInt(address: I32, size: OpSize): Int {
+  if (size === 1) return i32.load8U(address);
+  if (size === 2) return i32.load16U(address);
+  if (size === 4) return i32.loadU(address);
+  return i64.loadU(address);
+}
+export function storeInt(f: Func, address: I32, size: OpSize, value: Int): void {
+  if (size === 1) f.store8(address, value as I32);
+  else if (size === 2) f.store16(address, value as I32);
+  else if (size === 4) f.store32(address, value as I32);
+  else f.store64(address, value as I64);
+}

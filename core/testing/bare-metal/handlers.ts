@@ -1,0 +1,139 @@
+/**
+ * Where exceptions and interrupts end up: stubs that push their number, and what saves the registers and goes to "finish".
+ * outcome.ts knows the order.
+ */
+import { far, mem, reg, sys } from '../../cpu/index.ts';
+import type { Kernel } from './kernel.ts';
+import * as at from './layout.ts';
+import { SELECTORS as S } from './layout.ts';
+
+const WITH_ERROR_CODE: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17]);
+/** Double words that each kind of handler saves, and the letter that it prints. */
+export const SAVED = {
+  protected: ['p', 23],
+  real: ['r', 12],
+  long: ['l', 54],
+  doubleFault: ['d', 17],
+} as const;
+const BIG = 1 << 22; // D/B of a descriptor, as LAR shows it
+
+const { eax, ebx, ecx, edx, esi, esp, ax, bx, rax, rcx, rdx, rbx, rbp, rsi, rdi, rsp } = reg;
+const LONG_SAVED = [rax, rcx, rdx, rbx, rbp, rsi, rdi, reg.r8, reg.r9, reg.r10, reg.r11, reg.r12, reg.r13, reg.r14];
+const DATA_SEGMENTS = [sys.ds, sys.es, sys.fs, sys.gs];
+
+export function handlers(k: Kernel): void {
+  doubleFault(k);
+  stubs(k);
+  protectedHandler(k);
+  longHandler(k);
+  realHandler(k);
+}
+
+function place(k: Kernel, address: number): void {
+  if (k.here > address) throw new Error('the stubs do not fit');
+  k.zero(address - k.here);
+}
+
+function stubs(k: Kernel): void {
+  for (const [table, bits, handler] of [
+    [at.STUBS32, 32, 'protected handler'],
+    [at.STUBS64, 64, 'long handler'],
+  ] as const) {
+    k.bits = bits;
+    for (let n = 0; n < 256; n++) {
+      place(k, table + n * at.STUB_BYTES);
+      if (!WITH_ERROR_CODE.has(n)) k.emit('PUSH', 0);
+      k.emit('PUSH', n);
+      k.emit('JMP', k.label(handler));
+    }
+  }
+  k.bits = 16;
+  for (let n = 0; n < 256; n++) {
+    place(k, at.STUBS_REAL + n * at.REAL_STUB_BYTES);
+    k.emit('PUSH', n);
+    k.emit('JMP', k.label('real handler'));
+  }
+}
+
+function report(k: Kernel, [letter, words]: readonly [string, number]): void {
+  k.emit('MOV', edx, letter.charCodeAt(0));
+  k.emit('MOV', ecx, words);
+  k.emit('JMP', k.label('finish'));
+}
+
+/** A task of its own: what was interrupted lies in the main TSS. */
+function doubleFault(k: Kernel): void {
+  k.bits = 32;
+  place(k, at.KERNEL_DOUBLE_FAULT);
+  k.emit('MOV', esi, at.TSS + 32);
+  report(k, SAVED.doubleFault);
+}
+
+/** Saves GS FS ES DS and what PUSHA does, below number, error code and frame. */
+function protectedHandler(k: Kernel): void {
+  k.bits = 32;
+  k.bind('protected handler');
+  k.emit('PUSHA');
+  for (const segment of DATA_SEGMENTS) k.emit('PUSH', segment);
+  k.emit('MOV', ebx, esp);
+  k.emit('MOV', eax, sys.ss);
+  k.emit('LAR', eax, ax);
+  k.emit('TEST', eax, BIG);
+  k.skip('JNZ', () => k.emit('MOVZX', ebx, bx)); // the stack is 16-bit
+  k.emit('MOV', eax, S.DATA32);
+  k.emit('MOV', sys.ds, ax);
+  k.emit('MOV', sys.es, ax);
+  k.emit('MOV', esi, ebx);
+  report(k, SAVED.protected);
+}
+
+/** Saves GS FS ES DS, 14 registers in reverse and CR2; goes back to 32-bit code. */
+function longHandler(k: Kernel): void {
+  k.bits = 64;
+  k.bind('long handler');
+  for (const register of LONG_SAVED) k.emit('PUSH', register);
+  k.emit('MOV', rax, sys.cr2);
+  k.emit('PUSH', rax);
+  for (const segment of DATA_SEGMENTS) {
+    k.emit('MOV', eax, segment);
+    k.emit('PUSH', rax);
+  }
+  k.emit('MOV', rsi, rsp);
+  k.emit('PUSH', S.CODE32);
+  k.emit('PUSH', k.label('long end'));
+  k.emit('RETFQ');
+  k.bits = 32;
+  k.bind('long end');
+  k.emit('MOV', eax, S.DATA32);
+  k.emit('MOV', sys.ds, ax);
+  k.emit('MOV', sys.es, ax);
+  report(k, SAVED.long);
+}
+
+/** Saves GS FS ES DS and what PUSHAD does, and goes back to protected mode. */
+function realHandler(k: Kernel): void {
+  k.bits = 16;
+  k.bind('real handler');
+  k.bytes(0x66); // 32-bit PUSHA
+  k.emit('PUSHA');
+  for (const segment of DATA_SEGMENTS) k.emit('PUSH', segment);
+  k.emit('XOR', esi, esi);
+  k.emit('MOV', eax, sys.ss);
+  k.emit('MOVZX', esi, ax);
+  k.emit('SHL', esi, 4);
+  k.emit('MOVZX', ebx, reg.sp);
+  k.emit('ADD', esi, ebx);
+  k.emit('XOR', ax, ax);
+  k.emit('MOV', sys.ds, ax);
+  k.emit('LGDT', mem(0, { disp: k.label('gdtr') }));
+  k.emit('MOV', eax, sys.cr0);
+  k.emit('OR', eax, 1);
+  k.emit('MOV', sys.cr0, eax);
+  k.emit('JMPF', far(S.CODE32, k.label('real end')));
+  k.bits = 32;
+  k.bind('real end');
+  k.emit('MOV', eax, S.DATA32);
+  k.emit('MOV', sys.ds, ax);
+  k.emit('MOV', sys.es, ax);
+  report(k, SAVED.real);
+}

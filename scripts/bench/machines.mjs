@@ -1,0 +1,72 @@
+// The three that are compared: how each runs the program, and how the two virtual ones boot Debian to a prompt.
+import { spawnSync } from 'node:child_process';
+import { ensureGuest } from '../guests.mjs';
+import { programInitramfs } from './program.mjs';
+
+const KERNEL = { 64: 'cloud-amd64', 32: '686' };
+const QEMU = { 64: 'qemu-system-x86_64', 32: 'qemu-system-i386' };
+const PROGRAM_MIB = 256;
+const BOOT_MIB = 512;
+
+const qemu = (command, { kernel, initrd, append, memory }) => ({
+  name: 'TCG',
+  isVirtual: true,
+  command,
+  args: [
+    ...['-accel', 'tcg', '-machine', 'pc', '-cpu', 'max', '-smp', '1', '-m', String(memory)],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
+    ...['-kernel', kernel, '-initrd', initrd, '-append', append],
+  ],
+});
+
+const vivarium = (runner, { kernel, initrd, append, memory }) => ({
+  name: 'Vivarium',
+  isVirtual: true,
+  command: process.execPath,
+  args: [runner, 'run', '--kernel', kernel, '--initrd', initrd, '--append', append, '--memory', String(memory)],
+});
+
+const firstLine = (text) => text.trim().split('\n')[0];
+
+function nativeMissing(program) {
+  const { status, error } = spawnSync(program, { input: 'quit\n' });
+  return status === 0 ? undefined : `this host does not run ${program}: ${error?.message ?? `status ${status}`}`;
+}
+
+function qemuMissing(command) {
+  const { status } = spawnSync(command, ['--version']);
+  return status === 0 ? undefined : `${command} is not installed (Debian: qemu-system-x86)`;
+}
+
+function findGuest(bits) {
+  try {
+    return ensureGuest(KERNEL[bits]);
+  } catch (error) {
+    return { missing: firstLine(error.message) };
+  }
+}
+
+/**
+ * What can be launched here for the program and for a boot to a prompt, and what cannot, and why.
+ * @returns {{ programs: object[], boots: object[], skipped: string[] }}
+ */
+export function findMachines({ guest: bits }, program, runner) {
+  const found = { programs: [], boots: [], skipped: [] };
+  const native = nativeMissing(program);
+  if (native) found.skipped.push(`native: ${native}`);
+  else found.programs.push({ name: 'native', isVirtual: false, command: program, args: [] });
+  const guest = findGuest(bits);
+  if (guest.missing) {
+    found.skipped.push(`TCG and Vivarium: ${guest.missing}`);
+    return found;
+  }
+  const initrd = programInitramfs(program, bits);
+  const bench = { kernel: guest.kernel, initrd, append: 'console=ttyS0 loglevel=0', memory: PROGRAM_MIB };
+  const boot = { ...guest, append: 'console=ttyS0', memory: BOOT_MIB };
+  const noQemu = qemuMissing(QEMU[bits]);
+  const launchers = [...(noQemu ? [] : [(what) => qemu(QEMU[bits], what)]), (what) => vivarium(runner, what)];
+  if (noQemu) found.skipped.push(`TCG: ${noQemu}`);
+  found.programs.push(...launchers.map((launch) => launch(bench)));
+  found.boots.push(...launchers.map((launch) => launch(boot)));
+  return found;
+}

@@ -1,0 +1,62 @@
+// Figures as text.
+import { geometricMean, meanSpeedOver, speedOver } from './figures.mjs';
+
+const ms = (nanoseconds) => (nanoseconds === undefined ? '-' : (nanoseconds / 1e6).toPrecision(4));
+const times = (ratio) => (ratio === undefined ? '-' : `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(3)}`);
+const unit = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits) : '-');
+
+/** Rows of equal length, the first column to the left, the others to the right. */
+export function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const line = (row) =>
+    row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join('  ');
+  return rows.map((row) => line(row).trimEnd()).join('\n');
+}
+
+const HEAD = [
+  ...['kernel', 'native hot', 'TCG hot', 'here hot', 'x TCG', 'x native'],
+  ...['TCG cold', 'here cold', 'x TCG', 'x native'],
+];
+
+/** Milliseconds of every kernel, and how many times as fast Vivarium is as the others. */
+export function kernelTable(kernels) {
+  const rows = Object.entries(kernels).map(([name, kernel]) => {
+    const { native, TCG, Vivarium } = kernel.machines;
+    const speed = (temperature) => ['TCG', 'native'].map((rival) => times(speedOver(kernel, rival, temperature)));
+    return [
+      ...[name, ms(native?.hot), ms(TCG?.hot), ms(Vivarium?.hot), ...speed('hot')],
+      ...[ms(TCG?.cold), ms(Vivarium?.cold), ...speed('cold')],
+    ];
+  });
+  const mean = (temperature) => ['TCG', 'native'].map((rival) => times(meanSpeedOver(kernels, rival, temperature)));
+  return table([HEAD, ...rows, ['geometric mean', '', '', '', ...mean('hot'), '', '', ...mean('cold')]]);
+}
+
+/** What the machines cost the host. `hosts` holds machine to number by property, as medianOf gives them. */
+export function hostTable({ startWall, startCpu, totalCpu, peak, bootWall, bootCpu }) {
+  const head = ['', 'start, s', 'CPU s', 'whole run, CPU s', 'peak MiB', 'boot to prompt, s', 'CPU s'];
+  const names = Object.keys({ ...totalCpu, ...bootWall });
+  const rows = names.map((name) => [
+    ...[name, unit(startWall[name]), unit(startCpu[name]), unit(totalCpu[name]), unit(peak[name], 0)],
+    ...[unit(bootWall[name]), unit(bootCpu[name])],
+  ]);
+  return table([head, ...rows]);
+}
+
+export function changeTable(rows) {
+  const head = [
+    ...['kernel', 'hot was', 'is', 'times as fast', 'over TCG'],
+    ...['cold was', 'is', 'times as fast', 'over TCG'],
+  ];
+  const cells = ({ was, is, speed, overTcg }) => [ms(was), ms(is), times(speed), times(overTcg)];
+  const mean = (temperature, property) => {
+    const known = rows.map((row) => row[temperature][property]).filter((value) => value !== undefined);
+    return times(known.length ? geometricMean(known) : undefined);
+  };
+  const means = (temperature) => ['', '', mean(temperature, 'speed'), mean(temperature, 'overTcg')];
+  return table([
+    head,
+    ...rows.map(({ name, hot, cold }) => [name, ...cells(hot), ...cells(cold)]),
+    ['geometric mean', ...means('hot'), ...means('cold')],
+  ]);
+}
