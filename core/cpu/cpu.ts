@@ -36,6 +36,7 @@ import { Breakpoints } from './system/breakpoints.ts';
 import { SYSTEM } from './system/index.ts';
 import { deliver, TripleFault } from './system/interrupts.ts';
 import { enterSmm, SystemManagement } from './system/smm.ts';
+import { type Translation, Translator } from './translate/translator.ts';
 
 export class Cpu {
   readonly state: CpuState;
@@ -46,6 +47,9 @@ export class Cpu {
   readonly x87: X87;
   readonly breakpoints: Breakpoints;
   readonly smm: SystemManagement;
+  /** When code is translated, of vCPUs made from now on. */
+  static translation: Translation = 'hot';
+  readonly translator: Translator;
   readonly #loop: RunLoop;
   readonly #records: DataView;
 
@@ -125,6 +129,7 @@ export class Cpu {
     const interpreter = new Interpreter(interpreterFor(at), memory, imports);
     this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), interpreter, at);
     const code = new CodeFetch(this.state, physical, this.tlb, this.memory, this.blocks);
+    this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation);
     this.#loop = new RunLoop(this, interpreter.exports, code);
     this.reset();
   }

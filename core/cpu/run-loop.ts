@@ -38,6 +38,7 @@ export class RunLoop {
       switch (code) {
         case EXIT_SLICE:
         case EXIT_STOP:
+          if (code === EXIT_SLICE && !one) this.#sample();
           this.cpu.memory.mmio.commit();
           if (this.cpu.memory.mmio.writes.length > 0) return this.#leaving(CPU_MMIO_WRITE);
           return this.#stepped();
@@ -79,6 +80,12 @@ export class RunLoop {
       }
       code = this.engine.run();
     }
+  }
+
+  /** Where slices end is where time goes: that code is worth a translation. */
+  #sample(): void {
+    const host = this.code.known();
+    if (host >= 0) this.cpu.translator.sample(host, this.cpu.state.get32(S.CODE_MODE));
   }
 
   /** Takes of the slice what no instruction stands for. */
@@ -158,12 +165,17 @@ export class RunLoop {
       const stepsThrough = this.cpu.breakpoints.hasCode && this.cpu.breakpoints.stepsThrough(this.code.linear);
       if (stepsThrough && this.#hitsBreakpoint(alone)) return EXIT_FAULT;
       const block = this.code.block(alone || stepsThrough);
+      if (this.cpu.translator.when === 'always' && !alone && !stepsThrough) this.#translate();
       if (!alone) this.cpu.state.set32(S.BUDGET, this.cpu.state.get32(S.BUDGET) - block.count);
       if (stepsThrough && !alone) this.#charge(STEP_COST);
       return this.engine.enter(block.record);
     } catch (e) {
       return this.#unfetched(e);
     }
+  }
+  #translate(): void {
+    const host = this.code.known();
+    if (host >= 0) this.cpu.translator.translate(host, this.cpu.state.get32(S.CODE_MODE));
   }
   #hitsBreakpoint(alone: boolean): boolean {
     const passes = alone ? this.#passesBreakpoint : this.cpu.afterMovSs;

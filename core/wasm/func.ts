@@ -1,6 +1,19 @@
 /** One WebAssembly function under construction: locals and statements over Expr values. */
 import { ByteSink } from './encode.ts';
-import { type Expr, foldAddress, type I32, type I64, i32, makeExpr, type V128, type ValType } from './expr.ts';
+import {
+  type Expr,
+  f32,
+  f64,
+  foldAddress,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  makeExpr,
+  type V128,
+  type ValType,
+  v128,
+} from './expr.ts';
 
 export const VALTYPE_CODE: Readonly<Record<ValType, number>> = {
   i32: 0x7f,
@@ -32,9 +45,22 @@ export interface Label {
 
 const BLOCK_VOID = 0x40;
 
+const ZEROS = {
+  i32: i32.const(0),
+  i64: i64.const(0n),
+  f32: f32.const(0),
+  f64: f64.const(0),
+  v128: v128.const(new Uint8Array(16)),
+};
+const zeroOf = <T extends ValType>(type: T): Expr<T> => ZEROS[type] as Expr as Expr<T>;
+
 export class Func implements Callable {
-  readonly code = new ByteSink();
+  code = new ByteSink();
+  readonly #start = new ByteSink();
   readonly #locals: ValType[] = [];
+  /** Locals that may be used again, and those that the scope at hand has taken. */
+  readonly #free = new Map<ValType, number[]>();
+  #taken: { index: number; type: ValType }[] | undefined;
   #depth = 0;
 
   constructor(
@@ -47,10 +73,43 @@ export class Func implements Callable {
     return this.#localExpr(index, type);
   }
 
+  /** Zero at first. */
   local<T extends ValType>(type: T): Local<T> {
+    const known = this.#free.get(type)?.pop();
+    if (known === undefined) return this.#take(this.permanent(type));
+    const local = this.#localExpr(known, type);
+    this.set(local, zeroOf(type));
+    return this.#take(local);
+  }
+  /** One that no scope takes back. */
+  permanent<T extends ValType>(type: T): Local<T> {
     const index = this.type.params.length + this.#locals.length;
     this.#locals.push(type);
     return this.#localExpr(index, type);
+  }
+  #take<T extends ValType>(local: Local<T>): Local<T> {
+    this.#taken?.push({ index: local.index, type: local.type });
+    return local;
+  }
+  /** Locals taken within `body` are used again behind it. */
+  scope(body: () => void): void {
+    const outer = this.#taken;
+    const own: { index: number; type: ValType }[] = [];
+    this.#taken = own;
+    body();
+    this.#taken = outer;
+    for (const { index, type } of own) {
+      const free = this.#free.get(type);
+      if (free) free.push(index);
+      else this.#free.set(type, [index]);
+    }
+  }
+  /** Code that runs before all that was or will be written. */
+  before(body: () => void): void {
+    const { code } = this;
+    this.code = this.#start;
+    body();
+    this.code = code;
   }
 
   /** Evaluates now, into a local that can be read any number of times. Constants stay constants. */
@@ -201,6 +260,7 @@ export class Func implements Callable {
       out.u32(g.count);
       out.byte(VALTYPE_CODE[g.type]);
     }
+    out.bytes(this.#start.view());
     out.bytes(this.code.view());
     out.byte(0x0b);
     return out.view();

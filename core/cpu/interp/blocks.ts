@@ -15,7 +15,7 @@ import { type Row, rowsOf } from '../table/index.ts';
 import type { Interpreter } from './interpreter.ts';
 import { SPECIAL_RECORD_SIZE } from './module.ts';
 import * as R from './record.ts';
-import { isNear } from './variant.ts';
+import { fieldsOf, isNear } from './variant.ts';
 
 export interface Block {
   /** Address of the first record. */
@@ -24,6 +24,12 @@ export interface Block {
   readonly count: number;
   /** Bytes. */
   readonly length: number;
+}
+
+/** An instruction of a block, and the address of its record. */
+export interface DecodedInsn {
+  readonly insn: Insn;
+  readonly record: number;
 }
 
 interface CachedBlock extends Block {
@@ -60,6 +66,8 @@ export class BlockCache {
   #nextPage: () => number = () => -1;
   insns: Insn[] = [];
   flushes = 0;
+  /** Told of each block that is dropped: its first record and its host address. */
+  onDropped: (record: number, host: number) => void = () => {};
   /** Blocks that the hash did not have. */
   lookups = 0;
   decoded = 0;
@@ -92,6 +100,37 @@ export class BlockCache {
     }
     this.#intoHash(block);
     return block;
+  }
+
+  /**
+   * The instructions of a block that begins in this page, for the translator: none where the block has a guard or a
+   * limit before its first instruction.
+   */
+  instructions(host: number, mode: number): readonly DecodedInsn[] {
+    let block: Block;
+    try {
+      block = this.get(host, mode, () => {
+        throw CROSSES_PAGE;
+      });
+    } catch (e) {
+      if (e === CROSSES_PAGE) return [];
+      throw e;
+    }
+    const found: DecodedInsn[] = [];
+    let { record } = block;
+    if (this.#view.getUint8(record + R.RECORD_LENGTH) === 0) return [];
+    this.#begin(host, () => -1);
+    for (let n = 0; n < block.count; n++) {
+      const insn = this.#decodeOne(mode);
+      found.push({ insn, record });
+      this.#offset += insn.length;
+      record += insn.row.emit ? R.layout(fieldsOf(insn)).size : SPECIAL_RECORD_SIZE;
+    }
+    return found;
+  }
+  /** Lets another handler than the interpreter's run a block. */
+  setHandler(record: number, slot: number): void {
+    this.#view.setUint32(record + R.RECORD_HANDLER, slot, true);
   }
 
   /** One instruction only, not kept: for single steps. */
@@ -154,6 +193,7 @@ export class BlockCache {
     this.flushes++;
     this.newGeneration();
     for (const page of this.#pages.keys()) this.memory.flags[page] = (this.memory.flags[page] ?? 0) & ~FLAG_CODE;
+    for (const { record, host } of this.#blocks.values()) this.onDropped(record, host);
     this.#blocks.clear();
     this.#pages.clear();
     this.insns = [];
@@ -170,6 +210,7 @@ export class BlockCache {
       const block = this.#blocks.get(key);
       if (!block) continue;
       this.#blocks.delete(key);
+      this.onDropped(block.record, block.host);
       const at = this.#hashEntry(block.host) >> 2;
       if (this.#words[at + (S.HASH_RECORD >> 2)] === block.record) this.#words[at + (S.HASH_HOST >> 2)] = 0;
     }

@@ -67,6 +67,12 @@ export class CodeFetch {
     return this.#host(this.#nextLinear);
   };
 
+  /** Host address of RIP, when the TLB has it; -1 otherwise. */
+  known(): number {
+    const { linear } = this;
+    return this.tlb.lookup(low(linear), high(linear), accessorOf(this.state), S.TLB_EXEC);
+  }
+
   /** The block at RIP, decoded if need be; `alone`: of one instruction, and not kept. */
   block(alone: boolean): Block {
     const host = this.#here();

@@ -72,7 +72,7 @@ export abstract class HandlerBuilder {
   }
 }
 
-class ExtensionBuilder extends HandlerBuilder {
+export class ExtensionBuilder extends HandlerBuilder {
   readonly rt: InterpreterRuntime;
 
   constructor(at: VcpuLayout) {

@@ -10,6 +10,7 @@ export class Interpreter {
   readonly #table: WebAssembly.Table;
   /** Table slots of the extensions' handlers. */
   readonly #slots = new Map<string, number>();
+  readonly #vacant: number[] = [];
 
   constructor(
     readonly module: InterpreterModule,
@@ -29,6 +30,18 @@ export class Interpreter {
     const slot = this.module.slots.get(key) ?? this.#slots.get(key) ?? this.#extend(key);
     if (slot === undefined) throw new Error(`no handler for ${insn.row.name} ${key}`);
     return slot;
+  }
+
+  /** Puts the one function, "0", of a module of an extension's kind into the table; gives its slot. */
+  install(module: WebAssembly.Module): number {
+    const { exports } = new WebAssembly.Instance(module, { env: this.#env });
+    const slot = this.#vacant.pop() ?? this.#table.grow(1);
+    this.#table.set(slot, exports['0']);
+    return slot;
+  }
+  remove(slot: number): void {
+    this.#table.set(slot, null);
+    this.#vacant.push(slot);
   }
 
   #extend(key: string): number | undefined {

@@ -58,7 +58,7 @@ export function variantKey(insn: Insn, emit: Emitter): string {
   return makeKey(
     emit,
     insn.operandSize,
-    insn.operands.map((o) => fieldOf(o, insn)),
+    fieldsOf(insn),
     row.stack ? stackSize(insn.mode) : 0,
     row.string || row.counts ? insn.addressSize : 8,
     repeatOf(row, insn.repeat),
@@ -88,6 +88,8 @@ export function isNear(o: MemoryOperand, insn: Insn): boolean {
     (o.base !== BASE_RIP || Math.abs(o.displacement) < 0x7fff_0000)
   );
 }
+
+export const fieldsOf = (insn: Insn): Field[] => insn.operands.map((o) => fieldOf(o, insn));
 
 function fieldOf(o: Operand, insn: Insn): Field {
   switch (o.kind) {

@@ -1,0 +1,242 @@
+/** Emit for the translator: operands are constants and locals; where control goes is the region's business. */
+import { type Func, type I32, type I64, i32, i64, type Label, type V128 } from '../../wasm/index.ts';
+import { MachineEmit, SLOW_STOP } from '../codegen/machine-emit.ts';
+import { BASE_RIP, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
+import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
+import { X87_REGISTER_BYTES, X87_REGISTERS } from '../fpu/state.ts';
+import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
+import * as S from '../state.ts';
+import type { DeferredFlags } from './deferred-flags.ts';
+import type { RegionInsn } from './region.ts';
+import type { RegionCompiler } from './region-compiler.ts';
+
+export class TranslatorEmit extends MachineEmit {
+  readonly size: OpSize;
+  readonly w: Width;
+  readonly addressSize: 2 | 4 | 8;
+  readonly repeat = 0;
+  readonly vectorLength: 0 | 16 | 32;
+  readonly flags: DeferredFlags;
+  readonly #long: boolean;
+  readonly #displacements: (I64 | undefined)[] = [];
+  #mayStop = false;
+  #ended = false;
+
+  constructor(
+    readonly region: RegionCompiler,
+    readonly here: RegionInsn,
+  ) {
+    super(region.f, region.at.state, region.rt);
+    const { insn } = here;
+    this.size = insn.operandSize;
+    this.w = width(insn.operandSize);
+    this.addressSize = insn.addressSize;
+    this.vectorLength = insn.vectorLength;
+    this.flags = region.flags;
+    this.#long = (insn.mode & MODE_SIZE_MASK) === MODE_64;
+  }
+
+  /** Whether the instruction behind it follows. */
+  finish(): boolean {
+    if (this.#ended) return false;
+    this.#stopIfAsked();
+    return true;
+  }
+
+  // -- operands ----------------------------------------------------------------------------------------------------
+  #operand(i: number): Operand {
+    const operand = this.here.insn.operands[i];
+    if (!operand) throw new Error(`${this.here.insn.row.name} has no operand ${i}`);
+    return operand;
+  }
+  operandSize(i: number): OpSize {
+    const o = this.#operand(i);
+    if (o.kind === 'mmx') return 8;
+    return ('size' in o ? o.size : this.size) as OpSize;
+  }
+  isMemory(i: number): boolean {
+    return this.#operand(i).kind === 'memory';
+  }
+  isRegister(i: number): boolean {
+    return this.#operand(i).kind === 'register';
+  }
+  protected isVector(i: number): boolean {
+    const { kind } = this.#operand(i);
+    return kind === 'vector' || kind === 'mmx';
+  }
+  protected vectorRegister(i: number): I32 {
+    const o = this.#operand(i);
+    if (o.kind === 'vector') return this.at(S.VEC + o.register * S.VEC_SIZE);
+    if (o.kind === 'mmx') return this.at(S.X87 + X87_REGISTERS + o.register * X87_REGISTER_BYTES);
+    throw new Error(`${this.here.insn.row.name}: operand ${i} is a ${o.kind}`);
+  }
+  read(i: number): Int {
+    const o = this.#operand(i);
+    switch (o.kind) {
+      case 'register':
+        return this.region.registers.read(o.register, o.size, o.high);
+      case 'immediate':
+        return width(o.size).const(o.size === 8 ? (BigInt(o.high) << 32n) | BigInt(o.low >>> 0) : o.low);
+      case 'memory':
+        return this.load(this.linear(i), o.size as OpSize);
+      default:
+        throw new Error(`${this.here.insn.row.name}: operand ${i} is a ${o.kind}`);
+    }
+  }
+  protected writeRegister(i: number, value: Int): void {
+    const o = this.#operand(i);
+    if (o.kind !== 'register') throw new Error(`operand ${i} is a ${o.kind}`);
+    this.region.registers.write(o.register, o.size, value, o.high);
+  }
+  reg(number: number, size: OpSize): Int {
+    return this.region.registers.read(number, size);
+  }
+  setReg(number: number, size: OpSize, value: Int): void {
+    this.region.registers.write(number, size, value);
+  }
+
+  // -- addresses ---------------------------------------------------------------------------------------------------
+  displace(i: number, displacement: I64): void {
+    this.#displacements[i] = this.f.let(displacement);
+    this.hosts[i] = undefined;
+    this.linears[i] = undefined;
+  }
+  offset(i: number): I64 {
+    const o = this.#operand(i);
+    if (o.kind !== 'memory') throw new Error(`operand ${i} is a ${o.kind}`);
+    return this.f.let(this.#offset(o, this.#displacements[i]));
+  }
+  #offset(o: MemoryOperand, extra: I64 | undefined): I64 {
+    let sum: I64 = i64.const(this.#displacement(o));
+    if (o.base === BASE_RIP) sum = i64.add(this.region.rip, sum);
+    else if (o.base !== NO_REGISTER) sum = i64.add(this.region.registers.whole(o.base), sum);
+    if (o.index !== NO_REGISTER)
+      sum = i64.add(sum, i64.shl(this.region.registers.whole(o.index), i64.const(BigInt(o.scale))));
+    if (extra) sum = i64.add(sum, extra);
+    if (this.addressSize === 8) return sum;
+    return i64.and(sum, i64.const(this.addressSize === 2 ? 0xffffn : 0xffff_ffffn));
+  }
+  #displacement(o: MemoryOperand): bigint {
+    const own = BigInt.asIntN(64, (BigInt(o.displacementHigh) << 32n) | BigInt(o.displacement >>> 0));
+    return o.base === BASE_RIP ? own + BigInt(this.#end) : own;
+  }
+  protected linear(i: number): I64 {
+    const o = this.#operand(i);
+    if (o.kind !== 'memory') throw new Error(`operand ${i} is a ${o.kind}`);
+    const offset = this.#offset(o, this.#displacements[i]);
+    if (!this.#long || o.segment < S.FS) return this.f.let(offset);
+    return this.f.let(i64.add(offset, i64.load(this.at(S.SEG + o.segment * S.SEG_SIZE + S.SEG_BASE))));
+  }
+  protected override tlbBase(): I32 {
+    return this.region.tlbBase;
+  }
+
+  // -- stack -------------------------------------------------------------------------------------------------------
+  protected readonly stackWidth = width(8);
+  protected stackLinear(pointer: Int): I64 {
+    return this.stackWidth.unsigned64(pointer);
+  }
+
+  // -- ways out ----------------------------------------------------------------------------------------------------
+  /** Of this instruction, from the region's entry. */
+  get #end(): number {
+    return this.here.at + this.here.insn.length;
+  }
+  protected faultIf(cond: I32): void {
+    this.f.if(cond, () => this.region.leave('fault', this.here));
+  }
+  raise(vector: number): void {
+    this.f.call(this.slowPaths.raise, i32.const(vector));
+    this.region.leave('fault', this.here);
+  }
+  protected noteStop(status: I32): void {
+    this.#mayStop = true;
+    this.f.set(this.region.stop, i32.or(this.region.stop, i32.eq(status, i32.const(SLOW_STOP))));
+  }
+  #stopIfAsked(): void {
+    if (this.#mayStop) this.f.if(this.region.stop, () => this.region.leave('stop', this.here));
+  }
+  /** The same behind a jump. */
+  #stopAt(ip: I64): void {
+    if (this.#mayStop) this.f.if(this.region.stop, () => this.region.leaveTo('stopped', ip));
+  }
+  interruptShadow(): void {
+    this.f.store64(this.at(S.SHADOW_RIP), this.nextIp());
+    this.f.store32(this.at(S.SHADOW), i32.const(1));
+    this.#mayStop = true;
+    this.f.set(this.region.stop, i32.ne(i32.load(this.at(S.WINDOW)), i32.const(0)));
+  }
+
+  nextIp(): I64 {
+    return this.f.let(this.#ipAt(this.#end));
+  }
+  #ipAt(at: number): I64 {
+    return this.#truncated(i64.add(this.region.rip, i64.const(BigInt(at))));
+  }
+  #truncated(ip: I64): I64 {
+    return this.#long ? ip : i64.and(ip, i64.const(0xffff_ffffn));
+  }
+  endBlock(): void {
+    const next = this.nextIp();
+    this.#stopAt(next);
+    this.region.leaveTo('next', next);
+    this.#ended = true;
+  }
+  jump(target: I64, commit?: () => void): void {
+    const to = this.f.let(this.size === 8 ? target : i64.and(target, i64.const(0xffff_ffffn)));
+    this.#requireCanonical(to);
+    commit?.();
+    this.#stopAt(to);
+    this.region.leaveTo('next', to);
+    this.#ended = true;
+  }
+  #requireCanonical(to: I64, taken: I32 = i32.const(1)): void {
+    if (this.size !== 8) return;
+    const unused = this.f.let(i64.extendU(i32.load(this.at(S.CANONICAL_SHIFT))));
+    const bad = i64.ne(i64.shrS(i64.shl(to, unused), unused), to);
+    this.f.if(i32.and(bad, taken), () => this.raise(S.GP));
+  }
+  #target(i: number): number {
+    const o = this.#operand(i);
+    if (o.kind !== 'relative') throw new Error(`operand ${i} is a ${o.kind}`);
+    return this.#end + o.displacement;
+  }
+  jumpRelative(i: number, commit?: () => void): void {
+    const at = this.#target(i);
+    if (this.region.contains(at)) {
+      commit?.();
+      this.#goto(at);
+      this.#ended = true;
+    } else this.jump(this.#ipAt(at), commit);
+  }
+  branch(cond: I32, i: number, commit?: () => void): void {
+    const at = this.#target(i);
+    const taken = this.f.let(cond);
+    if (!this.region.contains(at)) this.#requireCanonical(this.f.let(this.#ipAt(at)), taken);
+    commit?.();
+    this.region.fork(
+      taken,
+      () => this.#goto(at),
+      () => this.#goto(this.#end),
+    );
+    this.#ended = true;
+  }
+  #goto(at: number): void {
+    this.#stopAt(this.#ipAt(at));
+    this.region.goto(at);
+  }
+
+  // -- what only the interpreter does, or does otherwise -----------------------------------------------------------
+  shared(_name: string, args: readonly V128[], body: (f: Func, args: readonly V128[]) => V128): V128 {
+    return body(
+      this.f,
+      args.map((a) => this.f.let(a)),
+    );
+  }
+  repeatFrom(_start: Label): void {
+    throw new Error('string instructions are not translated');
+  }
+  bulkString(): void {
+    throw new Error('string instructions are not translated');
+  }
+}
