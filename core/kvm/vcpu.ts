@@ -329,6 +329,8 @@ export class EmulatedVcpu implements A.KvmVcpu {
       code_flushes: cpu.blocks.flushes,
       block_lookups: cpu.blocks.lookups,
       tlb_fills: cpu.memory.tlbFills,
+      translated_regions: cpu.translator.regions,
+      translated_insns: cpu.translator.instructions,
     };
   }
 }

@@ -4,6 +4,9 @@ import type { Emitter } from '../semantics/emit.ts';
 import type { InterpreterExports, InterpreterImports, InterpreterModule } from './module.ts';
 import { variantKey } from './variant.ts';
 
+/** So many slots at a time: growing the table is dear. */
+const SLOTS = 512;
+
 export class Interpreter {
   readonly exports: InterpreterExports;
   readonly #env: WebAssembly.ModuleImports;
@@ -32,12 +35,19 @@ export class Interpreter {
     return slot;
   }
 
-  /** Puts the one function, "0", of a module of an extension's kind into the table; gives its slot. */
-  install(module: WebAssembly.Module): number {
+  /** Puts the functions "0" and so on of a module of an extension's kind into the table; gives their slots. */
+  install(module: WebAssembly.Module, count: number): number[] {
     const { exports } = new WebAssembly.Instance(module, { env: this.#env });
-    const slot = this.#vacant.pop() ?? this.#table.grow(1);
-    this.#table.set(slot, exports['0']);
-    return slot;
+    while (this.#vacant.length < count) this.#grow();
+    return Array.from({ length: count }, (_, n) => {
+      const slot = this.#vacant.pop() as number;
+      this.#table.set(slot, exports[String(n)]);
+      return slot;
+    });
+  }
+  #grow(): void {
+    const first = this.#table.grow(SLOTS);
+    for (let n = 0; n < SLOTS; n++) this.#vacant.push(first + n);
   }
   remove(slot: number): void {
     this.#table.set(slot, null);

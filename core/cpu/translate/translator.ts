@@ -8,7 +8,7 @@ import type { BlockCache } from '../interp/blocks.ts';
 import { ExtensionBuilder } from '../interp/handlers.ts';
 import type { Interpreter } from '../interp/interpreter.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
-import { findRegion } from './region.ts';
+import { findRegion, type RegionBlock } from './region.ts';
 import { RegionCompiler } from './region-compiler.ts';
 import { isTranslatableMode } from './translatable.ts';
 
@@ -17,14 +17,29 @@ export type Translation = 'hot' | 'always' | 'never';
 
 /** So many ends of a slice at a block make it hot. */
 const HOT = 2;
+/** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
+const BATCH = 24;
+const BATCH_SLICES = 96;
 /** A page whose translations were dropped so often is left to the interpreter. */
 const MAX_DROPS = 8;
+
+interface Place {
+  readonly host: number;
+  readonly mode: number;
+}
+interface Region {
+  /** Record of its first instruction. */
+  readonly entry: number;
+  readonly blocks: ReadonlyMap<number, RegionBlock>;
+}
 
 export class Translator {
   /** Table slots of translations, by the first record of their entry's block. */
   readonly #slots = new Map<number, number>();
   readonly #samples = new Map<number, number>();
   readonly #drops = new Map<number, number>();
+  readonly #waiting: Place[] = [];
+  #slices = 0;
   regions = 0;
   instructions = 0;
 
@@ -37,35 +52,51 @@ export class Translator {
     blocks.onDropped = (record, host) => this.#dropped(record, host);
   }
 
-  /** A slice has ended at a block. */
+  /** A slice has ended, at a block. */
   sample(host: number, mode: number): void {
     if (this.when !== 'hot') return;
     const key = host * MODE_COUNT + mode;
     const count = (this.#samples.get(key) ?? 0) + 1;
     this.#samples.set(key, count);
-    if (count === HOT) this.translate(host, mode);
+    if (count === HOT) this.#waiting.push({ host, mode });
+    if (++this.#slices % BATCH_SLICES === 0 || this.#waiting.length >= BATCH)
+      this.#translateAll(this.#waiting.splice(0));
   }
 
-  /** Translates from the block at a host address, if that can be done. */
+  /** Translates from the block at a host address now, if that can be done. */
   translate(host: number, mode: number): void {
-    if (!isTranslatableMode(mode)) return;
-    if ((this.#drops.get(Math.floor(host / PAGE_SIZE)) ?? 0) >= MAX_DROPS) return;
+    this.#translateAll([{ host, mode }]);
+  }
+
+  #translateAll(places: readonly Place[]): void {
     const { flushes } = this.blocks;
+    const regions = places.flatMap((place) => this.#find(place) ?? []);
+    if (regions.length === 0 || this.blocks.flushes !== flushes) return; // their records are no more
+    const b = new ExtensionBuilder(this.at);
+    regions.forEach(({ blocks }, n) => {
+      const f = b.m.func(['i32'], ['i32']);
+      new RegionCompiler(f, this.at, b.rt, blocks).compile();
+      b.m.export(String(n), f);
+    });
+    const slots = this.interpreter.install(new WebAssembly.Module(b.m.encode()), regions.length);
+    regions.forEach(({ entry, blocks }, n) => {
+      const slot = slots[n] as number;
+      this.#slots.set(entry, slot);
+      this.blocks.setHandler(entry, slot);
+      this.regions++;
+      for (const block of blocks.values()) this.instructions += block.insns.length;
+    });
+  }
+
+  #find({ host, mode }: Place): Region | undefined {
     const page = Math.floor(host / PAGE_SIZE);
-    const region = findRegion((at) =>
+    const unsteady = (this.#drops.get(page) ?? 0) >= MAX_DROPS && this.when !== 'always';
+    if (unsteady || !isTranslatableMode(mode)) return undefined;
+    const blocks = findRegion((at) =>
       Math.floor((host + at) / PAGE_SIZE) === page ? this.blocks.instructions(host + at, mode) : [],
     );
-    const entry = region?.get(0)?.insns[0]?.record;
-    if (!region || entry === undefined || this.blocks.flushes !== flushes || this.#slots.has(entry)) return;
-    const b = new ExtensionBuilder(this.at);
-    const f = b.m.func(['i32'], ['i32']);
-    new RegionCompiler(f, this.at, b.rt, region).compile();
-    b.m.export('0', f);
-    const slot = this.interpreter.install(new WebAssembly.Module(b.m.encode()));
-    this.#slots.set(entry, slot);
-    this.blocks.setHandler(entry, slot);
-    this.regions++;
-    for (const block of region.values()) this.instructions += block.insns.length;
+    const entry = blocks?.get(0)?.insns[0]?.record;
+    return !blocks || entry === undefined || this.#slots.has(entry) ? undefined : { entry, blocks };
   }
 
   #dropped(record: number, host: number): void {
