@@ -71,12 +71,15 @@ export class LazyFlags implements Flags {
     this.#store(size, r, i32.or(i32.shl(c, i32.const(31)), i32.shl(i32.xor(c, of), i32.const(30))));
   }
   increment(size: OpSize, r: Int): void {
-    // carries of a + 1: OF when r is the most negative value, AF when the low nibble became 0
-    this.#keepCf(size, r, width(size).eq(r, this.#mostNegative(size)), width(size).eqz(this.#lowNibble(size, r)));
+    this.stepped(size, r, r, this.cf());
   }
   decrement(size: OpSize, a: Int, r: Int): void {
+    this.stepped(size, a, r, this.cf());
+  }
+  /** The greater one of a sum by one tells OF, when it is the most negative value, and AF, when its low nibble is 0. */
+  protected stepped(size: OpSize, greater: Int, r: Int, cf: I32): void {
     const w = width(size);
-    this.#keepCf(size, r, w.eq(a, this.#mostNegative(size)), w.eqz(this.#lowNibble(size, a)));
+    this.#withCf(size, r, cf, w.eq(greater, this.#mostNegative(size)), w.eqz(this.#lowNibble(size, greater)));
   }
   #mostNegative(size: OpSize): Int {
     return width(size).const(1n << BigInt(size * 8 - 1));
@@ -85,8 +88,8 @@ export class LazyFlags implements Flags {
     const w = width(size);
     return w.and(v, w.const(15));
   }
-  #keepCf(size: OpSize, r: Int, of: I32, af: I32): void {
-    const cf = this.f.let(i32.shrU(this.#aux(), i32.const(31)));
+  #withCf(size: OpSize, r: Int, oldCf: I32, of: I32, af: I32): void {
+    const cf = this.f.let(oldCf);
     const carries = i32.or(i32.shl(cf, i32.const(31)), i32.shl(i32.xor(cf, of), i32.const(30)));
     this.#store(size, r, i32.or(carries, i32.shl(af, i32.const(3))));
   }
