@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { InstructionCase, Outcome } from '../testing/native/case.ts';
-import { describeCase, differences, digest, isApproximate } from '../testing/native/compare.ts';
+import { describeCase, differences, digest, isApproximate, isOpenRefusal } from '../testing/native/compare.ts';
 import { EmulatedMachine } from '../testing/native/emulated.ts';
 import { caseOf, type Form, formsOf, segmentedFormsOf } from '../testing/native/forms.ts';
 import { NativeMachine } from '../testing/native/machine.ts';
@@ -21,6 +21,8 @@ const CASES = Number(process.env['VIVARIUM_CASES'] ?? SAMPLE);
 const SEED = Number(process.env['VIVARIUM_SEED'] ?? 1);
 /** Only rows whose name matches. */
 const NAMES = new RegExp(process.env['VIVARIUM_ROWS'] ?? '');
+/** Recorded for a form whose sample has a case of which the architecture leaves something open. */
+const OPEN = 'open';
 /** Cases in memory at a time. */
 const LOT = 20_000;
 
@@ -85,6 +87,10 @@ if (typeof native !== 'string') {
 describe('results recorded from a real CPU', () => {
   const lines: Readonly<Record<string, string>> = recorded;
 
+  /** Digest of what a real CPU made of cases, if the emulated one has to do the same in all. */
+  const digestOf = (cases: readonly InstructionCase[], outcomes: readonly Outcome[]): string =>
+    cases.some((c, n) => isOpenRefusal(c, outcomes[n] as Outcome, emulated.run(c))) ? OPEN : digest(cases, outcomes);
+
   const exact = forms.filter((form) => !isApproximate(form.row));
 
   it.runIf(process.env['VIVARIUM_RECORD'] !== undefined && typeof native !== 'string')(
@@ -93,7 +99,7 @@ describe('results recorded from a real CPU', () => {
     () => {
       const cases = exact.map(sampleOf);
       const outcomes = (native as NativeMachine).run(cases.flat());
-      const digests = cases.map((own) => digest(own, outcomes.splice(0, own.length)));
+      const digests = cases.map((own) => digestOf(own, outcomes.splice(0, own.length)));
       const record = Object.fromEntries(exact.map((form, f) => [form.name, digests[f]]));
       const file = fileURLToPath(new URL('../testing/native/recorded.json', import.meta.url));
       writeFileSync(file, `${JSON.stringify(record, undefined, 2)}\n`);
@@ -111,7 +117,7 @@ describe('results recorded from a real CPU', () => {
     const differing = exact.flatMap((form) => {
       const line = lines[form.name];
       if (line === undefined) return [`${form.name}: not recorded`];
-      return line === (sampled.get(form) ?? emulate(form)) ? [] : [form.name];
+      return line === OPEN || line === (sampled.get(form) ?? emulate(form)) ? [] : [form.name];
     });
     expect(differing).toEqual([]);
   });

@@ -1,7 +1,7 @@
 /** docs/INSTRUCTIONS.md: what the instruction table has, and what each instruction was tested against. */
 import { ROWS, type Row } from '../cpu/table/index.ts';
 import { isApproximate } from './native/compare.ts';
-import { formsOf } from './native/forms.ts';
+import { formsOf, segmentedFormsOf } from './native/forms.ts';
 import { allForms } from './x87/cases.ts';
 
 /** What stands in recorded.json: form names that a real CPU has answered for. */
@@ -24,7 +24,8 @@ this page is out of date, and \`VIVARIUM_RECORD=1 npx vitest run core/cpu/covera
 - **Feature**: by libvirt's name; without it in the vCPU's CPUID the encoding is #UD, or what it was before.
 - **Runs as**: *wasm*: an emitter of WebAssembly, which the interpreter runs and a translator can use; *TypeScript*: a function of
   \`core/cpu/system\` or \`core/cpu/fpu\`.
-- **Against silicon**: *bit-equal*: generated cases gave the same registers, flags, memory and exceptions on a real CPU;
+- **Against silicon**: *bit-equal*: generated cases gave the same registers, flags, memory and exceptions on a real CPU, in
+  64-bit, 32-bit and 16-bit code at user level (of privileged instructions that is the exception alone);
   *approximate*: the architecture leaves the last bits open, and the result is within that; *system tests*: not to be had by a
   user program, tested by bare-metal guests (\`core/cpu/system-*.test.ts\`).
 
@@ -63,10 +64,9 @@ function tableLines(recorded: RecordedForms): Line[] {
 }
 
 function siliconOf(rows: readonly Row[], recorded: RecordedForms): string {
-  const emitted = rows.filter((row) => row.emit);
-  if (emitted.length === 0) return 'system tests';
-  if (emitted.every(isApproximate)) return 'approximate';
-  const forms = formsOf(emitted);
+  const forms = [...formsOf(rows), ...segmentedFormsOf(rows)];
+  if (forms.length === 0) return 'system tests';
+  if (rows.every(isApproximate)) return 'approximate';
   const known = forms.filter((form) => recorded[form.name] !== undefined).length;
   return known === forms.length ? 'bit-equal' : known === 0 ? 'not yet' : `${known} of ${forms.length} forms`;
 }

@@ -5,6 +5,7 @@
  *
  * Guests are bytes, with the source beside them: hex('mov al, 5 ; out 0x80, al', 'b0 05 e6 80').
  */
+import './translation.ts';
 import * as A from '../kvm/api.ts';
 import { CPUID_BITS } from '../kvm/cpuid/index.ts';
 import { openKvm } from '../kvm/index.ts';

@@ -2,6 +2,7 @@
  * A CPU for tests: long mode, user level (CPL 3), flat segments, a few pages where the test wants them, and nobody
  * around it. It runs one instruction at a time and keeps the exception one raises instead of delivering it.
  */
+import './translation.ts';
 import {
   Cpu,
   type CpuExit,
@@ -13,6 +14,7 @@ import {
   refreshPaging,
   CpuOffsets as S,
 } from '../cpu/index.ts';
+import { loadCode, loadSegment, readDescriptor } from '../cpu/system/descriptors.ts';
 
 /** No devices, no MSRs, time stands still. */
 const ALONE: CpuHost = {
@@ -32,6 +34,10 @@ const ALONE: CpuHost = {
   setCr8: () => {},
 };
 
+/** Linear address of descriptor tables, in the kernel's half. */
+const TABLES = 0xffff_8000_0000_0000;
+/** Of a 64-bit TSS, all before the pointer to its I/O permission bitmap. */
+const TSS_BYTES = 0x66;
 /** XCR0: all vector state enabled. */
 const X87_SSE_AVX = 7n;
 const PTE_USER = 7; // present, writable, user
@@ -63,7 +69,7 @@ export class TestCpu extends Cpu {
     this.#base = base;
     const s = this.state;
     s.set32(S.CR0, S.CR0_PG | S.CR0_PE | S.CR0_NE | S.CR0_WP | S.CR0_ET);
-    s.set32(S.CR4, S.CR4_PAE | S.CR4_OSFXSR | S.CR4_OSXMMEXCPT | S.CR4_OSXSAVE);
+    s.set32(S.CR4, S.CR4_PAE | S.CR4_OSFXSR | S.CR4_OSXMMEXCPT | S.CR4_OSXSAVE | S.CR4_FSGSBASE);
     s.set64(S.XCR0, X87_SSE_AVX);
     s.set32(S.EFER, S.EFER_LME | S.EFER_LMA);
     s.set32(S.CPL, 3);
@@ -79,16 +85,44 @@ export class TestCpu extends Cpu {
     this.updateMode();
   }
 
-  /** Maps pages of memory at a linear address, to be read and written at the bytes returned. */
-  map(linear: number, bytes: number): Uint8Array {
+  /** Descriptor tables, 8 bytes an entry, but for 16 of the IDT, whose upper halves are zero. */
+  setTables(gdt: readonly bigint[], ldt: readonly bigint[], idt: readonly bigint[]): void {
+    const s = this.state;
+    const bytes = this.map(TABLES, 3 * PAGE_SIZE);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const put = (at: number, table: readonly bigint[], size: number): number => {
+      table.forEach((entry, n) => {
+        view.setBigUint64(at + n * size, entry, true);
+      });
+      return table.length * size - 1;
+    };
+    s.set64(S.GDTR_BASE, BigInt(TABLES));
+    s.set32(S.GDTR_LIMIT, put(0, gdt, 8));
+    s.set64(S.IDTR_BASE, BigInt(TABLES + PAGE_SIZE * 2));
+    s.set32(S.IDTR_LIMIT, put(PAGE_SIZE * 2, idt, 16));
+    s.setSegment(S.TR, 0x40, BigInt(TABLES), TSS_BYTES - 1, S.AR_P | 0xb); // no port is allowed
+    s.setSegment(S.LDTR, 0x50, BigInt(TABLES + PAGE_SIZE), put(PAGE_SIZE, ldt, 8), S.AR_P | 2);
+  }
+  /** Loads every segment register from the tables, in encoding order: ES CS SS DS FS GS. */
+  setSegments(selectors: readonly number[]): void {
+    selectors.forEach((selector, n) => {
+      if (n === S.CS) loadCode(this, selector, readDescriptor(this, selector), 3);
+      else loadSegment(this, n, selector);
+    });
+  }
+
+  /** Maps pages of memory at linear addresses, to be read and written at the bytes returned. */
+  map(linear: number, bytes: number, ...copies: number[]): Uint8Array {
     const first = this.#take(bytes);
-    for (let at = 0; at < bytes; at += PAGE_SIZE) {
-      let table = 0;
-      for (let shift = 39; shift > 12; shift -= 9)
-        table = this.#table(table + (Math.floor(linear / 2 ** shift) % 512) * 8);
-      this.#setEntry(table + (Math.floor((linear + at) / PAGE_SIZE) % 512) * 8, first + at);
-    }
+    for (const start of [linear, ...copies])
+      for (let at = 0; at < bytes; at += PAGE_SIZE) this.#mapPage(start + at, first + at);
     return this.physical.u8.subarray(this.#base + first, this.#base + first + bytes);
+  }
+  #mapPage(linear: number, physical: number): void {
+    let table = 0;
+    for (let shift = 39; shift > 12; shift -= 9)
+      table = this.#table(table + (Math.floor(linear / 2 ** shift) % 512) * 8);
+    this.#setEntry(table + (Math.floor(linear / PAGE_SIZE) % 512) * 8, physical);
   }
   /** Root table at 0, others and mapped pages behind it. */
   #take(bytes: number): number {

@@ -94,8 +94,9 @@ export function changes(before, now) {
     for (const temperature of ['hot', 'cold']) {
       const [was, is] = [old, kernel].map(({ machines }) => machines['Vivarium']?.[temperature]);
       const [wasOver, isOver] = [old, kernel].map((entry) => speedOver(entry, 'TCG', temperature));
-      row[temperature] = { was, is, speed: was && is ? was / is : undefined };
-      row[temperature].overTcg = wasOver && isOver ? isOver / wasOver : undefined;
+      const speed = was && is ? was / is : undefined;
+      const overTcg = wasOver && isOver ? isOver / wasOver : undefined;
+      row[temperature] = { was, is, speed, overTcg };
     }
     return [row];
   });

@@ -30,6 +30,7 @@ export class Session {
       }
       for (const kernel of kernels) {
         say(`  ${kernel.name}`);
+        for (const { machine } of [...running]) await this.#guarded(running, machine, () => machine.calibrate());
         for (let round = 0; round <= hotRounds; round++) await this.#round(running, kernel, round, number);
       }
     } finally {
@@ -71,16 +72,16 @@ export class Session {
   async boot(launches) {
     for (const launch of launches.filter(({ name }) => !this.#failed.has(name))) {
       say(`  boot to a prompt: ${launch.name}`);
-      const process = new TalkingProcess(launch.command, launch.args);
+      const booting = new TalkingProcess(launch.command, launch.args);
       try {
-        await process.until(PROMPT, BOOT_SECONDS);
-        const { wallSeconds } = process;
+        await booting.until(PROMPT, BOOT_SECONDS);
+        const { wallSeconds } = booting;
         await sleep(10);
-        this.boots.push({ machine: launch.name, wallSeconds, cpuSeconds: process.cpuNanoseconds / 1e9 });
+        this.boots.push({ machine: launch.name, wallSeconds, cpuSeconds: booting.cpuNanoseconds / 1e9 });
       } catch (error) {
         this.#fail(launch.name, error);
       } finally {
-        await process.kill();
+        await booting.kill();
       }
     }
   }

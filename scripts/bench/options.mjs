@@ -11,8 +11,8 @@ Runs one guest benchmark natively, in QEMU (TCG) and in Vivarium, in lockstep, a
   --hot N          hot rounds of a kernel in each start (default 3)
   --scale F        F times the work in each kernel (default 1)
   --quick          one start, two hot rounds, a quarter of the work
-  --clock host|guest  how a virtual machine is timed: by the processor time it costs the host (the default), or by the
-                   clock in the guest
+  --clock host|guest  how a virtual machine is timed: by the processor time of its CPU's thread on the host (the default),
+                   or by the clock in the guest
   --viv FILE       the headless runner of another build, instead of building this clone
   --save FILE      keep the figures
   --against FILE   show what has changed since figures that were kept
@@ -67,6 +67,6 @@ function pattern(text) {
 function positive(option, text, standard, whole) {
   if (text === undefined) return standard;
   const value = Number(text);
-  if (value > 0 && value <= 1000 && (!whole || Number.isInteger(value))) return value;
-  throw new UsageError(`${option} '${text}' is not a ${whole ? 'whole ' : ''}number above 0, up to 1000`);
+  if (value > 0 && value <= 100 && (!whole || Number.isInteger(value))) return value;
+  throw new UsageError(`${option} '${text}' is not a ${whole ? 'whole ' : ''}number above 0, up to 100`);
 }

@@ -1,6 +1,6 @@
 // A process that is talked to in lines, or watched for a text: a machine's serial port, or the program itself.
 import { spawn } from 'node:child_process';
-import { cpuNanoseconds, peakResidentMiB } from './host-use.mjs';
+import { busiestThread, cpuNanoseconds, peakResidentMiB, threadNanoseconds } from './host-use.mjs';
 
 const KEPT = 4000;
 const ALL = 1 << 20;
@@ -33,9 +33,9 @@ export class TalkingProcess {
       child.once('error', (error) => end(error.message));
       child.once('close', (status, signal) => end(`it ended with ${signal ?? `status ${status}`}`));
     });
-    this.exitOfParent = () => child.kill('SIGKILL');
-    process.once('exit', this.exitOfParent);
-    this.closed.then(() => process.removeListener('exit', this.exitOfParent));
+    const endWithUs = () => child.kill('SIGKILL');
+    process.once('exit', endWithUs);
+    this.closed.then(() => process.removeListener('exit', endWithUs));
   }
 
   get wallSeconds() {
@@ -44,6 +44,14 @@ export class TalkingProcess {
 
   get cpuNanoseconds() {
     return cpuNanoseconds(this.#child.pid);
+  }
+
+  get busiestThread() {
+    return busiestThread(this.#child.pid);
+  }
+
+  threadNanoseconds(thread) {
+    return threadNanoseconds(this.#child.pid, thread);
   }
 
   get peakResidentMiB() {

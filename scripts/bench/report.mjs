@@ -2,7 +2,7 @@
 import { geometricMean, meanSpeedOver, speedOver } from './figures.mjs';
 
 const ms = (nanoseconds) => (nanoseconds === undefined ? '-' : (nanoseconds / 1e6).toPrecision(4));
-const times = (ratio) => (ratio === undefined ? '-' : `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(3)}`);
+const times = (ratio) => (ratio === undefined ? '-' : ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(3));
 const unit = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits) : '-');
 
 /** Rows of equal length, the first column to the left, the others to the right. */
@@ -32,7 +32,7 @@ export function kernelTable(kernels) {
   return table([HEAD, ...rows, ['geometric mean', '', '', '', ...mean('hot'), '', '', ...mean('cold')]]);
 }
 
-/** What the machines cost the host. `hosts` holds machine to number by property, as medianOf gives them. */
+/** What the machines cost the host: each column maps machine to number, as medianOf gives it. */
 export function hostTable({ startWall, startCpu, totalCpu, peak, bootWall, bootCpu }) {
   const head = ['', 'start, s', 'CPU s', 'whole run, CPU s', 'peak MiB', 'boot to prompt, s', 'CPU s'];
   const names = Object.keys({ ...totalCpu, ...bootWall });

@@ -122,10 +122,11 @@ export class Decoder {
     this.#vectorLength = (last & 4) !== 0 ? 32 : 16;
     this.#vexPrefix = VEX_PREFIXES[last & 3] ?? 0;
     const opcode = map | this.#u8();
-    const rows = legacy || map < 0 ? [] : vexRowsOf(opcode);
+    const rows = map < 0 ? [] : vexRowsOf(opcode);
     if (rows.length === 0) return { failure: 'undefined', length: this.#at };
-    const insn = this.#byRows(rows, opcode);
+    const insn = this.#byRows(rows, opcode); // too long is #GP, whatever else is wrong
     if ('failure' in insn) return insn;
+    if (legacy) return { failure: 'undefined', length: this.#at };
     const usesVvvv = insn.row.operands.some((o) => o.place === 'H' || o.place === 'B');
     const unused = ((~last >> 3) & 15) !== 0 && !usesVvvv;
     return unused ? { failure: 'undefined', length: this.#at } : insn;

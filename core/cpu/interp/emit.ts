@@ -14,6 +14,7 @@ import {
   i64,
   type Label,
   type Local,
+  select,
   type V128,
 } from '../../wasm/index.ts';
 import { type FlagWords, LazyFlags } from '../codegen/flags.ts';
@@ -278,7 +279,10 @@ export class InterpreterEmit extends MachineEmit {
   #jumpLinked(field: I32, at: number, linkOffset: I32, taken: I32 | undefined, commit?: () => void): void {
     const f = this.f;
     const link = f.let(i32.add(i32.add(this.#record, i32.const(at + RELATIVE_LINKS)), linkOffset));
-    const target = f.let(this.#truncateIp(i64.add(i64.load(this.at(S.RIP)), i64.load32S(field, at))));
+    const sum = f.let(i64.add(i64.load(this.at(S.RIP)), i64.load32S(field, at)));
+    const truncated = this.#truncateIp(sum);
+    // 16 bits remain of a target, but not of what follows a branch that is not taken
+    const target = f.let(taken !== undefined && this.size === 2 ? select(taken, truncated, sum) : truncated);
     const go = (): void => {
       commit?.();
       f.store64(this.at(S.RIP), target);

@@ -208,9 +208,18 @@ export function setEfer(cpu: Cpu, value: bigint): boolean {
 }
 
 // -- MOV -----------------------------------------------------------------------------------------------------------
+const CONTROL_REGISTER_NUMBERS = new Set([0, 2, 3, 4, 8]);
+/** The number of an operand's register: one that does not exist is #UD, even where #GP would follow. */
+function accessible(cpu: Cpu, insn: Insn, operand: number): number {
+  const n = registerOf(insn, operand);
+  if (!CONTROL_REGISTER_NUMBERS.has(n)) undefinedOpcode();
+  requireCpl0(cpu);
+  return n;
+}
+
 function movFromControl(cpu: Cpu, insn: Insn): number {
   const s = cpu.state;
-  requireCpl0(cpu);
+  const n = accessible(cpu, insn, 1);
   const values: Readonly<Record<number, () => bigint>> = {
     0: () => BigInt(s.cr0 >>> 0),
     2: () => s.get64(S.CR2),
@@ -218,7 +227,7 @@ function movFromControl(cpu: Cpu, insn: Insn): number {
     4: () => BigInt(s.cr4 >>> 0),
     8: () => BigInt(cpu.host.getCr8()),
   };
-  const value = values[registerOf(insn, 1)];
+  const value = values[n];
   if (!value) undefinedOpcode();
   write(cpu, insn, 0, value());
   return SYSTEM_NEXT;
@@ -226,9 +235,9 @@ function movFromControl(cpu: Cpu, insn: Insn): number {
 
 function movToControl(cpu: Cpu, insn: Insn): number {
   const s = cpu.state;
-  requireCpl0(cpu);
+  const n = accessible(cpu, insn, 0);
   const value = read(cpu, insn, 1);
-  switch (registerOf(insn, 0)) {
+  switch (n) {
     case 0:
       setCr0(cpu, value);
       break;

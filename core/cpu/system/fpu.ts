@@ -115,6 +115,7 @@ const fxComponents = (cpu: Cpu): number => XSTATE_X87 | ((cpu.state.cr4 & S.CR4_
 
 function fxsave(cpu: Cpu, insn: Insn): number {
   const linear = requireFxsr(cpu, insn);
+  cpu.memory.probe(linear, FXSAVE_SIZE);
   const area = cpu.memory.readBytes(linear, FXSAVE_SIZE); // reserved parts stay
   const components = fxComponents(cpu);
   writeComponents(cpu, area, components, formOf(cpu, insn));

@@ -19,6 +19,10 @@ import {
   undefinedOpcode,
 } from './operands.ts';
 
+/** Bits of a segment's type. */
+const CODE = 8;
+const READABLE = 2;
+
 const halves = (linear: bigint): [lo: number, hi: number] => [
   Number(BigInt.asIntN(32, linear)),
   Number(BigInt.asIntN(32, linear >> 32n)),
@@ -79,9 +83,23 @@ function privilegedNothing(cpu: Cpu): number {
   return SYSTEM_NEXT;
 }
 
-/** CLFLUSH, CLFLUSHOPT and CLWB fault as a load of a byte does, and read nothing: a device would notice. */
+/** A byte's address in code that can be executed only; undefined in other segments. */
+function addressInUnreadableCode(cpu: Cpu, insn: Insn): bigint | undefined {
+  const s = cpu.state;
+  const o = memoryOf(insn, 0);
+  const kind = s.access(o.segment) & (S.AR_P | S.AR_S | S.SEG_UNUSABLE | CODE | READABLE);
+  if (s.code64 || kind !== (S.AR_P | S.AR_S | CODE)) return undefined;
+  const offset = offsetOf(cpu, insn, o);
+  if (offset > BigInt(s.segLimit(o.segment))) generalProtection();
+  return (s.segBase(o.segment) + offset) & maskOf(4);
+}
+
+/**
+ * CLFLUSH, CLFLUSHOPT and CLWB fault as a load of a byte does, and read nothing: a device would notice. Code that cannot be
+ * read can be flushed: [SDM] volume 2, CLFLUSH.
+ */
 function cacheLine(cpu: Cpu, insn: Insn): number {
-  const linear = addressOf(cpu, insn, 0, 1, false);
+  const linear = addressInUnreadableCode(cpu, insn) ?? addressOf(cpu, insn, 0, 1, false);
   cpu.memory.translate(...halves(linear), READ, accessorOf(cpu.state));
   return SYSTEM_NEXT;
 }

@@ -81,7 +81,8 @@ function enterFrame(cpu: Cpu, insn: Insn): number {
   const level = Number(read(cpu, insn, 1)) & 31;
   const stack = Stack.current(cpu);
   stack.push(size, s.gpr(S.RBP) & maskOf(size));
-  const frame = stack.pointer;
+  // of a 16-bit stack the upper half of ESP goes along
+  const frame = (s.gpr(S.RSP) & ~stack.mask) | stack.pointer;
   let outer = s.gpr(S.RBP) & stack.mask;
   for (let i = 1; i < level; i++) {
     outer = (outer - BigInt(size)) & stack.mask;

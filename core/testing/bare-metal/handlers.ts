@@ -8,12 +8,12 @@ import * as at from './layout.ts';
 import { SELECTORS as S } from './layout.ts';
 
 const WITH_ERROR_CODE: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17]);
-/** Double words that each kind of handler saves, and the letter that it prints. */
+/** Each kind of handler by its number, and how many double words it saves. */
 export const SAVED = {
-  protected: ['p', 23],
-  real: ['r', 12],
-  long: ['l', 54],
-  doubleFault: ['d', 17],
+  protected: [1, 23],
+  real: [2, 12],
+  long: [3, 54],
+  doubleFault: [4, 17],
 } as const;
 const BIG = 1 << 22; // D/B of a descriptor, as LAR shows it
 
@@ -55,17 +55,21 @@ function stubs(k: Kernel): void {
   }
 }
 
-function report(k: Kernel, [letter, words]: readonly [string, number]): void {
-  k.emit('MOV', edx, letter.charCodeAt(0));
+function report(k: Kernel, [kind, words]: readonly [number, number]): void {
+  k.emit('MOV', edx, kind);
   k.emit('MOV', ecx, words);
   k.emit('JMP', k.label('finish'));
 }
 
-/** A task of its own: what was interrupted lies in the main TSS. */
+/** A task of its own, for #DF and whatever a case leads here: what was interrupted lies in its TSS. */
 function doubleFault(k: Kernel): void {
   k.bits = 32;
   place(k, at.KERNEL_DOUBLE_FAULT);
+  k.emit('POP', eax); // the error code, in the place of the task's LDT
   k.emit('MOV', esi, at.TSS + 32);
+  k.emit('CMP', mem(2, { disp: at.TSS_DOUBLE_FAULT }), S.TSS_OTHER_SEL);
+  k.skip('JNE', () => k.emit('MOV', esi, at.TSS_OTHER + 32));
+  k.emit('MOV', mem(4, { base: esi, disp: 64 }), eax);
   report(k, SAVED.doubleFault);
 }
 

@@ -2,7 +2,7 @@
 import { Assembler, reg } from '../../cpu/index.ts';
 import { elf, multibootHeader } from '../boot-images.ts';
 import { type Case, caseName } from './case.ts';
-import { buildKernel, ENTRY, PAGING, TABLES_OFFSET } from './kernel.ts';
+import { buildKernel, CASE, ENTRY, PAGING, TABLES_OFFSET } from './kernel.ts';
 import { KERNEL, LOAD, TABLES_BYTES } from './layout.ts';
 import { type Mode, modeOf } from './modes.ts';
 import { assemble } from './source.ts';
@@ -54,13 +54,11 @@ function caseTable(p: Assembler, cases: readonly Case[]): void {
   });
   p.bind('cases');
   for (const [n, [mode]] of cases.entries()) {
-    p.u32(p.label(`name ${n}`), p.label(`code ${n}`), codes[n]?.length ?? 0, p.label(`setup ${n}`));
+    p.u32(n, p.label(`code ${n}`), codes[n]?.length ?? 0, p.label(`setup ${n}`));
     p.u32(p.label(`mode ${mode}`));
   }
-  p.u32(0);
+  p.zero(CASE.bytes);
   for (const [n, [, , setup = '']] of cases.entries()) {
-    p.bind(`name ${n}`);
-    p.text(`${names[n]} | \0`);
     p.bind(`code ${n}`);
     p.bytes(...(codes[n] ?? []));
     p.bind(`setup ${n}`);

@@ -5,12 +5,14 @@
  * "Home" is 32-bit protected mode at level 0 without paging. [SDM] volume 3, 10.8 and 10.9: changes of mode.
  */
 import { Assembler, far, mem, reg, sys } from '../../cpu/index.ts';
+import { handlers } from './handlers.ts';
 import * as at from './layout.ts';
 import { SELECTORS as S } from './layout.ts';
-import { handlers } from './handlers.ts';
 
 const COM1 = 0x3f8;
 const COM1_STATUS = COM1 + 5;
+const COM1_FIFO = COM1 + 2;
+const FIFO_BYTES = 16;
 const TRANSMITTER_EMPTY = 0x20;
 const DEBUG_EXIT = 0xf4;
 const EFER = 0xc000_0080;
@@ -22,8 +24,8 @@ const DR6_INIT = 0xffff_0ff0;
 const DR7_INIT = 0x400;
 const UD2_TWICE = 0x0b0f_0b0f;
 
-/** Words of a case in the image: texts and code by address. */
-export const CASE = { name: 0, code: 4, codeBytes: 8, setup: 12, mode: 16, bytes: 20 } as const;
+/** Words of a case in the image, code by address. The list ends where there is no mode. */
+export const CASE = { number: 0, code: 4, codeBytes: 8, setup: 12, mode: 16, bytes: 20 } as const;
 /** Words of a mode. */
 export const MODE = { paging: 0, entry: 4, cs: 8, ip: 12, flags: 16, sp: 20, ss: 24, ds: 28, bytes: 32 } as const;
 export const PAGING = { none: 0, '32': 1, pae: 2, long: 3 } as const;
@@ -73,7 +75,7 @@ export function buildKernel(): Uint8Array {
   enterReal(k);
   finish(k);
   printing(k);
-  for (const name of ['case', 'cr2', 'dr6', 'tr']) {
+  for (const name of ['case', 'printed', 'cr2', 'dr6', 'tr']) {
     k.bind(name);
     k.u32(0);
   }
@@ -90,7 +92,8 @@ export function buildKernel(): Uint8Array {
   k.u16(0x3ff);
   k.u32(0);
   const bytes = k.finish();
-  if (at.KERNEL + bytes.length > at.STACK16_3 - 0x400) throw new Error(`the kernel of ${bytes.length} bytes is too long`);
+  if (at.KERNEL + bytes.length > at.STACK16_3 - 0x400)
+    throw new Error(`the kernel of ${bytes.length} bytes is too long`);
   return bytes;
 }
 
@@ -100,6 +103,9 @@ function start(k: Kernel): void {
   k.emit('MOV', al, 0xff); // no interrupts but our own
   k.emit('OUT', 0x21, al);
   k.emit('OUT', 0xa1, al);
+  k.emit('MOV', edx, COM1_FIFO);
+  k.emit('MOV', al, 1);
+  k.emit('OUT', dx, al);
   k.emit('JMP', k.label('home'));
 }
 
@@ -154,13 +160,13 @@ function runCase(k: Kernel): void {
   k.emit('LLDT', ax);
 
   k.emit('MOV', ebx, k.variable('case'));
-  k.emit('MOV', esi, k.field(ebx, CASE.name));
-  k.emit('TEST', esi, esi);
-  k.skip('JNZ', () => {
-    k.emit('XOR', eax, eax);
-    k.emit('OUT', DEBUG_EXIT, al);
-  });
-  k.emit('CALL', k.label('print text'));
+  k.emit('MOV', eax, k.field(ebx, CASE.mode));
+  k.emit('TEST', eax, eax);
+  k.skip('JNZ', () => k.emit('OUT', DEBUG_EXIT, al));
+  k.emit('MOV', eax, k.field(ebx, CASE.number));
+  k.emit('PUSH', ebx);
+  k.emit('CALL', k.label('print number'));
+  k.emit('POP', ebx);
   k.emit('MOV', esi, k.field(ebx, CASE.code));
   k.emit('MOV', edi, at.TEST);
   k.emit('MOV', ecx, k.field(ebx, CASE.codeBytes));
@@ -277,13 +283,16 @@ function enterReal(k: Kernel): void {
   k.emit('MOV', sys.fs, ax);
   k.emit('MOV', sys.gs, ax);
   for (const register of [ebx, ecx, edx, esi, edi, ebp]) k.emit('XOR', register, register);
+  k.emit('PUSH', 2);
+  k.emit('POPF');
   k.emit('JMPF', far(at.TEST >> 4, 0));
   k.bits = 32;
 }
 
-/** Entered at level 0 in 32-bit code with flat DS. ESI = saved registers, ECX = how many double words, DL = their kind. */
+/** Entered at level 0 in 32-bit code with flat DS. ESI = saved registers, ECX = how many double words, EDX = their kind. */
 function finish(k: Kernel): void {
   k.bind('finish');
+  k.emit('CLD');
   k.emit('MOV', eax, sys.cr2);
   k.emit('MOV', k.variable('cr2'), eax);
   k.emit('MOV', eax, sys.dr6);
@@ -297,7 +306,7 @@ function finish(k: Kernel): void {
   k.emit('MOV', sys.cr0, eax);
 
   k.emit('MOV', eax, edx);
-  k.emit('CALL', k.label('print character'));
+  k.emit('CALL', k.label('print number'));
   k.emit('MOV', eax, esi);
   k.emit('CALL', k.label('print number'));
   const again = k.bind();
@@ -318,41 +327,32 @@ function finish(k: Kernel): void {
 }
 
 function printing(k: Kernel): void {
-  k.bind('print text'); // ESI
-  const done = k.label();
-  const again = k.bind();
-  k.emit('LODSB');
-  k.emit('TEST', al, al);
-  k.emit('JZ', done);
-  k.emit('CALL', k.label('print character'));
-  k.emit('JMP', again);
-  k.bind(done);
-  k.emit('RET');
-
-  k.bind('print number'); // EAX, in hex after a blank
+  k.bind('print number'); // EAX after a blank, in hex, the last digit first
   k.emit('MOV', ebx, eax);
   k.emit('MOV', al, 0x20);
   k.emit('CALL', k.label('print character'));
-  k.emit('MOV', edi, 8);
   const digit = k.bind();
-  k.emit('ROL', ebx, 4);
   k.emit('MOV', eax, ebx);
   k.emit('AND', eax, 15);
   k.emit('CMP', al, 10);
   k.skip('JB', () => k.emit('ADD', al, 'a'.charCodeAt(0) - '0'.charCodeAt(0) - 10));
   k.emit('ADD', al, '0'.charCodeAt(0));
   k.emit('CALL', k.label('print character'));
-  k.emit('DEC', edi);
+  k.emit('SHR', ebx, 4);
   k.emit('JNZ', digit);
   k.emit('RET');
 
   k.bind('print character'); // AL; changes AH and DX
   k.emit('MOV', reg.ah, al);
-  k.emit('MOV', edx, COM1_STATUS);
-  const wait = k.bind();
-  k.emit('IN', al, dx);
-  k.emit('TEST', al, TRANSMITTER_EMPTY);
-  k.emit('JZ', wait);
+  k.emit('INC', k.variable('printed'));
+  k.emit('TEST', mem(1, { disp: k.label('printed') }), FIFO_BYTES - 1);
+  k.skip('JNZ', () => {
+    k.emit('MOV', edx, COM1_STATUS);
+    const wait = k.bind();
+    k.emit('IN', al, dx);
+    k.emit('TEST', al, TRANSMITTER_EMPTY);
+    k.emit('JZ', wait);
+  });
   k.emit('MOV', edx, COM1);
   k.emit('MOV', al, reg.ah);
   k.emit('OUT', dx, al);

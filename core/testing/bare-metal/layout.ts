@@ -105,21 +105,21 @@ export const SELECTORS = {
   GATE32_P2: 0x120, // two parameters
   GATE16: 0x128,
   GATE_0: 0x130, // for level 0
-  GATE_NP: 0x138,
   GATE_DATA: 0x140, // to a data segment
   GATE_NULL: 0x148,
   GATE64: 0x150, // 16 bytes
   CODE_LD: 0x160, // L and D
   INT_GATE: 0x168, // does not belong into a GDT
   TSS_SHORT: 0x170,
-  TSS_NP: 0x178,
   CODE_SMALL: 0x180, // base TEST, limit 0xff
   GATE_OUT: 0x188, // to level 3
   KERNEL16: 0x190, // 16-bit code from 0 for the way into real mode
   DATA_SMALL_3: 0x19b,
   DATA_DOWN16: 0x1a0, // expand-down from 0x1000, base DATA, 16-bit
   CONF_3: 0x1ab, // conforming, level 3
-  BEYOND: 0x1b0,
+  GATE_NP: 0x1b0, // this and the next are followed by 8 bytes of zero, as in 64-bit mode
+  TSS_NP: 0x1c0,
+  BEYOND: 0x1d0,
   LDT_NULL: 0x04, // null descriptor of the LDT
   LDT_DATA: 0x0f,
   LDT_CODE: 0x17,
@@ -162,7 +162,12 @@ export const SYMBOLS: Readonly<Record<string, number>> = {
   TSS_OTHER,
   TSS_OTHER16,
   TSS64,
+  DIRECTORY32,
   TABLE32,
+  PML4,
+  PDPT64,
+  PDPT_PAE,
+  DIRECTORY64,
   TABLE64,
   STACK0,
   STACK3,

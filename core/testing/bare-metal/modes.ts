@@ -34,6 +34,8 @@ const KINDS: Readonly<Record<string, readonly [bits: 16 | 32 | 64, paging: Pagin
   compat32: [32, 'long'],
   compat16: [16, 'long'],
 };
+/** IRET to a 16-bit stack takes SP and leaves the upper half of ESP to the kernel's. */
+const SP16_3 = (at.STACK_HOME & 0xffff_0000) | at.STACK16_3;
 const CODE = { 16: [S.CODE16, 0, 0, S.CODE16_3], 32: [S.CODE32, S.CODE32_1, S.CODE32_2, S.CODE32_3] } as const;
 const DATA32 = [S.DATA32, S.DATA32_1, S.DATA32_2, S.DATA32_3] as const;
 const STACK32 = [at.STACK0, at.STACK1, at.STACK2, at.STACK3] as const;
@@ -47,13 +49,15 @@ export function modeOf(name: string): Mode {
   const flags = 2 | (match[3] ? IOPL3 : 0);
   if (match[1] === 'real' || match[1] === 'vm86') {
     const real = { bits, paging, cs: at.TEST >> 4, ip: 0, sp: at.SP_REAL, ss: at.SS_REAL, ds: at.DATA >> 4 };
-    return match[1] === 'real' ? { ...real, entry: 'real', flags } : { ...real, entry: 'vm86', flags: flags | FLAGS_VM };
+    return match[1] === 'real'
+      ? { ...real, entry: 'real', flags }
+      : { ...real, entry: 'vm86', flags: flags | FLAGS_VM };
   }
   if (match[2] === undefined) throw new Error(`${name} does not say its level`);
   const cpl = Number(match[2]) as 0 | 1 | 2 | 3;
   const common = { bits, paging, flags, entry: cpl === 0 ? 'inner' : 'outer' } as const;
   if (bits === 16) {
-    const [sp, ss, ds] = cpl === 0 ? [at.STACK16_0, S.STACK16, S.DATA16] : [at.STACK16_3, S.STACK16_3, S.DATA16_3];
+    const [sp, ss, ds] = cpl === 0 ? [at.STACK16_0, S.STACK16, S.DATA16] : [SP16_3, S.STACK16_3, S.DATA16_3];
     return { ...common, cs: CODE[16][cpl], ip: 0, sp, ss, ds };
   }
   const cs = bits === 32 ? CODE[32][cpl] : cpl === 0 ? S.CODE64 : S.CODE64_3;

@@ -14,9 +14,9 @@ type Size = 0 | 1 | 2 | 4 | 8;
 
 const REGISTERS: Readonly<Record<string, Operand>> = { ...reg, ...sys };
 const SIZES: Readonly<Record<string, Size>> = { byte: 1, word: 2, dword: 4, qword: 8, far: 0 };
-const RAW_PREFIXES: Readonly<Record<string, number>> = { o16: 0x66, o32: 0x66, a16: 0x67, a32: 0x67 };
+const RAW_PREFIXES: Readonly<Record<string, number>> = { o16: 0x66, o32: 0x66, a16: 0x67, a32: 0x67, lock: 0xf0 };
 const FAR: Readonly<Record<string, string>> = { JMP: 'JMPF', CALL: 'CALLF' };
-const PREFIX = /^(lock|rep|repe|repz|repne|repnz)$/;
+const PREFIX = /^(rep|repe|repz|repne|repnz)$/;
 
 /** The bytes of a text for code of this size at `origin`. Throws where it cannot be assembled. */
 export function assemble(source: string, bits: 16 | 32 | 64, origin: number): Uint8Array {
@@ -53,7 +53,7 @@ function instruction(program: Assembler, prefixes: string, name: string, texts: 
   const register = texts.map((text) => REGISTERS[text]).find((r) => r !== undefined);
   const implied = typeof register === 'object' && 'size' in register ? (register.size as Size) : 0;
   const operands = texts.map((text) => operand(program, text, implied));
-  const isFar = texts[0]?.startsWith('far ') || /^\w+:\w+/.test(texts[0] ?? '');
+  const isFar = texts[0]?.startsWith('far ') || /^[\w+]+:/.test(texts[0] ?? '');
   program.emit(prefixes + (isFar ? (FAR[name] ?? name) : name), ...operands);
 }
 

@@ -29,6 +29,8 @@ export interface InstructionCase {
   readonly gsBase: bigint;
   /** Linear address of the instruction. */
   readonly start: number;
+  /** Linear address of a memory operand. */
+  readonly operandAddress: number;
   readonly seed: number;
   readonly code: Uint8Array;
   /** Operand size in bytes. */

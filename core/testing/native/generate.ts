@@ -5,11 +5,12 @@
  * What a row's operands are is the table's business; what makes an instruction interesting (a string's registers, a
  * quotient that fits, a jump target that exists) stands here, by name.
  */
-import { RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../../cpu/state.ts';
+import { ES, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../../cpu/state.ts';
 import type { Row } from '../../cpu/table/index.ts';
 import type { OperandSpec } from '../../cpu/table/row.ts';
-import { DATA, DATA_BYTES, type InstructionCase, WINDOW, WINDOW_BYTES } from './case.ts';
-import { CaseBuilder, CENTRE, type Size } from './case-builder.ts';
+import { CENTRE, DATA, DATA_BYTES, type InstructionCase, WINDOW, WINDOW_BYTES } from './case.ts';
+import { CaseBuilder, type CaseMode, type Size } from './case-builder.ts';
+import { adjustSystem, farPointer, memoryBytes, prepareSystem, systemImmediate, usesStack } from './generate-system.ts';
 import { chance, fillString, integer, uint64 } from './values.ts';
 
 const FLAG_DF = 0x400;
@@ -32,7 +33,8 @@ function encodeOperands(b: CaseBuilder): void {
   if (row.lock && b.modrm !== undefined && b.modrm < 0xc0 && chance(random, 10)) b.prefixes.push(0xf0);
   if (row.operands.some((o) => o.place === 'H' || o.place === 'B')) b.vvvv = random.below(b.registerCount);
   // a MASKMOVQ that faults has entered MMX state already, on AMD's
-  if (chance(random, 4) && !row.operands.some((o) => o.place === 'T')) b.prefixes.push(random.pick(SEGMENT_PREFIXES));
+  if (!b.mode.segmented && chance(random, 4) && !row.operands.some((o) => o.place === 'T'))
+    b.prefixes.push(random.pick(SEGMENT_PREFIXES));
 }
 
 function encodeOpcodeRegister(b: CaseBuilder): void {
@@ -56,7 +58,10 @@ function encodeModrm(b: CaseBuilder): void {
     return;
   }
   if (onlyMemory || (!onlyRegister && chance(random, 55))) {
-    b.encodeMemory(reg, memoryAddress(b, reg, bytesOf(spec ?? { place: 'M', size: '' }, b.size, b.vex256)));
+    b.encodeMemory(
+      reg,
+      memoryAddress(b, reg, memoryBytes(row, b.size) ?? bytesOf(spec ?? { place: 'M', size: '' }, b.size, b.vex256)),
+    );
     return;
   }
   if (b.long && chance(random, 40)) b.rex |= 1;
@@ -67,6 +72,9 @@ function encodeModrm(b: CaseBuilder): void {
 function memoryAddress(b: CaseBuilder, reg: number, bytes: number): bigint {
   const { row } = b;
   if (row.name === 'LEA' || row.name === 'NOP' || row.name.startsWith('PREFETCH')) return uint64(b.random);
+  // any part of 512 bytes in the window
+  if (bytes === 16 && row.system !== undefined && /^FX/.test(row.name) && chance(b.random, 80))
+    return BigInt(WINDOW + WINDOW_BYTES - 16 * (1 + b.random.below(42)));
   const bitString = row.ext === undefined && /^BT[SRC]?$/.test(row.name);
   if (!bitString) return b.chooseAddress(bytes);
   // the offset in a register moves the address
@@ -83,13 +91,16 @@ function encodeImmediate(b: CaseBuilder, o: OperandSpec): void {
   const put = (value: bigint, bytes: number): void => {
     for (let n = 0; n < bytes; n++) b.immediates.push(Number((value >> BigInt(8 * n)) & 0xffn));
   };
-  if (o.place === 'sI' || o.place === 'L') put(integer(random), 1);
+  const special = systemImmediate(b, o);
+  if (special !== undefined) put(special, bytesOf(o, b.size));
+  else if (o.place === 'sI' || o.place === 'L') put(integer(random), 1);
   else if (o.place === 'I') put(integer(random), bytesOf(o, b.size));
-  else if (o.place === 'O') put(b.chooseAddress(bytesOf(o, b.size)), b.address32 ? 4 : 8);
+  else if (o.place === 'O') put(b.offsetOf(b.chooseAddress(bytesOf(o, b.size)), b.segment()), b.addressBytes);
+  else if (o.place === 'A') for (const [value, bytes] of farPointer(b)) put(value, bytes);
   else if (o.place === 'J') {
     // away from the instruction itself
     const near = chance(random, 50) ? random.below(100) : -128 + random.below(100);
-    put(BigInt(o.size === 'b' ? near : near * 200), o.size === 'b' ? 1 : 4);
+    put(BigInt(o.size === 'b' ? near : near * 200), o.size === 'b' ? 1 : b.size === 2 ? 2 : 4);
   }
 }
 
@@ -97,16 +108,17 @@ function encodeImmediate(b: CaseBuilder, o: OperandSpec): void {
 /** Registers that must be right before addresses take the others. */
 function prepare(b: CaseBuilder): void {
   const { row, random } = b;
-  if (row.stack) {
-    b.set(RSP, BigInt(CENTRE - 32 + random.below(64)));
-    b.set(RBP, BigInt(CENTRE - 32 + random.below(64)));
+  if (row.stack || usesStack(row)) {
+    b.stackTop = CENTRE - 32 + random.below(64);
+    b.setStack(RSP, b.stackTop);
+    b.setStack(RBP, CENTRE - 32 + random.below(64));
   }
   if (row.string) prepareString(b);
   if (row.counts) b.set(RCX, counted(b));
   if (row.name === 'XLAT') {
     const al = BigInt(random.below(128));
     b.set(RAX, ((b.gprs[RAX] ?? 0n) & ~0xffn) | al);
-    b.setAddress(RBX, b.chooseAddress(1) - al);
+    b.setOffset(RBX, b.offsetOf(b.chooseAddress(1), b.segment()) - al);
   }
   // never where nothing is: whether bytes that are not selected fault is open
   if (row.operands.some((o) => o.place === 'T')) b.setAddress(RDI, BigInt(WINDOW + random.below(WINDOW_BYTES - 16)));
@@ -116,13 +128,18 @@ function prepare(b: CaseBuilder): void {
     b.locked.add(RCX);
     if (chance(random, 60)) b.set(RCX, ((b.gprs[RCX] ?? 0n) & ~0xffn) | BigInt(random.below(70)));
   }
-  if (row.name === 'RET') b.poke64(Number(b.gprs[RSP]), b.jumpTarget());
+  if (row.name === 'RET') b.poke64(b.stackTop, b.jumpTarget());
+  prepareSystem(b);
 }
 
+/** Above the bits of the address size. */
+function noise(b: CaseBuilder): bigint {
+  const bits = BigInt(8 * b.addressBytes);
+  return (uint64(b.random) >> bits) << bits;
+}
 /** A count around zero at the address size, with noise above. */
 function counted(b: CaseBuilder): bigint {
-  const noise = b.long && b.address32 ? uint64(b.random) & ~0xffff_ffffn : 0n;
-  return BigInt(b.random.below(3)) | noise;
+  return BigInt(b.random.below(3)) | noise(b);
 }
 
 function prepareString(b: CaseBuilder): void {
@@ -131,12 +148,12 @@ function prepareString(b: CaseBuilder): void {
     b.repeats = true;
     b.prefixes.push(random.pick([0xf2, 0xf3]));
   }
-  const noise = b.long && b.address32 ? uint64(random) & ~0xffff_ffffn : 0n;
-  b.set(RCX, BigInt(random.below(6)) | (b.repeats ? noise : 0n));
+  b.set(RCX, BigInt(random.below(6)) | (b.repeats ? noise(b) : 0n));
   if (chance(random, 40)) b.eflags |= FLAG_DF;
-  for (const register of [RSI, RDI]) b.setAddress(register, BigInt(CENTRE - 40 + random.below(72)));
-  if (chance(random, 4))
-    b.setAddress(row.operands[0]?.place === 'Y' ? RDI : RSI, BigInt(DATA + DATA_BYTES - random.below(12)));
+  const put = (register: number, address: number): void =>
+    b.setAddress(register, BigInt(address), register === RDI ? ES : b.segment());
+  for (const register of [RSI, RDI]) put(register, CENTRE - 40 + random.below(72));
+  if (chance(random, 4)) put(row.operands[0]?.place === 'Y' ? RDI : RSI, DATA + DATA_BYTES - random.below(12));
   // runs of equal elements, for SCAS and CMPS
   if (chance(random, 60)) b.memory.fill(Number((b.gprs[RAX] ?? 0n) & 0xffn), 0, 60 + random.below(60));
   if (chance(random, 30)) b.set(RAX, BigInt(b.memory[0] ?? 0) * 0x0101_0101_0101_0101n);
@@ -182,11 +199,11 @@ function adjust(b: CaseBuilder): void {
   }
 }
 
-/** A case of a row; `long`: in 64-bit mode. */
-export function makeCase(row: Row, long: boolean, seed: number): InstructionCase {
-  const b = new CaseBuilder(row, long, seed);
+export function makeCase(row: Row, mode: CaseMode, seed: number): InstructionCase {
+  const b = new CaseBuilder(row, mode, seed);
   prepare(b);
   encodeOperands(b);
   adjust(b);
+  adjustSystem(b);
   return b.finish();
 }

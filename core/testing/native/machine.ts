@@ -9,7 +9,7 @@ import { CS } from '../../cpu/state.ts';
 import type { InstructionCase, Outcome } from './case.ts';
 import { baseOf, LDT, userDescriptor } from './segments.ts';
 
-const IN_BYTES = 976;
+const IN_BYTES = 984;
 const OUT_BYTES = 976;
 /** Cases of one run of the harness. */
 const BATCH = 50_000;
@@ -46,6 +46,11 @@ const FEATURE_NAMES: Readonly<Record<string, Feature>> = {
   rdseed: 'rdseed',
   fxsr: 'fxsr',
   clflush: 'clflush',
+  fsgsbase: 'fsgsbase',
+  msr: 'msr',
+  smap: 'smap',
+  invpcid: 'invpcid',
+  xsave: 'xsave',
 };
 
 export class NativeMachine {
@@ -61,7 +66,9 @@ export class NativeMachine {
       return `no x86-64 Linux (${process.platform} ${process.arch})`;
     const folder = mkdtempSync(join(tmpdir(), 'vivarium-native-'));
     const program = join(folder, 'native-cpu');
-    const built = spawnSync('gcc', ['-O1', '-mfsgsbase', '-fno-stack-protector', '-o', program, SOURCE], { encoding: 'utf8' });
+    const built = spawnSync('gcc', ['-O1', '-mfsgsbase', '-fno-stack-protector', '-o', program, SOURCE], {
+      encoding: 'utf8',
+    });
     if (built.status === 0) return new NativeMachine(folder, program, hostFeatures());
     rmSync(folder, { recursive: true });
     return built.error === undefined ? `gcc failed: ${built.stderr}` : `no gcc (${built.error.message})`;
@@ -78,9 +85,11 @@ export class NativeMachine {
   }
 
   #runBatch(cases: readonly InstructionCase[]): Outcome[] {
-    const input = new Uint8Array(cases.length * IN_BYTES);
+    const head = tableHead();
+    const input = new Uint8Array(head.length + cases.length * IN_BYTES);
+    input.set(head);
     cases.forEach((c, n) => {
-      encode(c, input.subarray(n * IN_BYTES, (n + 1) * IN_BYTES));
+      encode(c, input.subarray(head.length + n * IN_BYTES, head.length + (n + 1) * IN_BYTES));
     });
     const ran = spawnSync(this.program, { input, maxBuffer: (BATCH + 1) * OUT_BYTES });
     if (ran.status !== 0 || ran.stdout.length !== cases.length * OUT_BYTES)
@@ -96,8 +105,14 @@ function hostFeatures(): ReadonlySet<Feature> {
   return new Set(flags.split(' ').flatMap((name) => FEATURE_NAMES[name] ?? []));
 }
 
+/** The number of descriptors, and each. */
+function tableHead(): Uint8Array {
+  const words = LDT.flatMap((segment, n) => [...userDescriptor(segment, n)]);
+  return new Uint8Array(Uint32Array.of(LDT.length, ...words).buffer);
+}
+
 /** Instructions that trap as the INT3 behind them does. */
-const TRAPS = new Set(['int3', 'int', 'into', 'icebp']);
+const TRAPS = new Set(['int3', 'int', 'into']);
 
 /** struct in */
 function encode(c: InstructionCase, record: Uint8Array): void {

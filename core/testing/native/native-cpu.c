@@ -63,7 +63,7 @@ struct out {
   uint64_t mm[8];
   uint8_t memory[192];
 };
-_Static_assert(sizeof(struct in) == 976 && sizeof(struct out) == 976, "records as machine.ts has them");
+_Static_assert(sizeof(struct in) == 984 && sizeof(struct out) == 976, "records as machine.ts has them");
 
 static const int GREG[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};

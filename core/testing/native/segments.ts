@@ -54,7 +54,8 @@ export const USER_CS64 = 0x33;
 /** Segment registers in encoding order: ES CS SS DS FS GS. */
 export const FLAT_64: readonly number[] = [USER_DS, USER_CS64, USER_DS, USER_DS, USER_DS, USER_DS];
 export const FLAT_32: readonly number[] = [USER_DS, USER_CS32, USER_DS, USER_DS, USER_DS, USER_DS];
-export const CODE_16 = selectorsOf('code16', 'code16', 'code16', 'code16Long', 'code16Short');
+export const WIDE_CODE_16 = selectorsOf('code16', 'code16', 'code16', 'code16Long');
+export const CODE_16 = [...WIDE_CODE_16, ...selectorsOf('code16Short')];
 export const CODE_32 = selectorsOf('code32', 'code32', 'code32Unreadable');
 /** Loaded in data segment registers: a read-only one, the code, and null seldom. */
 const ORDINARY = selectorsOf('near', 'nearBig', 'end', 'endBig', 'tight', 'down', 'downBig');

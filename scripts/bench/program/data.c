@@ -21,7 +21,12 @@ static void write_text(u32 size) {
   }
 }
 
-/* [FIPS 180-4] section 6.2 */
+static void write_all_text(u32 size) {
+  (void)size;
+  write_text(LARGEST / KIB);
+}
+
+/* [FIPS 180-4] section 6.2; `size` KiB of the text, over and over. */
 static const u32 round_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -57,7 +62,7 @@ static void hash_block(u32 *state, const u8 *block) {
 /* The text is whole blocks; the block of padding that follows is the same for every implementation and left out. */
 static u32 sha256(u32 size) {
   u32 state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  for (u32 at = 0; at < size * KIB; at += 64) hash_block(state, text + at);
+  for (u32 at = 0; at < size * KIB; at += 64) hash_block(state, text + at % LARGEST);
   return digest(2166136261u, state, 8);
 }
 
@@ -177,7 +182,7 @@ static u32 check_packed(u32 size) {
 }
 
 const struct kernel data_kernels[] = {
-    {"sha256", write_text, sha256, 0},
+    {"sha256", write_all_text, sha256, 0},
     {"quicksort", fill_numbers, quicksort, check_numbers},
     {"compress", write_text, compress, check_packed},
     {0, 0, 0, 0},

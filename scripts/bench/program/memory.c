@@ -33,17 +33,19 @@ static u32 check_target(u32 size) {
   return digest(2166136261u, (const u32 *)target, AREA / 4);
 }
 
-/* Eratosthenes over `size` KiB, one byte a number. */
+/* Eratosthenes over 1 MiB, one byte a number, `size` times. */
 static u32 sieve(u32 size) {
-  u32 limit = size * 1024, count = 0;
+  const u32 limit = MIB;
   u8 *composite = target;
-  if (limit > AREA) fail("sieve: size");
-  for (u32 i = 0; i < limit; i++) composite[i] = 0;
-  for (u32 i = 2; i * i < limit; i++) {
-    if (composite[i]) continue;
-    for (u32 j = i * i; j < limit; j += i) composite[j] = 1;
+  u32 count = 0;
+  for (u32 time = 0; time < size; time++) {
+    for (u32 i = 0; i < limit; i++) composite[i] = 0;
+    for (u32 i = 2; i * i < limit; i++) {
+      if (composite[i]) continue;
+      for (u32 j = i * i; j < limit; j += i) composite[j] = 1;
+    }
+    for (u32 i = 2; i < limit; i++) count += composite[i] == 0;
   }
-  for (u32 i = 2; i < limit; i++) count += composite[i] == 0;
   return count;
 }
 

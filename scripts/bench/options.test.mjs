@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { EMPTY, kernels } from './kernels.mjs';
+import { parseReply } from './machine.mjs';
+import { parseOptions, UsageError } from './options.mjs';
+import { table } from './report.mjs';
+
+describe('parseOptions', () => {
+  it('has a standard for everything', () => {
+    expect(parseOptions([])).toMatchObject({ guest: 64, starts: 3, hotRounds: 3, scale: 1, clock: 'host' });
+  });
+
+  it('is quick where nothing else is said', () => {
+    expect(parseOptions(['--quick', '--hot', '5'])).toMatchObject({ starts: 1, hotRounds: 5, scale: 0.25 });
+  });
+
+  it.each([
+    [['--guest', '16']],
+    [['--rounds', '0']],
+    [['--rounds', '1.5']],
+    [['--scale', 'much']],
+    [['--scale', '101']],
+    [['--only', '(']],
+    [['--clock', 'wall']],
+    [['--fast']],
+    [['extra']],
+  ])('refuses %j', (args) => {
+    expect(() => parseOptions(args)).toThrow(UsageError);
+  });
+});
+
+describe('kernels', () => {
+  const all = kernels({ scale: 1 });
+
+  it('are those of the program, in both directions', () => {
+    const folder = join(import.meta.dirname, 'program');
+    const sources = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+    const inProgram = sources.flatMap((source) =>
+      [...source.matchAll(/^ {4}\{"([\w-]+)", /gm)].map(([, name]) => name),
+    );
+    expect([EMPTY.name, ...all.map(({ name }) => name)].sort()).toEqual(inProgram.sort());
+  });
+
+  it('are chosen by their names', () => {
+    expect(kernels({ only: /^matrix/, scale: 1 })).toHaveLength(3);
+  });
+
+  it('keep whole sizes that the program has room for, at every scale', () => {
+    for (const scale of [0.001, 0.25, 3, 100]) {
+      for (const { name, size } of kernels({ scale })) {
+        expect(size, name).toBeGreaterThan(0);
+        expect(Number.isInteger(size), name).toBe(true);
+        if (name.startsWith('matrix')) expect([size % 2, size <= 256], name).toEqual([0, true]);
+      }
+    }
+  });
+
+  it('grow by their work: a matrix with the cube root, Fibonacci with the logarithm', () => {
+    const grown = Object.fromEntries(kernels({ scale: 8 }).map(({ name, size }) => [name, size]));
+    const usual = Object.fromEntries(all.map(({ name, size }) => [name, size]));
+    expect(grown.int32).toBe(usual.int32 * 8);
+    expect(grown['matrix-x87']).toBe(usual['matrix-x87'] * 2);
+    expect(grown.fibonacci).toBe(usual.fibonacci + 4);
+  });
+});
+
+describe('parseReply', () => {
+  it.each([
+    ['ran 2995200\r\n', { what: 'ran', value: '2995200' }],
+    ['\u001bc[0mvivarium-bench 64\r\n', { what: 'vivarium-bench', value: '64' }],
+    ['failed no such kernel\n', { what: 'failed', value: 'no such kernel' }],
+    ['[    0.1] hello\r\n', undefined],
+    ['\r\n', undefined],
+  ])('of %j is %j', (line, expected) => {
+    expect(parseReply(line)).toEqual(expected);
+  });
+});
+
+it('a table has its first column to the left and the others to the right', () => {
+  const rows = [
+    ['kernel', 'ms'],
+    ['a', '1.000'],
+  ];
+  expect(table(rows)).toBe('kernel     ms\na       1.000');
+});
