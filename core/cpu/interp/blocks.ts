@@ -128,6 +128,13 @@ export class BlockCache {
     }
     return found;
   }
+  /** Host addresses of a page's blocks of a mode. */
+  blocksIn(page: number, mode: number): number[] {
+    const blocks = (this.#pages.get(page)?.keys ?? []).map((key) => this.#blocks.get(key));
+    return blocks.flatMap((block) =>
+      block?.mode === mode && Math.floor(block.host / PAGE_SIZE) === page ? [block.host] : [],
+    );
+  }
   /** Lets another handler than the interpreter's run a block. */
   setHandler(record: number, slot: number): void {
     this.#view.setUint32(record + R.RECORD_HANDLER, slot, true);

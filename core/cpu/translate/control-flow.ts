@@ -19,6 +19,7 @@ export class ControlFlow {
     this.#children = successors.map(() => []);
     this.#forwardEdges = successors.map(() => 0);
     this.#findDominators();
+    this.#loops.add(0); // indirect jumps come by there
     for (const n of this.#nodes)
       for (const to of successors[n] ?? []) {
         if (!this.isBackward(n, to)) this.#forwardEdges[to] = (this.#forwardEdges[to] ?? 0) + 1;
@@ -76,6 +77,12 @@ export class ControlFlow {
   }
   isBackward(from: number, to: number): boolean {
     return this.#place(to) <= this.#place(from);
+  }
+  /** Targets of ways back that go into the midst of a loop, or that are entered from elsewhere too. */
+  entriesOfOtherLoops(): number[] {
+    return this.#nodes.flatMap((n) =>
+      (this.successors[n] ?? []).filter((to) => this.isBackward(n, to) && !this.dominates(to, n)),
+    );
   }
   /** More than one way leads there, not counting rounds of loops. */
   isMerge(n: number): boolean {

@@ -187,7 +187,7 @@ export class TranslatorEmit extends MachineEmit {
     this.#requireCanonical(to);
     commit?.();
     this.#stopAt(to);
-    this.region.leaveTo('next', to);
+    this.region.gotoIndirect(to);
     this.#ended = true;
   }
   #requireCanonical(to: I64, taken: I32 = i32.const(1)): void {
@@ -207,7 +207,14 @@ export class TranslatorEmit extends MachineEmit {
       commit?.();
       this.#goto(at);
       this.#ended = true;
-    } else this.jump(this.#ipAt(at), commit);
+      return;
+    }
+    const to = this.f.let(this.#ipAt(at));
+    this.#requireCanonical(to);
+    commit?.();
+    this.#stopAt(to);
+    this.region.leaveTo('next', to);
+    this.#ended = true;
   }
   branch(cond: I32, i: number, commit?: () => void): void {
     const at = this.#target(i);

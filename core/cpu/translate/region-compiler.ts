@@ -12,12 +12,15 @@ import { ControlFlow } from './control-flow.ts';
 import { DeferredFlags } from './deferred-flags.ts';
 import { TranslatorEmit } from './emit.ts';
 import { flagUse, needsFlags } from './flag-use.ts';
-import type { RegionBlock, RegionInsn } from './region.ts';
+import { type Region, type RegionBlock, type RegionEntry, type RegionInsn, successorsOf } from './region.ts';
 import { Registers } from './registers.ts';
 
 /** Ways out: to the block at RIP, at an instruction that faults, behind one, to its record, or back to the run loop. */
 const EXITS = ['next', 'fault', 'stop', 'record', 'slice', 'stopped'] as const;
 type Exit = (typeof EXITS)[number];
+
+/** The node of the control flow where the region is entered, and where indirect jumps within it come by. */
+const DISPATCHER = 0;
 
 export class RegionCompiler {
   readonly registers: Registers;
@@ -32,30 +35,36 @@ export class RegionCompiler {
   readonly #exitRip: Local<'i64'>;
   readonly #result: Local<'i64'>;
   readonly #aux: Local<'i32'>;
-  readonly #blocks: readonly RegionBlock[];
-  readonly #numbers: ReadonlyMap<number, number>;
+  /** Where the dispatcher leads: from the first entry, in bytes. */
+  readonly #target: Local<'i32'>;
+  /** By node: 0 is the dispatcher, which has none. */
+  readonly #blocks: readonly (RegionBlock | undefined)[];
+  readonly #nodes: ReadonlyMap<number, number>;
+  /** Where the dispatcher can lead, in ascending order. */
+  readonly #dispatched: readonly number[];
   readonly #flow: ControlFlow;
-  readonly #flagsNeeded: readonly boolean[];
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
   #out: Label = { depth: 0 };
-  #current = 0;
+  #current = DISPATCHER;
 
   constructor(
     readonly f: Func,
     readonly at: VcpuLayout,
     readonly rt: InterpreterRuntime,
-    blocks: ReadonlyMap<number, RegionBlock>,
+    readonly region: Region,
   ) {
-    this.#blocks = [...blocks.values()];
-    this.#numbers = new Map(this.#blocks.map((block, n) => [block.at, n]));
-    const successors = this.#blocks.map((block) => this.#successors(block));
-    this.#flow = new ControlFlow(successors);
-    this.#flagsNeeded = this.#blocks.map(needsFlags);
+    const blocks = [...region.blocks.values()];
+    this.#blocks = [undefined, ...blocks];
+    this.#nodes = new Map(blocks.map((block, n) => [block.at, n + 1]));
+    const dispatched = new Set(region.entries.map((entry) => entry.at));
+    this.#flow = this.#makeReducible(dispatched);
+    this.#dispatched = [...dispatched].sort((a, b) => a - b);
     this.registers = new Registers(f, at.state);
     this.rip = f.permanent('i64');
     this.tlbBase = f.permanent('i32');
     this.stop = f.permanent('i32');
+    this.#target = f.permanent('i32');
     this.#budget = f.permanent('i32');
     this.#exit = f.permanent('i32');
     this.#record = f.permanent('i32');
@@ -63,6 +72,22 @@ export class RegionCompiler {
     this.#result = f.permanent('i64');
     this.#aux = f.permanent('i32');
     this.flags = new DeferredFlags(f, this.#words());
+  }
+
+  /** A way back to what is no loop's head, because it has another entry, leads through the dispatcher. */
+  #makeReducible(dispatched: Set<number>): ControlFlow {
+    for (;;) {
+      const successors = this.#blocks.map((block) => (block ? this.#successors(block) : []));
+      successors[DISPATCHER] = [...dispatched].flatMap((at) => this.#nodes.get(at) ?? []);
+      const flow = new ControlFlow(successors);
+      const others = flow.entriesOfOtherLoops().flatMap((n) => this.#blocks[n]?.at ?? []);
+      const fresh = others.filter((at) => !dispatched.has(at));
+      if (fresh.length === 0) return flow;
+      for (const at of fresh) dispatched.add(at);
+    }
+  }
+  #successors(block: RegionBlock): number[] {
+    return successorsOf(block).flatMap((at) => this.#nodes.get(at) ?? []);
   }
 
   #words(): FlagWords {
@@ -80,22 +105,11 @@ export class RegionCompiler {
     };
   }
 
-  #successors(block: RegionBlock): number[] {
-    const last = block.insns.at(-1)?.insn;
-    const relative = block.fallsThrough ? undefined : last?.operands.find((o) => o.kind === 'relative');
-    const ats = block.fallsThrough ? [block.end] : [];
-    if (relative && !block.rest) {
-      ats.push(block.end + relative.displacement);
-      if (last?.row.name !== 'JMP' && last?.row.name !== 'CALL') ats.push(block.end);
-    }
-    return ats.flatMap((at) => this.#numbers.get(at) ?? []);
-  }
-
   compile(): void {
     const { f } = this;
     f.block((out) => {
       this.#out = out;
-      this.#tree(0);
+      this.#tree(DISPATCHER);
       f.unreachable();
     });
     this.#finish();
@@ -111,8 +125,16 @@ export class RegionCompiler {
     f.set(this.rip, i64.load(this.#state(S.RIP)));
     f.set(this.tlbBase, i32.load(this.#state(S.TLB_BASE)));
     f.set(this.#budget, i32.load(this.#state(S.BUDGET)));
+    for (const entry of this.region.entries)
+      f.if(i32.eq(f.param(0, 'i32'), i32.const(entry.record)), () => this.#enterAt(entry));
     f.set(this.#result, i64.load(this.#state(S.FLAG_RESULT)));
     f.set(this.#aux, i32.load(this.#state(S.FLAG_AUX)));
+  }
+  /** The interpreter has counted the whole of its block; here blocks count when they begin. */
+  #enterAt({ at, count }: RegionEntry): void {
+    this.f.set(this.#target, i32.const(at));
+    this.f.set(this.rip, i64.sub(this.rip, i64.const(BigInt(at))));
+    this.f.set(this.#budget, i32.add(this.#budget, i32.const(count)));
   }
   #finish(): void {
     const { f } = this;
@@ -157,9 +179,14 @@ export class RegionCompiler {
   }
 
   #block(n: number): void {
-    const block = this.#blocks[n] as RegionBlock;
+    const block = this.#blocks[n];
     this.#current = n;
     this.flags.pending = undefined;
+    if (!block) {
+      this.#dispatch(this.#dispatched);
+      return;
+    }
+    this.f.set(this.#budget, i32.sub(this.#budget, i32.const(block.insns.length)));
     for (const here of block.insns) {
       let goesOn = true;
       this.f.scope(() => {
@@ -169,6 +196,29 @@ export class RegionCompiler {
     }
     if (block.rest) this.leave('record', block.rest);
     else this.goto(block.end);
+  }
+
+  /** Goes to the one of these places that the target is. */
+  #dispatch(places: readonly number[]): void {
+    const [first] = places;
+    if (first === undefined) return;
+    if (places.length === 1) {
+      const away = i64.add(this.rip, i64.extendS(this.#target));
+      const found = i32.eq(this.#target, i32.const(first));
+      const isOnly = this.#dispatched.length === 1;
+      if (!isOnly) this.f.if(i32.eqz(found), () => this.leaveTo('next', away));
+      this.#current = DISPATCHER;
+      this.#enter(this.#nodes.get(first) as number);
+      return;
+    }
+    const half = places.length >> 1;
+    const right = i32.geS(this.#target, i32.const(places[half] ?? 0));
+    this.f.if(
+      right,
+      () => this.#dispatch(places.slice(half)),
+      () => this.#dispatch(places.slice(0, half)),
+    );
+    this.f.unreachable();
   }
 
   #insn(here: RegionInsn): boolean {
@@ -182,7 +232,7 @@ export class RegionCompiler {
 
   // -- control -----------------------------------------------------------------------------------------------------
   contains(at: number): boolean {
-    return this.#numbers.has(at);
+    return this.#nodes.has(at);
   }
   /** Both ways on, each with the flags as they are here. */
   fork(cond: I32, taken: () => void, otherwise: () => void): void {
@@ -198,24 +248,51 @@ export class RegionCompiler {
   }
 
   goto(at: number): void {
-    const to = this.#numbers.get(at);
-    const from = this.#current;
+    const to = this.#nodes.get(at);
     const ip = i64.add(this.rip, i64.const(BigInt(at)));
-    const backward = to !== undefined && this.#flow.isBackward(from, to);
-    // a way back to what is no loop's head: it has another entry
-    if (to === undefined || (backward && !this.#flow.dominates(to, from))) {
+    if (to === undefined) {
       this.leaveTo('next', ip);
       return;
     }
-    if (backward) {
-      const waiting = i32.or(i32.ltS(this.#budget, i32.const(0)), i32.load(this.#state(S.REQUEST)));
-      this.f.if(waiting, () => this.leaveTo('slice', ip));
-    }
-    this.f.set(this.#budget, i32.sub(this.#budget, i32.const(this.#blocks[to]?.insns.length ?? 0)));
-    if (this.#flagsNeeded[to]) this.flags.materialize();
+    const backward = this.#flow.isBackward(this.#current, to);
+    if (backward) this.#takeTurn(ip);
+    if (backward && !this.#flow.dominates(to, this.#current)) {
+      this.f.set(this.#target, i32.const(at));
+      this.#redispatch();
+    } else this.#enter(to);
+  }
+  #enter(to: number): void {
+    const block = this.#blocks[to];
+    if (block && needsFlags(block)) this.flags.materialize();
+    const backward = this.#flow.isBackward(this.#current, to);
     const label = backward ? this.#loops.get(to) : this.#flow.isMerge(to) ? this.#labels.get(to) : undefined;
     if (label) this.f.br(label);
     else this.#tree(to);
+  }
+  /** Before going round: time may be up, or somebody may want something. */
+  #takeTurn(ip: I64): void {
+    const waiting = i32.or(i32.ltS(this.#budget, i32.const(0)), i32.load(this.#state(S.REQUEST)));
+    this.f.if(waiting, () => this.leaveTo('slice', ip));
+  }
+  #redispatch(): void {
+    this.flags.materialize();
+    this.f.br(this.#loops.get(DISPATCHER) as Label);
+  }
+  /** To an address that is not known before: there may be an entry for it. */
+  gotoIndirect(ip: I64): void {
+    if (this.#dispatched.length > 1) {
+      const { from, to } = this.region;
+      const at = this.f.let(i64.sub(ip, this.rip));
+      const inPage = i64.ltU(i64.sub(at, i64.const(BigInt(from))), i64.const(BigInt(to - from)));
+      this.f.if(inPage, () => {
+        this.#takeTurn(ip);
+        this.f.set(this.#target, i32.wrap(at));
+        const { pending } = this.flags;
+        this.#redispatch();
+        this.flags.pending = pending;
+      });
+    }
+    this.leaveTo('next', ip);
   }
 
   /** Out, with RIP at the block that the instruction's record belongs to. */

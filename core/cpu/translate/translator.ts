@@ -8,7 +8,7 @@ import type { BlockCache } from '../interp/blocks.ts';
 import { ExtensionBuilder } from '../interp/handlers.ts';
 import type { Interpreter } from '../interp/interpreter.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
-import { findRegion, type RegionBlock } from './region.ts';
+import { findRegion, type Region } from './region.ts';
 import { RegionCompiler } from './region-compiler.ts';
 import { isTranslatableMode } from './translatable.ts';
 
@@ -27,15 +27,12 @@ interface Place {
   readonly host: number;
   readonly mode: number;
 }
-interface Region {
-  /** Record of its first instruction. */
-  readonly entry: number;
-  readonly blocks: ReadonlyMap<number, RegionBlock>;
-}
 
 export class Translator {
   /** Table slots of translations, by the first record of their entry's block. */
   readonly #slots = new Map<number, number>();
+  /** How many entries lead to a slot. */
+  readonly #uses = new Map<number, number>();
   readonly #samples = new Map<number, number>();
   readonly #drops = new Map<number, number>();
   readonly #waiting: Place[] = [];
@@ -73,36 +70,50 @@ export class Translator {
     const regions = places.flatMap((place) => this.#find(place) ?? []);
     if (regions.length === 0 || this.blocks.flushes !== flushes) return; // their records are no more
     const b = new ExtensionBuilder(this.at);
-    regions.forEach(({ blocks }, n) => {
+    regions.forEach((region, n) => {
       const f = b.m.func(['i32'], ['i32']);
-      new RegionCompiler(f, this.at, b.rt, blocks).compile();
+      new RegionCompiler(f, this.at, b.rt, region).compile();
       b.m.export(String(n), f);
     });
     const slots = this.interpreter.install(new WebAssembly.Module(b.m.encode()), regions.length);
-    regions.forEach(({ entry, blocks }, n) => {
-      const slot = slots[n] as number;
-      this.#slots.set(entry, slot);
-      this.blocks.setHandler(entry, slot);
-      this.regions++;
-      for (const block of blocks.values()) this.instructions += block.insns.length;
+    regions.forEach((region, n) => {
+      this.#install(region, slots[n] as number);
     });
+  }
+
+  #install({ entries, blocks }: Region, slot: number): void {
+    for (const { record } of entries) {
+      if (this.#slots.has(record)) continue; // of another region, which serves as well
+      this.#slots.set(record, slot);
+      this.#uses.set(slot, (this.#uses.get(slot) ?? 0) + 1);
+      this.blocks.setHandler(record, slot);
+    }
+    this.regions++;
+    for (const block of blocks.values()) this.instructions += block.insns.length;
   }
 
   #find({ host, mode }: Place): Region | undefined {
     const page = Math.floor(host / PAGE_SIZE);
     const unsteady = (this.#drops.get(page) ?? 0) >= MAX_DROPS && this.when !== 'always';
     if (unsteady || !isTranslatableMode(mode)) return undefined;
-    const blocks = findRegion((at) =>
-      Math.floor((host + at) / PAGE_SIZE) === page ? this.blocks.instructions(host + at, mode) : [],
-    );
-    const entry = blocks?.get(0)?.insns[0]?.record;
-    return !blocks || entry === undefined || this.#slots.has(entry) ? undefined : { entry, blocks };
+    const from = page * PAGE_SIZE - host;
+    const region = findRegion({
+      from,
+      to: from + PAGE_SIZE,
+      decode: (at) => this.blocks.instructions(host + at, mode),
+      known: () => this.blocks.blocksIn(page, mode).map((other) => other - host),
+    });
+    const [entry] = region?.entries ?? [];
+    return entry && !this.#slots.has(entry.record) ? region : undefined;
   }
 
   #dropped(record: number, host: number): void {
     const slot = this.#slots.get(record);
     if (slot === undefined) return;
     this.#slots.delete(record);
+    const uses = (this.#uses.get(slot) ?? 0) - 1;
+    this.#uses.set(slot, uses);
+    if (uses > 0) return;
     this.interpreter.remove(slot);
     const page = Math.floor(host / PAGE_SIZE);
     this.#drops.set(page, (this.#drops.get(page) ?? 0) + 1);
