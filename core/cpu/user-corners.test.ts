@@ -6,7 +6,7 @@ import { type Feature, CpuOffsets as S } from './index.ts';
 
 const CODE = 0x2000_0000;
 const DATA = 0x1000_0000;
-const FEATURES: ReadonlySet<Feature> = new Set<Feature>(['fpu', 'fxsr', 'sse', 'sse2', 'avx', 'clflush']);
+const FEATURES: ReadonlySet<Feature> = new Set<Feature>(['fpu', 'fxsr', 'sse', 'sse2', 'sse4.1', 'avx', 'clflush']);
 const FLAT_DATA = 0x2b;
 const LDT: Segment[] = [
   { kind: 'code', base: CODE, limit: 0x10fff, big: false },
@@ -84,5 +84,16 @@ describe('corners of user programs', () => {
     expect(run([0x2e, 0x8a, 0x00], segments)).toEqual({ vector: 13, errorCode: 0 });
     cpu.state.setGpr(S.RAX, 0x1_0000n);
     expect(run([0x2e, 0x0f, 0xae, 0x38], segments)).toEqual({ vector: 13, errorCode: 0 });
+  });
+
+  it('DPPS that ends with a denormal sum keeps the underflow of its products', () => {
+    const { state } = cpu;
+    const least = 0x0080_0001; // the least normal single but one
+    state.set32(S.VEC, least);
+    state.set32(S.VEC + S.VEC_SIZE, 0x3f00_0000);
+    const [flags, denormalUnmasked] = [0x32, 0x1e80];
+    state.set32(S.MXCSR, denormalUnmasked);
+    expect(run([0x66, 0x0f, 0x3a, 0x40, 0xc1, 0x11])?.vector).toBe(19);
+    expect(state.get32(S.MXCSR)).toBe(denormalUnmasked | flags);
   });
 });

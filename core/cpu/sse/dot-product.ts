@@ -17,7 +17,10 @@ export const dotProduct =
     let terms = Array.from({ length: elements }, (_, n) =>
       chosen(n) ? mul(env, s, operands.read(0, s.bytes, n), operands.read(1, s.bytes, n)) : 0n,
     );
-    while (terms.length * LANE_BYTES > elements * s.bytes && !stopped(env)) terms = pairs(env, s, terms);
+    while (terms.length * LANE_BYTES > elements * s.bytes && !stopped(env)) {
+      env.nextStep();
+      terms = pairs(env, s, terms);
+    }
     for (let n = 0; n < elements; n++) {
       const wanted = ((env.control >> (n % width)) & 1) !== 0;
       operands.write(s.bytes, n, wanted ? (terms[Math.floor(n / width)] ?? 0n) : 0n);

@@ -28,6 +28,8 @@ export type Rounding = number;
 
 export class Environment {
   flags = 0;
+  /** Those of steps that are done, of an operation that has several: no later exception takes them back. */
+  done = 0;
   rounding: Rounding = NEAREST;
   /** Flags whose exceptions are unmasked. */
   unmasked = 0;
@@ -38,11 +40,16 @@ export class Environment {
 
   begin(mxcsr: number, control: number): void {
     this.flags = 0;
+    this.done = 0;
     this.rounding = (mxcsr >> RC_SHIFT) & 3;
     this.unmasked = ~(mxcsr >> MASK_SHIFT) & ALL_FLAGS;
     this.denormalsAreZero = (mxcsr & DAZ) !== 0;
     this.flushToZero = (mxcsr & FTZ) !== 0;
     this.control = control;
+  }
+
+  nextStep(): void {
+    this.done = this.flags;
   }
 
   raise(flags: number): void {

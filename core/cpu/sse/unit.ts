@@ -38,7 +38,10 @@ export class FloatUnit {
     state.u8.fill(0, S.FLOAT_SCRATCH, S.FLOAT_SCRATCH + S.VEC_SIZE);
     floatOperation(number)(env, this.#operands, elements);
     const unmasked = env.flags & env.unmasked;
-    state.set32(S.MXCSR, mxcsr | ((unmasked & PRE_COMPUTATION) !== 0 ? env.flags & PRE_COMPUTATION : env.flags));
+    state.set32(
+      S.MXCSR,
+      mxcsr | env.done | ((unmasked & PRE_COMPUTATION) !== 0 ? env.flags & PRE_COMPUTATION : env.flags),
+    );
     if (unmasked === 0) return 0;
     return (state.cr4 & S.CR4_OSXMMEXCPT) !== 0 ? S.XM : S.UD;
   }

@@ -70,6 +70,11 @@ export class Breakpoints implements MemoryWatch {
     this.#data = enabled.filter((b) => b.kind !== EXECUTE && b.kind !== PORT);
     this.#ports = enabled.filter((b) => b.kind === PORT);
     if (watched) this.tlb.flush();
+    this.#noteWatched();
+  }
+  #noteWatched(): void {
+    const watched = this.#code.length > 0 || this.#data.length > 0 || this.#checksAlignment;
+    this.state.set32(S.WATCHED, watched ? 1 : 0);
   }
 
   #read(n: number, dr7: bigint): Breakpoint {
@@ -110,6 +115,7 @@ export class Breakpoints implements MemoryWatch {
     const checks = s.cpl === 3 && (s.cr0 & S.CR0_AM) !== 0 && (s.get32(S.EFLAGS) & S.FLAG_AC) !== 0;
     if (checks === this.#checksAlignment || s.cpl !== 3) return;
     this.#checksAlignment = checks;
+    this.#noteWatched();
     this.tlb.flush();
   }
 

@@ -4,6 +4,7 @@
  * are not restarted, and the area says so.
  */
 import type { Cpu } from '../cpu.ts';
+import type { CpuState } from '../cpu-state.ts';
 import { CPU_HLT, CPU_SHUTDOWN } from '../exits.ts';
 import { EmulationFailure } from '../faults.ts';
 import { type PhysicalMemory, SPACE_NORMAL, SPACE_SMM } from '../mmu/physical.ts';
@@ -29,7 +30,10 @@ export class SystemManagement {
   /** SMBASE; an INIT leaves it. */
   base = DEFAULT_BASE;
 
-  constructor(readonly physical: PhysicalMemory) {}
+  constructor(
+    readonly physical: PhysicalMemory,
+    readonly state: CpuState,
+  ) {}
 
   get active(): boolean {
     return this.#active;
@@ -41,7 +45,10 @@ export class SystemManagement {
   }
   /** Slots of the second address space may have come or gone. */
   reselect(): void {
-    this.physical.select(this.#active ? SPACE_SMM : SPACE_NORMAL);
+    const { physical, state } = this;
+    physical.select(this.#active ? SPACE_SMM : SPACE_NORMAL);
+    state.set32(S.PAGE_MAP, physical.map.byteOffset);
+    state.set32(S.PAGE_FLAGS, physical.flags.byteOffset);
   }
 
   reset(): void {

@@ -146,8 +146,19 @@ export class TranslatorEmit extends MachineEmit {
     this.f.if(cond, () => this.region.leave('fault', this.here));
   }
   raise(vector: number): void {
-    this.f.call(this.slowPaths.raise, i32.const(vector));
+    this.f.call(this.routines.raise, i32.const(vector));
     this.region.leave('fault', this.here);
+  }
+  fallBackIf(cond: I32): void {
+    this.f.if(cond, () => this.region.leave('fallBack', this.here));
+  }
+  modrm(): I32 {
+    return i32.const(this.here.insn.modrm);
+  }
+  segmentOf(i: number): I32 {
+    const o = this.#operand(i);
+    if (o.kind !== 'memory') throw new Error(`operand ${i} is a ${o.kind}`);
+    return i32.const(o.segment);
   }
   protected noteStop(status: I32): void {
     this.#mayStop = true;
@@ -167,6 +178,9 @@ export class TranslatorEmit extends MachineEmit {
     this.f.set(this.region.stop, i32.ne(i32.load(this.at(S.WINDOW)), i32.const(0)));
   }
 
+  ip(): I64 {
+    return this.f.let(this.#ipAt(this.here.at));
+  }
   nextIp(): I64 {
     return this.f.let(this.#ipAt(this.#end));
   }

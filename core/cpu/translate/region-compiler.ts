@@ -16,7 +16,7 @@ import { type Region, type RegionBlock, type RegionEntry, type RegionInsn, succe
 import { Registers } from './registers.ts';
 
 /** Ways out: to the block at RIP, at an instruction that faults, behind one, to its record, or back to the run loop. */
-const EXITS = ['next', 'fault', 'stop', 'record', 'slice', 'stopped'] as const;
+const EXITS = ['next', 'fault', 'stop', 'fallBack', 'record', 'slice', 'stopped'] as const;
 type Exit = (typeof EXITS)[number];
 
 /** The node of the control flow where the region is entered, and where indirect jumps within it come by. */
@@ -148,6 +148,7 @@ export class RegionCompiler {
     const record = (callee: Callable) => (): void => f.returnCall(callee, this.#record);
     way('fault', record(this.rt.fault));
     way('stop', record(this.rt.stop));
+    way('fallBack', record(this.rt.fallBack));
     way('slice', () => f.return(i32.const(EXIT_SLICE)));
     way('stopped', () => f.return(i32.const(EXIT_STOP)));
     chain(f, this.#record, 0);
@@ -208,6 +209,7 @@ export class RegionCompiler {
       const isOnly = this.#dispatched.length === 1;
       if (!isOnly) this.f.if(i32.eqz(found), () => this.leaveTo('next', away));
       this.#current = DISPATCHER;
+      this.flags.pending = undefined; // of a block that stands before this in the function
       this.#enter(this.#nodes.get(first) as number);
       return;
     }
@@ -296,7 +298,7 @@ export class RegionCompiler {
   }
 
   /** Out, with RIP at the block that the instruction's record belongs to. */
-  leave(exit: 'fault' | 'stop' | 'record', here: RegionInsn): void {
+  leave(exit: 'fault' | 'stop' | 'fallBack' | 'record', here: RegionInsn): void {
     this.f.set(this.#record, i32.const(here.record));
     this.leaveTo(exit, i64.add(this.rip, i64.const(BigInt(here.blockAt))));
   }

@@ -1,5 +1,5 @@
 /** What makes system instructions of user programs interesting: selectors, frames on the stack, bounds, areas. */
-import { RAX, RCX, RDX, RSP, SS } from '../../cpu/state.ts';
+import { RAX, RCX, RDX, SS } from '../../cpu/state.ts';
 import type { Row } from '../../cpu/table/index.ts';
 import type { OperandSpec } from '../../cpu/table/row.ts';
 import type { SystemName } from '../../cpu/table/system-names.ts';
@@ -8,24 +8,28 @@ import { CODE_16, CODE_32, CODE_SELECTORS, SELECTORS, selectorOf, USER_CS32, USE
 import { chance, integer, mxcsr } from './values.ts';
 
 /**
- * System instructions that a user program can tell apart, be it by their fault. Not those that Linux emulates (SGDT, SMSW),
- * that tell what this machine is (CPUID, RDTSC, XGETBV), that call somebody (SYSCALL, VMCALL), or whose trap a hypervisor
- * changes (ICEBP).
+ * System instructions that a user program can tell apart. Not those that Linux emulates (SGDT, SMSW), that tell what this
+ * machine is (CPUID, RDTSC, XGETBV), that call somebody (SYSCALL, VMCALL), or whose trap a hypervisor changes (ICEBP).
  */
-const TRIED: ReadonlySet<SystemName> = new Set([
+const USER: ReadonlySet<SystemName> = new Set([
   ...(['pushSegment', 'popSegment', 'movFromSegment', 'movToSegment', 'loadFarPointer'] as const),
   ...(['callFar', 'jumpFar', 'callFarIndirect', 'jumpFarIndirect', 'retFar', 'iret'] as const),
-  ...(['int3', 'int', 'into', 'undefined'] as const),
-  ...(['pusha', 'popa', 'bound', 'arpl', 'popMemory', 'enter', 'popf'] as const),
+  ...(['int3', 'int', 'into', 'undefined', 'verr', 'verw', 'lar', 'lsl', 'arpl'] as const),
+  ...(['pusha', 'popa', 'bound', 'popMemory', 'enter', 'popf'] as const),
   ...(['salc', 'daa', 'das', 'aaa', 'aas', 'cmpxchg8b'] as const),
-  ...(['ins', 'outs', 'in', 'out', 'hlt'] as const),
-  ...(['lldt', 'ltr', 'verr', 'verw', 'lgdt', 'lidt', 'lmsw', 'invlpg', 'invpcid', 'clac', 'stac', 'swapgs'] as const),
-  ...(['lar', 'lsl', 'clts', 'invd', 'wbinvd', 'rsm'] as const),
-  ...(['movFromControl', 'movToControl', 'movFromDebug', 'movToDebug', 'rdmsr', 'wrmsr', 'xsetbv'] as const),
   ...(['fxsave', 'fxrstor', 'ldmxcsr', 'stmxcsr', 'clflush', 'readFsGsBase', 'writeFsGsBase', 'fwait'] as const),
 ]);
-export const isTried = (row: Row): boolean =>
-  row.emit !== undefined || row.vsib === true || TRIED.has(row.system ?? 'x87');
+/** What it may not do: compared is how it faults. */
+const PRIVILEGED: ReadonlySet<SystemName> = new Set([
+  ...(['ins', 'outs', 'in', 'out', 'hlt', 'clts', 'invd', 'wbinvd', 'rsm'] as const),
+  ...(['lldt', 'ltr', 'lgdt', 'lidt', 'lmsw', 'invlpg', 'invpcid', 'clac', 'stac', 'swapgs'] as const),
+  ...(['movFromControl', 'movToControl', 'movFromDebug', 'movToDebug', 'rdmsr', 'wrmsr', 'xsetbv'] as const),
+]);
+export const isPrivileged = (row: Row): boolean => row.system !== undefined && PRIVILEGED.has(row.system);
+export function isTried(row: Row): boolean {
+  if (row.emit !== undefined || row.vsib === true) return true;
+  return row.system !== undefined && (USER.has(row.system) || PRIVILEGED.has(row.system));
+}
 
 const STACK_USERS: ReadonlySet<SystemName> = new Set([
   ...(['pushSegment', 'popSegment', 'callFar', 'callFarIndirect', 'retFar', 'iret'] as const),
@@ -94,11 +98,6 @@ export function prepareSystem(b: CaseBuilder): void {
     });
   // whether a port is looked at when there is nothing to repeat is open
   if (row.system === 'ins' || row.system === 'outs') b.set(RCX, BigInt(1 + random.below(5)));
-  // an IRET that wraps SP carries into ESP on AMD's
-  if (row.system === 'iret' && b.segments.stackBits === 16 && ((b.gprs[RSP] ?? 0n) & 0xffffn) > 0xffd0n) {
-    b.stackTop -= 64;
-    b.setStack(RSP, b.stackTop);
-  }
   if (row.system === 'popSegment') push((random.uint32() & ~0xffff) | random.pick(SELECTORS));
   else if (row.system === 'popf') push(random.uint32() & POPPED_FLAGS);
   else if (row.system === 'retFar' || row.system === 'iret') {

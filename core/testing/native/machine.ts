@@ -69,8 +69,10 @@ export class NativeMachine {
     const built = spawnSync('gcc', ['-O1', '-mfsgsbase', '-fno-stack-protector', '-o', program, SOURCE], {
       encoding: 'utf8',
     });
-    if (built.status === 0) return new NativeMachine(folder, program, hostFeatures());
+    const tried = built.status === 0 ? spawnSync(program, { input: tableHead(), encoding: 'utf8' }) : undefined;
+    if (tried?.status === 0) return new NativeMachine(folder, program, hostFeatures());
     rmSync(folder, { recursive: true });
+    if (tried) return `the kernel refuses: ${tried.stderr}`;
     return built.error === undefined ? `gcc failed: ${built.stderr}` : `no gcc (${built.error.message})`;
   }
 
