@@ -297,6 +297,8 @@ function finish(k: Kernel): void {
   k.emit('MOV', k.variable('cr2'), eax);
   k.emit('MOV', eax, sys.dr6);
   k.emit('MOV', k.variable('dr6'), eax);
+  k.emit('MOV', eax, DR7_INIT); // what follows may read where a breakpoint is
+  k.emit('MOV', sys.dr7, eax);
   k.emit('STR', eax);
   k.emit('MOV', k.variable('tr'), eax);
   k.emit('MOV', eax, S.DATA32);

@@ -13,7 +13,23 @@ import { TEST, VECTORS } from './layout.ts';
 import { type Mode, modeOf } from './modes.ts';
 import { assemble } from './source.ts';
 
-const EXCEPTIONS = ['#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', , '#TS', '#NP', '#SS', '#GP', '#PF'];
+const EXCEPTIONS = [
+  '#DE',
+  '#DB',
+  'NMI',
+  '#BP',
+  '#OF',
+  '#BR',
+  '#UD',
+  '#NM',
+  '#DF',
+  undefined,
+  '#TS',
+  '#NP',
+  '#SS',
+  '#GP',
+  '#PF',
+];
 const LATER_EXCEPTIONS = ['#MF', '#AC', '#MC', '#XM'];
 const WITH_ERROR_CODE: ReadonlySet<string> = new Set(['#TS', '#NP', '#SS', '#GP', '#PF', '#AC']);
 const WITH_DR6 = '#DB';
@@ -72,7 +88,11 @@ function outcome([first = '0', ...digits]: readonly string[], mode: Mode): strin
   const [cr2 = 0n, dr6 = 0n, tr = 0n, ...data] = rest;
   const frame = words.slice(1, 1 + count);
   if (kind === SAVED.long[0]) return longOutcome(frame, { cr2, dr6, tr, data }, mode);
-  const read = { [SAVED.real[0]]: readReal, [SAVED.protected[0]]: readProtected, [SAVED.doubleFault[0]]: readTask };
+  const read: Readonly<Record<number, (frame: readonly bigint[], at: bigint) => Saved>> = {
+    [SAVED.real[0]]: readReal,
+    [SAVED.protected[0]]: readProtected,
+    [SAVED.doubleFault[0]]: readTask,
+  };
   const saved = read[kind]?.(frame, at);
   return saved ? describe(saved, { cr2, dr6, tr, data }, mode) : `unreadable: ${digits.join(' ')}`;
 }

@@ -9,6 +9,7 @@ const L = 2;
 const CODE = 0x1b; // type 11: readable, accessed
 const WRITABLE = 0x13;
 const PTE_USER = 7; // present, writable, user
+const PTE_SUPERVISOR = 3;
 const INTERRUPT_GATE = 14;
 const TRAP_GATE = 15;
 const dpl = (level: number): number => level << 5;
@@ -191,14 +192,18 @@ function taskStates(t: Tables): void {
   t.u32(at.TSS64 + 104, ...Array<number>(4).fill(0xffff_ffff), 0xffff_fffe, ...Array<number>(5).fill(0xffff_ffff));
 }
 
+/** The kernel's own pages: its code, tables and stacks stay usable under SMEP and SMAP. */
+const isKernel = (page: number): boolean =>
+  (page >= 0x08 && page < 0x0e) || (page >= 0x10 && page < 0x20) || [0x50, 0x51, 0x56, 0x57, 0x58].includes(page);
+
 function pages(t: Tables): void {
   t.u32(at.DIRECTORY32, at.TABLE32 | PTE_USER);
   t.u32(at.PML4, at.PDPT64 | PTE_USER);
   t.u32(at.PDPT64, at.DIRECTORY64 | PTE_USER);
   t.u32(at.PDPT_PAE, at.DIRECTORY64 | 1);
   t.u32(at.DIRECTORY64, at.TABLE64 | PTE_USER);
-  for (let n = 0; n < 1024; n++) t.u32(at.TABLE32 + n * 4, (n << 12) | PTE_USER);
-  for (let n = 0; n < 512; n++) t.u32(at.TABLE64 + n * 8, (n << 12) | PTE_USER);
+  for (let n = 0; n < 1024; n++) t.u32(at.TABLE32 + n * 4, (n << 12) | (isKernel(n) ? PTE_SUPERVISOR : PTE_USER));
+  for (let n = 0; n < 512; n++) t.u32(at.TABLE64 + n * 8, (n << 12) | (isKernel(n) ? PTE_SUPERVISOR : PTE_USER));
   const special = (page: number, low: number, high = 0): void => {
     t.u32(at.TABLE32 + (page >> 12) * 4, page | low);
     t.u32(at.TABLE64 + (page >> 12) * 8, page | low, high);

@@ -74,11 +74,7 @@ export const REAL_MODE: readonly Case[] = [
     ['vm86', 'vm86 iopl3'],
     ['int 0x30', 'int 0x34', 'int 0x3b', 'int 0x3c', 'int 0x20', 'hlt', 'pushf', 'lock inc word [0]'],
   ),
-  ...cross(
-    ['vm86', 'vm86 iopl3'],
-    ['int3', 'pushf; push 0x2010; push 0x20; iret'],
-    'mov eax, 1; mov cr4, eax',
-  ), // VME: by the redirection map
+  ...cross(['vm86', 'vm86 iopl3'], ['int3', 'pushf; push 0x2010; push 0x20; iret'], 'mov eax, 1; mov cr4, eax'), // VME: by the redirection map
   ...cross(['vm86', 'vm86 iopl3'], ['int 0x21'], 'mov eax, 1; mov cr4, eax; mov dword [0x84], 0x20000800'),
   ...cross(['vm86', 'vm86 iopl3'], ['int 0x21'], 'mov eax, 1; mov cr4, eax; mov dword [TSS+108], 2'),
   ...cross(

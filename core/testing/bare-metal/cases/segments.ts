@@ -31,7 +31,9 @@ export const SEGMENTS: readonly Case[] = [
   ...cross(['32 cpl0'], each('mov ecx, ss; mov eax, SEL; mov ss, ax; mov ss, cx')), // the end needs its stack
   ...cross(['32 cpl0', '32 cpl3', '64 cpl0', '64 cpl3'], each(DESCRIBE)),
   ...cross(['32 cpl0', '64 cpl0'], each('mov eax, SEL; lldt ax')),
-  ...cross(['32 cpl0', '64 cpl0'], each('mov eax, SEL; ltr ax')).filter(([mode, code]) => mode === '32 cpl0' || !/TSS16/.test(code)), // those are no descriptors of 16 bytes
+  ...cross(['32 cpl0', '64 cpl0'], each('mov eax, SEL; ltr ax')).filter(
+    ([mode, code]) => mode === '32 cpl0' || !/TSS16/.test(code),
+  ), // those are no descriptors of 16 bytes
   ...cross(
     ['vm86', 'real'],
     ['lar eax, cx', 'lsl eax, cx', 'verr cx', 'verw cx', 'sldt ax', 'str ax', 'lldt ax', 'ltr ax', 'arpl ax, cx'],
@@ -75,9 +77,7 @@ export const SEGMENTS: readonly Case[] = [
   ),
   ...cross(
     ['32 cpl0'],
-    ['mov ecx, [DATA]', 'mov ecx, [DATA-1]', 'mov ecx, [DATA-4]', 'mov ecx, [-3]'].map((a) =>
-      LIMIT('DATA_DOWN', a),
-    ),
+    ['mov ecx, [DATA]', 'mov ecx, [DATA-1]', 'mov ecx, [DATA-4]', 'mov ecx, [-3]'].map((a) => LIMIT('DATA_DOWN', a)),
   ),
   ...cross(
     ['32 cpl0'],

@@ -10,7 +10,17 @@ const badTask = (offset: number, selectors: readonly string[]): Case[] =>
 
 export const TASKS: readonly Case[] = [
   ...cross(['32 cpl0', '32 cpl3', 'paged cpl0', 'pae cpl3'], ['call TASK_GATE:0', 'jmp TASK_GATE:0', 'int V_TASK']),
-  ...cross(['32 cpl0'], ['call TSS_OTHER_SEL:0', 'jmp TSS_OTHER_SEL:0', 'jmp TSS_NP:0', 'jmp TSS_SHORT:0', 'jmp TSS_BUSY:0', 'jmp TSS_SEL:0']),
+  ...cross(
+    ['32 cpl0'],
+    [
+      'call TSS_OTHER_SEL:0',
+      'jmp TSS_OTHER_SEL:0',
+      'jmp TSS_NP:0',
+      'jmp TSS_SHORT:0',
+      'jmp TSS_BUSY:0',
+      'jmp TSS_SEL:0',
+    ],
+  ),
   ...cross(['compat32 cpl0', 'compat32 cpl3'], ['push 0x4002; popf; push 2; push cs; push TARGET; iret']),
   ['64 cpl0', 'push 0x4002; popfq; push DATA32; push STACK0; push 2; push CODE64; push TARGET; iretq'],
   ...cross(['32 cpl0'], ['push 0x4002; popfd; iret'], 'mov word [TSS], TSS_OTHER_SEL'),
@@ -24,5 +34,7 @@ export const TASKS: readonly Case[] = [
   ...cross(['32 cpl0'], ['call TSS_OTHER_SEL:0; mov eax, 5'], 'mov byte [TARGET], 0xcf'), // IRET in the other task
 
   // stacks of the TSS that are wrong
-  ...['0', 'BEYOND', 'DATA32_3', 'DATA_NP', 'CODE32', 'DATA_RO', 'STACK16'].flatMap((name) => cross(['32 cpl3'], ['call GATE32:0'], `mov word [GDT+GATE32+2], CODE32_1; mov dword [TSS+16], ${name}`)),
+  ...['0', 'BEYOND', 'DATA32_3', 'DATA_NP', 'CODE32', 'DATA_RO', 'STACK16'].flatMap((name) =>
+    cross(['32 cpl3'], ['call GATE32:0'], `mov word [GDT+GATE32+2], CODE32_1; mov dword [TSS+16], ${name}`),
+  ),
 ];
