@@ -10,8 +10,8 @@ import { ensureInstalled, root, say } from './setup.mjs';
 const SECTION_MS = 20 * 60_000;
 
 /** Runs one Vitest project; returns the counts of its JSON report. */
-function vitest(project, environment) {
-  const report = join(root, 'out', 'test', `${project}.json`);
+function vitest(project, environment = {}, filters = []) {
+  const report = join(root, 'out', 'test', `${project}${filters.length > 0 ? '-some' : ''}.json`);
   mkdirSync(join(root, 'out', 'test'), { recursive: true });
   rmSync(report, { force: true });
   const { status } = spawnSync(
@@ -19,7 +19,7 @@ function vitest(project, environment) {
     [
       join(root, 'node_modules', 'vitest', 'vitest.mjs'),
       'run',
-      ...['--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+      ...[...filters, '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     ],
     {
       cwd: root,
@@ -67,6 +67,14 @@ const guestFiles = () => guestEnvironment(guests());
 const SECTIONS = {
   check,
   unit: () => vitest('unit'),
+  // The processor's tests again, with all code translated from its first execution.
+  translated: () =>
+    vitest('unit', { VIVARIUM_TRANSLATE: 'always', VIVARIUM_CASES: '2' }, [
+      'core/cpu/system-',
+      'core/cpu/silicon',
+      'core/kvm/',
+      'core/testing/bare-metal',
+    ]),
   build,
   guests: () => {
     const missing = Object.values(guests()).flatMap((guest) => guest.missing ?? []);

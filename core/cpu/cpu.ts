@@ -15,6 +15,7 @@ import { BlockCache } from './interp/blocks.ts';
 import { CodeFetch } from './interp/fetch.ts';
 import { Interpreter } from './interp/interpreter.ts';
 import {
+  type InterpreterExports,
   type InterpreterImports,
   interpreterFor,
   SYSTEM_EXIT,
@@ -22,7 +23,7 @@ import {
   SYSTEM_JUMP,
   SYSTEM_NEXT,
 } from './interp/module.ts';
-import { RECORD_HEADER, RECORD_LENGTH, RECORD_START } from './interp/record.ts';
+import { RECORD_INSN, RECORD_LENGTH, RECORD_START } from './interp/record.ts';
 import type { MemoryLayout } from './layout.ts';
 import { MemoryAccess } from './mmu/access.ts';
 import type { PhysicalMemory } from './mmu/physical.ts';
@@ -51,6 +52,8 @@ export class Cpu {
   static translation: Translation = 'hot';
   readonly translator: Translator;
   readonly #loop: RunLoop;
+  /** Generated code. */
+  readonly engine: InterpreterExports;
   readonly #records: DataView;
 
   /** The port access that CPU_IO reports. */
@@ -74,8 +77,6 @@ export class Cpu {
   debugException = S.DB;
   /** Bits of DR6 that CPU_DEBUG reports. */
   debugReason = 0;
-  /** NMIs are held back: a handler of one runs. */
-  nmiMasked = false;
   /** A trap follows the instruction at hand, guest debugging's or TF's, unless it enters a handler. */
   stepTrap = false;
   /** The instruction that a trap follows left for an exit: the trap comes first when the vCPU goes on. */
@@ -103,7 +104,7 @@ export class Cpu {
     this.state = new CpuState(buffer, at.state);
     this.tlb = new Tlb(buffer, at.tlb);
     this.breakpoints = new Breakpoints(this.state, this.tlb);
-    this.smm = new SystemManagement(physical);
+    this.smm = new SystemManagement(physical, this.state);
     this.walker = new PageWalker(this.state, physical, features);
     this.memory = new MemoryAccess(this.state, physical, this.tlb, this.walker, host, this.breakpoints, (h, n) =>
       this.blocks.written(h, n),
@@ -130,8 +131,17 @@ export class Cpu {
     this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), interpreter, at);
     const code = new CodeFetch(this.state, physical, this.tlb, this.memory, this.blocks);
     this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation);
-    this.#loop = new RunLoop(this, interpreter.exports, code);
+    this.engine = interpreter.exports;
+    this.#loop = new RunLoop(this, this.engine, code);
     this.reset();
+  }
+
+  /** NMIs are held back: a handler of one runs. */
+  get nmiMasked(): boolean {
+    return this.state.get32(S.NMI_MASKED) !== 0;
+  }
+  set nmiMasked(masked: boolean) {
+    this.state.set32(S.NMI_MASKED, masked ? 1 : 0);
   }
 
   get features(): ReadonlySet<Feature> {
@@ -216,7 +226,7 @@ export class Cpu {
   #system(record: number): number {
     this.#start = this.#records.getUint16(record + RECORD_START, true);
     this.#end = this.#start + this.#records.getUint8(record + RECORD_LENGTH);
-    const insn = this.blocks.insns[this.#records.getUint32(record + RECORD_HEADER, true)] as Insn;
+    const insn = this.blocks.insns[this.#records.getUint32(record + RECORD_INSN, true)] as Insn;
     const name = insn.row.system;
     if (name === undefined) throw new Error(`${insn.row.name} is not a system instruction`);
     const before = this.state.get32(S.EFLAGS);

@@ -164,8 +164,8 @@ export class RunLoop {
     try {
       const stepsThrough = this.cpu.breakpoints.hasCode && this.cpu.breakpoints.stepsThrough(this.code.linear);
       if (stepsThrough && this.#hitsBreakpoint(alone)) return EXIT_FAULT;
-      const block = this.code.block(alone || stepsThrough);
       if (this.cpu.translator.when === 'always' && !alone && !stepsThrough) this.#translate();
+      const block = this.code.block(alone || stepsThrough);
       if (!alone) this.cpu.state.set32(S.BUDGET, this.cpu.state.get32(S.BUDGET) - block.count);
       if (stepsThrough && !alone) this.#charge(STEP_COST);
       return this.engine.enter(block.record);
@@ -173,7 +173,9 @@ export class RunLoop {
       return this.#unfetched(e);
     }
   }
+  /** Blocks from before are no more: a translator that is full forgets everything. */
   #translate(): void {
+    this.code.block(false);
     const host = this.code.known();
     if (host >= 0) this.cpu.translator.translate(host, this.cpu.state.get32(S.CODE_MODE));
   }

@@ -22,6 +22,13 @@ export const TLB_BASE = 0x0a8; // i32
 /** Block key: how code decodes now (decode/mode.ts). */
 export const CODE_MODE = 0x0ac; // i32
 export const CPL = 0x0b0; // i32
+/** Addresses of the page flags and of the page map in use (mmu/physical.ts). */
+export const PAGE_FLAGS = 0x0b4; // i32
+export const PAGE_MAP = 0x0c0; // i32
+/** Breakpoints or alignment checks look at accesses: TypeScript alone fills the TLB. */
+export const WATCHED = 0x0c4; // i32
+/** Page walks of generated code that filled the TLB. */
+export const TLB_FILLS = 0x0c8; // i64
 /** Linear address limit of the code segment: EIP above it faults; all ones in 64-bit mode. */
 export const CODE_LIMIT = 0x0b8; // i64
 /** Mask of linear code addresses: 32 bits outside 64-bit mode. */
@@ -84,6 +91,9 @@ export const SYSENTER_ESP = 0x2c0;
 export const SYSENTER_EIP = 0x2c8;
 export const PAT = 0x2d0;
 export const TSC_AUX = 0x2d8;
+
+/** NMIs are held back: a handler of one runs. */
+export const NMI_MASKED = 0x300; // i32
 
 /** XMM0..15: VEC_SIZE bytes each, XMM in the low half, the upper half of YMM in the high one. */
 export const VEC = 0x400;
@@ -218,18 +228,27 @@ export const TLB_READ = 0; // i64 tag
 export const TLB_WRITE = 8; // i64 tag
 export const TLB_EXEC = 16; // i64 tag
 export const TLB_ADDEND = 24; // i32
-/** Bit 0: the mapping is global (CR4.PGE) and survives a CR3 load. Bit 1: a part of a page larger than 4 KiB. */
+/** Bit 0: the mapping is global (CR4.PGE) and survives a CR3 load. Bit 1 (TLB_PART_OF_LARGE): of a page larger than 4 KiB. */
 export const TLB_GLOBAL = 28; // i32
+export const TLB_PART_OF_LARGE = 2;
 /** No linear page has low bits set, so this never matches. */
 export const NO_TAG = -1n;
 export const TLB_PART_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
-export const TLB_SIZE = TLB_CONTEXTS * TLB_PARTS * TLB_PART_SIZE;
+/** Behind the entries, u8 for each part: TLB_HOLDS_ bits of what it may hold. Most parts are empty most of the time. */
+export const TLB_HOLDINGS = TLB_CONTEXTS * TLB_PARTS * TLB_PART_SIZE;
+export const TLB_HOLDS_OWN = 1;
+export const TLB_HOLDS_GLOBAL = 2;
+/** u8 by gigabyte of linear addresses, modulo TLB_GIGABYTES: parts of large pages of it may be here. */
+export const TLB_LARGE = TLB_HOLDINGS + 16;
+export const TLB_GIGABYTES = 1024;
+export const TLB_SIZE = TLB_LARGE + TLB_GIGABYTES;
 
 /** What segmentation answers instead of a linear address: never canonical, so that every TLB look-up misses. */
 export const REFUSED_HIGH = 0x80000000 | 0;
 
-/** Block hash: direct-mapped cache of decoded blocks, keyed by host address and CODE_MODE. */
+/** Block hash: cache of decoded blocks, keyed by host address and CODE_MODE; two entries side by side are a set. */
 export const HASH_ENTRIES = 1 << 16;
+export const HASH_SETS = HASH_ENTRIES / 2;
 export const HASH_ENTRY_SIZE = 16;
 export const HASH_HOST = 0; // u32
 export const HASH_MODE = 4; // u32

@@ -24,7 +24,7 @@ this page is out of date, and \`VIVARIUM_RECORD=1 npx vitest run core/cpu/covera
 - **Forms**: operands in the notation of \`core/cpu/table/row.ts\`; MMX, SSE and VEX encodings have a form each.
 - **Feature**: by libvirt's name; without it in the vCPU's CPUID the encoding is #UD, or what it was before.
 - **Runs as**: *wasm*: an emitter of WebAssembly, which the interpreter runs and a translator can use; *TypeScript*: a function of
-  \`core/cpu/system\` or \`core/cpu/fpu\`.
+  \`core/cpu/system\` or \`core/cpu/fpu\`; both for the x87's arithmetic, whose emitters leave the uncommon case to the latter.
 - **Against silicon**: *bit-equal*: generated cases gave the same registers, flags, memory and exceptions on a real CPU, in
   64-bit, 32-bit and 16-bit code at user level;
   *approximate*: the architecture leaves the last bits open, and the result is within that; *system tests*: not to be had by a
@@ -82,11 +82,12 @@ function x87Lines(): Line[] {
     if (mnemonic === '(none)') continue;
     forms.set(mnemonic, (forms.get(mnemonic) ?? new Set()).add(operands));
   }
+  const emitted = new Set(ROWS.flatMap((row) => (row.system === 'x87' && row.emit ? row.name : [])));
   return [...forms].map(([name, operands]) => ({
     name,
     forms: operands,
     features: new Set(['fpu']),
-    engine: 'TypeScript',
+    engine: emitted.has(name) ? 'wasm, TypeScript' : 'TypeScript',
     silicon: TRANSCENDENTAL.has(name) ? 'approximate' : 'bit-equal',
   }));
 }

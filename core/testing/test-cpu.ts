@@ -15,6 +15,7 @@ import {
   CpuOffsets as S,
 } from '../cpu/index.ts';
 import { loadCode, loadSegment, readDescriptor } from '../cpu/system/descriptors.ts';
+import { isTranslatableMode } from '../cpu/translate/translatable.ts';
 
 /** No devices, no MSRs, time stands still. */
 const ALONE: CpuHost = {
@@ -147,10 +148,19 @@ export class TestCpu extends Cpu {
     return 0;
   }
 
-  /** Runs the instruction at RIP, a repeated one (`repeats`) to its end; the exception it raised, if it did. */
+  /**
+   * Runs the instruction at RIP, a repeated one (`repeats`) to its end; the exception it raised, if it did. INT3 follows
+   * it, so that it can be a block, which is translated, where translation is asked for.
+   */
   step(repeats: boolean): RaisedException | undefined {
     const start = this.state.rip;
     this.raised = undefined;
+    if (Cpu.translation === 'always' && !repeats && isTranslatableMode(this.state.get32(S.CODE_MODE))) {
+      this.blocks.flush();
+      this.exitOnInt3 = true;
+      this.run(1);
+      return this.raised;
+    }
     do this.run(1, true);
     while (repeats && this.raised === undefined && this.state.rip === start);
     return this.raised;

@@ -15,7 +15,7 @@ class AssemblerError extends Error {
 }
 
 const rowsByName = new Map<string, Row[]>();
-for (const row of ROWS) rowsByName.set(row.name, [...(rowsByName.get(row.name) ?? []), row]);
+for (const row of ROWS) if (row.system !== 'x87') rowsByName.set(row.name, [...(rowsByName.get(row.name) ?? []), row]);
 
 type SizedName = readonly [name: string, operandSize?: 1 | 2 | 4 | 8 | undefined, addressSize?: 2 | 4 | 8];
 /** Names that say an operand or address size: the row's name and the size in bytes. */

@@ -1,7 +1,7 @@
 /**
  * One instruction to bytes, by a row of the instruction table: the decoder's inverse. [SDM] volume 2, chapter 2.
  *
- * Not here: VEX encodings, x87 instructions (their row has no names), and memory operands that nothing but a different
+ * Not here: VEX encodings, x87 instructions (their register is not in the notation), and memory operands that nothing but a different
  * address size could reach.
  */
 import { BASE_RIP, NO_REGISTER } from '../decode/insn.ts';

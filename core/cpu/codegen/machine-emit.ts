@@ -4,6 +4,7 @@
  */
 import {
   type Callable,
+  type Expr,
   type Func,
   type I32,
   type I64,
@@ -18,6 +19,7 @@ import {
 import { X87_ES, X87_FSW, X87_FTW, X87_TOP } from '../fpu/state.ts';
 import type { Emit, ExactFloat, Flags, StringKind } from '../semantics/emit.ts';
 import type { Int, OpSize, Width } from '../semantics/width.ts';
+import type { X87Result, X87RoutineName } from '../semantics/x87/routines.ts';
 import { floatOperationNumber } from '../sse/operations.ts';
 import * as S from '../state.ts';
 
@@ -27,8 +29,8 @@ export const SLOW_FAULT = 1;
 /** Done, but leave after this instruction. */
 export const SLOW_STOP = 2;
 
-/** TypeScript that generated code calls. */
-export interface SlowPaths {
+/** What generated code calls: TypeScript, and the x87's routines. */
+export interface Routines extends Readonly<Record<X87RoutineName, Callable>> {
   /** (lo, hi, size) -> SLOW_*; value in SCRATCH */
   readonly slowRead: Callable;
   readonly slowWrite: Callable;
@@ -56,7 +58,7 @@ export abstract class MachineEmit implements Emit {
   constructor(
     readonly f: Func,
     readonly state: number,
-    readonly slowPaths: SlowPaths,
+    readonly routines: Routines,
   ) {}
 
   /** Address of a field of the vCPU's state. */
@@ -90,7 +92,11 @@ export abstract class MachineEmit implements Emit {
   /** Leaves after this instruction when the store said SLOW_STOP. */
   protected abstract noteStop(status: I32): void;
   abstract interruptShadow(): void;
+  abstract ip(): I64;
   abstract nextIp(): I64;
+  abstract fallBackIf(cond: I32): void;
+  abstract modrm(): I32;
+  abstract segmentOf(i: number): I32;
   abstract endBlock(): void;
   abstract jump(target: I64, commit?: () => void): void;
   abstract jumpRelative(i: number, commit?: () => void): void;
@@ -131,7 +137,7 @@ export abstract class MachineEmit implements Emit {
       this.#hit(entry, S.TLB_READ, linear, size),
       () => f.set(value, loadInt(this.#host(entry, linear), size)),
       () => {
-        this.faultIf(this.#slow(this.slowPaths.slowRead, linear, size));
+        this.faultIf(this.#slow(this.routines.slowRead, linear, size));
         f.set(value, loadInt(this.at(S.SCRATCH), size));
       },
     );
@@ -139,7 +145,7 @@ export abstract class MachineEmit implements Emit {
   }
 
   #storeSlow(linear: I64, bytes: number): void {
-    const status = this.#slow(this.slowPaths.slowWrite, linear, bytes);
+    const status = this.#slow(this.routines.slowWrite, linear, bytes);
     this.faultIf(i32.eq(status, i32.const(SLOW_FAULT)));
     this.noteStop(status);
   }
@@ -154,6 +160,13 @@ export abstract class MachineEmit implements Emit {
         this.#storeSlow(linear, size);
       },
     );
+  }
+
+  hostOrFallBack(i: number, bytes: number, writes: boolean): I32 {
+    const linear = this.linear(i, writes);
+    const entry = this.#tlbEntry(linear);
+    this.fallBackIf(i32.eqz(this.#hit(entry, writes ? S.TLB_WRITE : S.TLB_READ, linear, bytes)));
+    return this.f.let(this.#host(entry, linear));
   }
 
   readForWrite(i: number): Int {
@@ -173,7 +186,7 @@ export abstract class MachineEmit implements Emit {
         f.set(value, loadInt(host, size));
       },
       () => {
-        this.faultIf(this.#slow(this.slowPaths.slowReadForWrite, linear, size));
+        this.faultIf(this.#slow(this.routines.slowReadForWrite, linear, size));
         f.set(host, i32.const(0));
         f.set(value, loadInt(this.at(S.SCRATCH), size));
       },
@@ -185,7 +198,7 @@ export abstract class MachineEmit implements Emit {
     const size = this.operandSize(i);
     const linear = this.linear(i, true);
     const hit = this.#hit(this.#tlbEntry(linear), S.TLB_WRITE, linear, size);
-    this.f.if(i32.eqz(hit), () => this.faultIf(this.#slow(this.slowPaths.slowReadForWrite, linear, size)));
+    this.f.if(i32.eqz(hit), () => this.faultIf(this.#slow(this.routines.slowReadForWrite, linear, size)));
   }
 
   write(i: number, value: Int): void {
@@ -235,7 +248,7 @@ export abstract class MachineEmit implements Emit {
       this.#hit(entry, S.TLB_READ, linear, bytes),
       () => f.set(value, load(this.#host(entry, linear))),
       () => {
-        this.faultIf(this.#slow(this.slowPaths.slowRead, linear, bytes));
+        this.faultIf(this.#slow(this.routines.slowRead, linear, bytes));
         f.set(value, load(this.at(S.SCRATCH)));
       },
     );
@@ -290,7 +303,7 @@ export abstract class MachineEmit implements Emit {
       this.#hit(entry, S.TLB_READ, linear, 32),
       () => f.set(source, this.#host(entry, linear)),
       () => {
-        this.faultIf(this.#slow(this.slowPaths.slowRead, linear, 32));
+        this.faultIf(this.#slow(this.routines.slowRead, linear, 32));
         f.set(source, this.at(S.SCRATCH));
       },
     );
@@ -362,7 +375,7 @@ export abstract class MachineEmit implements Emit {
       });
     });
     const { name, elements, control = i32.const(0) } = operation;
-    this.faultIf(f.call(this.slowPaths.float, i32.const(floatOperationNumber(name)), i32.const(elements), control));
+    this.faultIf(f.call(this.routines.float, i32.const(floatOperationNumber(name)), i32.const(elements), control));
     const result = this.at(S.FLOAT_SCRATCH);
     return [v128.load(result), v128.load(result, 16)];
   }
@@ -397,8 +410,21 @@ export abstract class MachineEmit implements Emit {
   setSystemFlags(value: I32): void {
     this.f.store32(this.at(S.EFLAGS), value);
   }
+  selector(segment: I32): I32 {
+    const at = i32.add(i32.mul(segment, i32.const(S.SEG_SIZE)), this.at(S.SEG + S.SEG_SELECTOR));
+    return i32.load16U(at);
+  }
+  x87(field: number): I32 {
+    return this.at(S.X87 + field);
+  }
+  x87Routine<N extends X87RoutineName>(name: N, ...args: readonly Int[]): Expr<X87Result<N>> {
+    return this.f.call<X87Result<N>>(this.routines[name], ...args);
+  }
   cpl(): I32 {
     return i32.load(this.at(S.CPL));
+  }
+  cr0(): I32 {
+    return i32.load(this.at(S.CR0));
   }
   cr4(): I32 {
     return i32.load(this.at(S.CR4));

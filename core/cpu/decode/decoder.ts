@@ -419,6 +419,8 @@ function sizeOf(code: SizeCode, operandSize: 1 | 2 | 4 | 8): Size {
       return 4;
     case 'q':
       return 8;
+    case 't':
+      return 10;
     case 'o':
     case 'x':
       return 16;

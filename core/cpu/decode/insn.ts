@@ -2,7 +2,7 @@
 import type { Row } from '../table/index.ts';
 import type { VectorLength } from '../table/row.ts';
 
-export type Size = 1 | 2 | 4 | 8 | 16 | 32;
+export type Size = 1 | 2 | 4 | 8 | 10 | 16 | 32;
 
 /** Base register number that stands for RIP: the displacement then is from the next instruction. */
 export const BASE_RIP = 16;

@@ -35,7 +35,7 @@ import {
   ZE,
 } from './ext80.ts';
 
-const X87_FCW = 0;
+export const X87_FCW = 0;
 export const X87_FSW = 4;
 export const X87_FTW = 8;
 export const X87_FOP = 12;
@@ -55,15 +55,15 @@ export const X87_REGISTER_BYTES = 16;
 export const X87_AREA_BYTES = 320;
 
 /** The six exceptions, as FSW and FCW have them. */
-const EXCEPTIONS = 0x3f;
+export const X87_EXCEPTIONS = 0x3f;
 /** Exceptions found before the operation: when unmasked, its result is dropped. */
 const BEFORE = IE | DE | ZE;
 /** Bits of the FSW that MMX instructions look at: an exception is pending, and TOP. */
 export const X87_ES = ES;
 export const X87_TOP = 7 << TOP_SHIFT;
 /** Bits of the FCW that exist; bit 6 always reads 1. */
-const FCW_BITS = 0x1f3f;
-const FCW_ONES = 0x40;
+export const FCW_BITS = 0x1f3f;
+export const FCW_ONES = 0x40;
 const FCW_INIT = 0x37f;
 
 /** Word index of physical register 0. */
@@ -100,7 +100,7 @@ export class X87State {
 
   /** Sets the status word; ES and B follow from the exceptions and the masks. */
   set fsw(value: number) {
-    const pending = value & ~this.fcw & EXCEPTIONS;
+    const pending = value & ~this.fcw & X87_EXCEPTIONS;
     this.words[X87_FSW / 4] = (value & 0xffff & ~(ES | BUSY)) | (pending !== 0 ? ES | BUSY : 0);
   }
 
@@ -180,7 +180,7 @@ export class X87State {
   signal(flags: number): boolean {
     const fcw = this.fcw;
     const fsw = this.fsw & ~C1;
-    const unmasked = flags & ~fcw & EXCEPTIONS;
+    const unmasked = flags & ~fcw & X87_EXCEPTIONS;
     if (unmasked === 0) {
       this.words[X87_FSW / 4] = fsw | flags;
       return true;
@@ -193,7 +193,7 @@ export class X87State {
 
   /** Whether one of these exceptions is unmasked. */
   stops(flags: number): boolean {
-    return (flags & ~this.fcw & EXCEPTIONS) !== 0;
+    return (flags & ~this.fcw & X87_EXCEPTIONS) !== 0;
   }
 
   /** Sets and clears condition code bits. */

@@ -42,6 +42,7 @@ const MAX_INSTRUCTIONS = 64;
 const MAX_BLOCK_BYTES = 65 * 128;
 /** Bytes of the scratch block at the arena's end (single steps). */
 const SCRATCH_BLOCK = 512;
+const HASH_WORDS = S.HASH_ENTRY_SIZE / 4;
 /** Code bytes are remembered in units of 4: this many words of bits a page. */
 const BITMAP_WORDS = PAGE_SIZE / 4 / 32;
 
@@ -124,7 +125,7 @@ export class BlockCache {
       const insn = this.#decodeOne(mode);
       found.push({ insn, record });
       this.#offset += insn.length;
-      record += insn.row.emit ? R.layout(fieldsOf(insn)).size : SPECIAL_RECORD_SIZE;
+      record += recordSize(insn);
     }
     return found;
   }
@@ -218,22 +219,31 @@ export class BlockCache {
       if (!block) continue;
       this.#blocks.delete(key);
       this.onDropped(block.record, block.host);
-      const at = this.#hashEntry(block.host) >> 2;
-      if (this.#words[at + (S.HASH_RECORD >> 2)] === block.record) this.#words[at + (S.HASH_HOST >> 2)] = 0;
+      this.#outOfHash(block);
     }
     this.#pages.delete(page);
     this.memory.flags[page] = (this.memory.flags[page] ?? 0) & ~FLAG_CODE;
   }
 
-  #hashEntry(host: number): number {
-    return this.at.hash + ((host ^ (host >>> 11)) & (S.HASH_ENTRIES - 1)) * S.HASH_ENTRY_SIZE;
+  /** The first entry of a host address's set, in words. */
+  #hashSet(host: number): number {
+    const set = (host ^ (host >>> 11)) & (S.HASH_SETS - 1);
+    return (this.at.hash + set * 2 * S.HASH_ENTRY_SIZE) >> 2;
   }
+  /** Comes first in its set; what was there is second. */
   #intoHash(block: CachedBlock): void {
-    const at = this.#hashEntry(block.host) >> 2;
-    this.#words[at + (S.HASH_HOST >> 2)] = block.host;
-    this.#words[at + (S.HASH_MODE >> 2)] = block.mode;
-    this.#words[at + (S.HASH_RECORD >> 2)] = block.record;
-    this.#words[at + (S.HASH_COUNT >> 2)] = block.count;
+    const w = this.#words;
+    const at = this.#hashSet(block.host);
+    if (w[at + (S.HASH_RECORD >> 2)] !== block.record) w.copyWithin(at + HASH_WORDS, at, at + HASH_WORDS);
+    w[at + (S.HASH_HOST >> 2)] = block.host;
+    w[at + (S.HASH_MODE >> 2)] = block.mode;
+    w[at + (S.HASH_RECORD >> 2)] = block.record;
+    w[at + (S.HASH_COUNT >> 2)] = block.count;
+  }
+  #outOfHash(block: CachedBlock): void {
+    const first = this.#hashSet(block.host);
+    for (const at of [first, first + HASH_WORDS])
+      if (this.#words[at + (S.HASH_RECORD >> 2)] === block.record) this.#words[at + (S.HASH_HOST >> 2)] = 0;
   }
 
   // -- decoding ----------------------------------------------------------------------------------------------------
@@ -324,16 +334,23 @@ export class BlockCache {
   }
 
   #record(insn: Insn): void {
-    const { emit } = insn.row;
-    if (!emit) {
-      this.insns.push(insn);
-      this.#special(this.interpreter.module.systemSlot, this.#offset, insn.length, this.insns.length - 1);
-      return;
-    }
-    this.#header(this.interpreter.slot(insn, emit), this.#offset, insn.length);
+    const { emit, system } = insn.row;
+    const { interpreter } = this;
+    this.#header(emit ? interpreter.slot(insn, emit) : interpreter.module.systemSlot(insn), this.#offset, insn.length);
     let at = this.#arena + R.RECORD_HEADER;
-    for (const operand of insn.operands) at = this.#field(operand, insn, at);
+    if (system !== undefined) at = this.#systemHeader(insn, at);
+    if (emit) for (const operand of insn.operands) at = this.#field(operand, insn, at);
     this.#arena = (at + 7) & ~7;
+  }
+  /** What an instruction needs that is, or may fall back to, a system instruction. */
+  #systemHeader(insn: Insn, at: number): number {
+    const v = this.#view;
+    v.setUint32(this.#arena + R.RECORD_INSN, this.insns.push(insn) - 1, true);
+    v.setUint16(this.#arena + R.RECORD_SIZE, recordSize(insn), true);
+    v.setUint8(this.#arena + R.RECORD_MODRM, insn.modrm);
+    const memory = insn.operands.find((o) => o.kind === 'memory');
+    v.setUint8(this.#arena + R.RECORD_SEGMENT, memory?.segment ?? 0);
+    return at + R.SYSTEM_HEADER - R.RECORD_HEADER;
   }
 
   /** Writes an operand's field (record.ts) at `at`; gives the address behind it. */
@@ -411,6 +428,11 @@ export class BlockCache {
     v.setInt32(at + R.GENERAL_MASK + 4, insn.addressSize === 8 ? -1 : 0, true);
     return at + R.GENERAL_SIZE;
   }
+}
+
+function recordSize(insn: Insn): number {
+  const { emit, system } = insn.row;
+  return R.layout(emit ? fieldsOf(insn) : [], system !== undefined).size;
 }
 
 function systemRow(op: number): Row {

@@ -18,7 +18,8 @@ import {
   type V128,
 } from '../../wasm/index.ts';
 import { type FlagWords, LazyFlags } from '../codegen/flags.ts';
-import { loadInt, MachineEmit, SLOW_STOP, type SlowPaths, storeInt } from '../codegen/machine-emit.ts';
+import { loadInt, MachineEmit, type Routines, SLOW_STOP, storeInt } from '../codegen/machine-emit.ts';
+import type { Size } from '../decode/insn.ts';
 import type { StringKind } from '../semantics/emit.ts';
 import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
 import * as S from '../state.ts';
@@ -32,6 +33,8 @@ import {
   layout,
   RECORD_HANDLER,
   RECORD_LENGTH,
+  RECORD_MODRM,
+  RECORD_SEGMENT,
   RECORD_START,
   RELATIVE_LINKS,
 } from './record.ts';
@@ -48,7 +51,7 @@ export const EXIT_GUARD = 5; // the second page of a block must be looked at
 export const EXIT_LIMIT = 6; // the block reaches beyond the code segment's limit
 
 /** Functions every handler may use. */
-export interface InterpreterRuntime extends SlowPaths {
+export interface InterpreterRuntime extends Routines {
   /** (kind, size, dstLo, dstHi, srcLo, srcHi, count) -> elements done */
   readonly bulk: Callable;
   /** A function of so many vectors to one, by name. */
@@ -65,13 +68,15 @@ export interface InterpreterRuntime extends SlowPaths {
   readonly fault: Callable;
   readonly stop: Callable;
   readonly restart: Callable;
+  /** (record) -> EXIT: runs its system instruction, then what follows */
+  readonly fallBack: Callable;
 }
 
 /** In `access`, beside the size. */
 export const ACCESS_WRITE = 0x100;
 
 /** The words of the flags in the vCPU's state. */
-const memoryWords = (f: Func, state: number): FlagWords => ({
+export const memoryWords = (f: Func, state: number): FlagWords => ({
   result: () => i64.load(i32.const(state + S.FLAG_RESULT)),
   aux: () => i32.load(i32.const(state + S.FLAG_AUX)),
   set: (result, aux) => {
@@ -109,7 +114,7 @@ export class InterpreterEmit extends MachineEmit {
     this.vectorLength = variant.vectorLength;
     this.flags = new LazyFlags(f, memoryWords(f, state));
     this.#record = f.param(0, 'i32');
-    const l = layout(variant.fields);
+    const l = layout(variant.fields, variant.fallsBack);
     this.#offsets = l.offsets;
     this.recordSize = l.size;
   }
@@ -125,7 +130,7 @@ export class InterpreterEmit extends MachineEmit {
   }
 
   // -- fields ------------------------------------------------------------------------------------------------------
-  #field(i: number): { kind: string; size: 1 | 2 | 4 | 8 | 16 | 32; at: number } {
+  #field(i: number): { kind: string; size: Size; at: number } {
     const field = this.variant.fields[i];
     const at = this.#offsets[i];
     if (!field || at === undefined) throw new Error(`${this.variant.name} has no operand ${i}`);
@@ -309,6 +314,18 @@ export class InterpreterEmit extends MachineEmit {
   raise(vector: number): void {
     this.f.call(this.rt.raise, i32.const(vector));
     this.f.returnCall(this.rt.fault, this.#record);
+  }
+  fallBackIf(cond: I32): void {
+    this.f.if(cond, () => this.f.returnCall(this.rt.fallBack, this.#record));
+  }
+  ip(): I64 {
+    return this.f.let(i64.add(i64.load(this.at(S.RIP)), i64.load16U(this.#record, RECORD_START)));
+  }
+  modrm(): I32 {
+    return this.f.let(i32.load8U(this.#record, RECORD_MODRM));
+  }
+  segmentOf(_i: number): I32 {
+    return this.f.let(i32.load8U(this.#record, RECORD_SEGMENT));
   }
 
   // -- strings -----------------------------------------------------------------------------------------------------

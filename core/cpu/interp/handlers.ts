@@ -4,11 +4,12 @@
  */
 import { type Callable, type Func, ModuleBuilder, type V128, type ValType } from '../../wasm/index.ts';
 import type { VcpuLayout } from '../layout.ts';
+import { X87_ROUTINES } from '../semantics/x87/routines.ts';
 import { InterpreterEmit, type InterpreterRuntime } from './emit.ts';
 import type { Variant } from './variant.ts';
 
 /** What handlers call but `shared`, which is made in each module: parameters and result. */
-type Routines = Omit<InterpreterRuntime, 'shared'>;
+type Callables = Omit<InterpreterRuntime, 'shared'>;
 type Signature = readonly [params: readonly ValType[], results: readonly ValType[]];
 /** Those that are TypeScript. */
 export const OUTER_ROUTINES = {
@@ -18,7 +19,7 @@ export const OUTER_ROUTINES = {
   raise: [['i32'], []],
   bulk: [['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']],
   float: [['i32', 'i32', 'i32'], ['i32']],
-} as const satisfies Partial<Record<keyof Routines, Signature>>;
+} as const satisfies Partial<Record<keyof Callables, Signature>>;
 /** Those of the main module, which exports them. */
 export const INNER_ROUTINES = {
   linear: [['i32', 'i64', 'i32'], ['i64']],
@@ -28,7 +29,9 @@ export const INNER_ROUTINES = {
   fault: [['i32'], ['i32']],
   stop: [['i32'], ['i32']],
   restart: [['i32'], ['i32']],
-} as const satisfies Record<Exclude<keyof Routines, keyof typeof OUTER_ROUTINES>, Signature>;
+  fallBack: [['i32'], ['i32']],
+  ...X87_ROUTINES,
+} as const satisfies Record<Exclude<keyof Callables, keyof typeof OUTER_ROUTINES>, Signature>;
 
 export abstract class HandlerBuilder {
   readonly m = new ModuleBuilder();

@@ -2,8 +2,12 @@
  * The interpreter's WebAssembly module: shared routines, and a handler for every variant of the table's common rows.
  * Made for one vCPU, whose addresses are constants in it.
  */
-import { type Callable, type Func, i32, i64 } from '../../wasm/index.ts';
+import { type Callable, type Func, type I32, i32, i64 } from '../../wasm/index.ts';
+import type { Insn } from '../decode/insn.ts';
 import type { VcpuLayout } from '../layout.ts';
+import { emitRefill } from '../mmu/refill.ts';
+import { EXECUTE } from '../mmu/walk.ts';
+import { makeX87Routines } from '../semantics/x87/routines.ts';
 import * as S from '../state.ts';
 import {
   ACCESS_WRITE,
@@ -18,7 +22,9 @@ import {
   type InterpreterRuntime,
 } from './emit.ts';
 import { buildExtension, type Extension, HandlerBuilder, INNER_ROUTINES, OUTER_ROUTINES } from './handlers.ts';
+import { emitPrivilegeChanges, privilegeHandler } from './privilege-changes.ts';
 import * as R from './record.ts';
+import { emitSlowPaths, SLOW_NAMES } from './slow-paths.ts';
 import { commonVariants, rareGroup, type Variant } from './variant.ts';
 
 /** What a system instruction answers (system/). */
@@ -33,13 +39,14 @@ export interface InterpreterModule {
   readonly slots: ReadonlyMap<string, number>;
   /** The handlers of the group that a rare variant is in. */
   extension(key: string): Extension | undefined;
-  readonly systemSlot: number;
+  /** That of a system instruction. */
+  systemSlot(insn: Insn): number;
   readonly endSlot: number;
   readonly guardSlot: number;
   readonly limitSlot: number;
 }
 
-/** Size of system, end, guard and limit records: the header, and one u32. */
+/** Size of end, guard and limit records: the header, and one u32. */
 export const SPECIAL_RECORD_SIZE = 16;
 
 /** What the routines of OUTER_ROUTINES are, and more. */
@@ -59,33 +66,42 @@ export interface InterpreterExports {
   run(): number;
   /** Runs from a record, RIP being its block's first instruction. */
   enter(record: number): number;
+  /** Delivers an event, as eventFlags() says more of, at RIP; 0: it is left to TypeScript. */
+  deliver(vector: number, errorCode: number, about: number): number;
 }
 
 class Builder extends HandlerBuilder {
   readonly rt: InterpreterRuntime;
   readonly system: Callable;
   readonly next: Func;
+  readonly privilege: ReturnType<typeof emitPrivilegeChanges>;
 
   constructor(at: VcpuLayout) {
     super(at);
     const { m } = this;
     const outer = this.importRoutines(OUTER_ROUTINES);
     this.system = m.importFunction('env', 'system', ['i32'], ['i32']);
+    const refill = emitRefill(m, at);
     this.next = m.func(['i32'], ['i32']);
-    this.#emitNext(this.next);
+    this.#emitNext(this.next, refill);
     const offset = this.#offset();
     const checked = this.#checked();
+    const fault = this.#leave(false, EXIT_FAULT);
     this.rt = {
       ...outer,
+      ...emitSlowPaths(m, at, refill, outer),
       shared: (name, params, body) => this.sharedFunction(name, params, body),
       offset,
       linear: this.#linear(offset, checked),
       stackLinear: this.#stackLinear(checked),
       next: this.next,
-      fault: this.#leave(false, EXIT_FAULT),
+      fault,
       stop: this.#leave(true, EXIT_STOP),
       restart: this.#restart(this.#leave(false, EXIT_SLICE)),
+      fallBack: this.#fallBack(fault),
+      ...makeX87Routines((params, results) => m.func(params, results), at.state + S.X87),
     };
+    this.privilege = emitPrivilegeChanges(m, at, { next: this.next, fallBack: this.rt.fallBack, refill });
   }
 
   state(offset: number) {
@@ -93,7 +109,7 @@ class Builder extends HandlerBuilder {
   }
 
   /** Block boundary: look at budget and requests, find the block at RIP, enter it. */
-  #emitNext(f: Func): void {
+  #emitNext(f: Func, refill: Func): void {
     const budget = f.let(i32.load(this.state(S.BUDGET)));
     const waiting = i32.or(i32.ltS(budget, i32.const(0)), i32.load(this.state(S.REQUEST)));
     f.if(waiting, () => f.return(i32.const(EXIT_SLICE)));
@@ -104,15 +120,16 @@ class Builder extends HandlerBuilder {
     const index = i32.and(i32.shrU(i32.wrap(linear), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
     const tlb = f.let(i32.add(index, i32.load(this.state(S.TLB_BASE))));
     const miss = i64.ne(i64.load(tlb, S.TLB_EXEC), i64.and(linear, i64.const(~0xfffn)));
-    f.if(miss, () => f.return(i32.const(EXIT_LOOKUP)));
-    const host = f.let(i32.add(i32.wrap(linear), i32.load(tlb, S.TLB_ADDEND)));
-    const slot = i32.and(i32.xor(host, i32.shrU(host, i32.const(11))), i32.const(S.HASH_ENTRIES - 1));
-    const entry = f.let(i32.add(i32.shl(slot, i32.const(4)), i32.const(this.at.hash)));
-    const other = i32.or(
-      i32.xor(i32.load(entry, S.HASH_HOST), host),
-      i32.xor(i32.load(entry, S.HASH_MODE), i32.load(this.state(S.CODE_MODE))),
+    const host = f.local('i32');
+    f.if(
+      miss,
+      () => {
+        f.set(host, f.call(refill, linear, i32.const(EXECUTE)));
+        f.if(i32.eqz(host), () => f.return(i32.const(EXIT_LOOKUP)));
+      },
+      () => f.set(host, i32.add(i32.wrap(linear), i32.load(tlb, S.TLB_ADDEND))),
     );
-    f.if(other, () => f.return(i32.const(EXIT_LOOKUP)));
+    const entry = this.#hashEntry(f, host);
     const link = f.param(0, 'i32');
     f.if(i32.ne(i32.load(link, R.LINK_GENERATION), i32.const(R.NEVER_LINKED)), () => {
       f.store32(link, i32.load(entry, S.HASH_RECORD), R.LINK_RECORD);
@@ -122,6 +139,21 @@ class Builder extends HandlerBuilder {
     f.store32(this.state(S.BUDGET), i32.sub(budget, i32.load(entry, S.HASH_COUNT)));
     chain(f, f.let(i32.load(entry, S.HASH_RECORD)), 0);
     f.unreachable();
+  }
+
+  /** The entry of the block at a host address, in one of the two of its set. */
+  #hashEntry(f: Func, host: I32): I32 {
+    const set = i32.and(i32.xor(host, i32.shrU(host, i32.const(11))), i32.const(S.HASH_SETS - 1));
+    const entry = f.local('i32');
+    f.set(entry, i32.add(i32.mul(set, i32.const(2 * S.HASH_ENTRY_SIZE)), i32.const(this.at.hash)));
+    const mode = f.let(i32.load(this.state(S.CODE_MODE)));
+    const differs = (): I32 =>
+      i32.or(i32.xor(i32.load(entry, S.HASH_HOST), host), i32.xor(i32.load(entry, S.HASH_MODE), mode));
+    f.if(differs(), () => {
+      f.set(entry, i32.add(entry, i32.const(S.HASH_ENTRY_SIZE)));
+      f.if(differs(), () => f.return(i32.const(EXIT_LOOKUP)));
+    });
+    return entry;
   }
 
   #leave(after: boolean, code: number): Func {
@@ -200,14 +232,15 @@ class Builder extends HandlerBuilder {
     return f;
   }
 
-  systemHandler(): Func {
+  /** The handler of system instructions, and where emitters leave others to them. */
+  #fallBack(fault: Func): Func {
     const f = this.m.func(['i32'], ['i32']);
     const record = f.param(0, 'i32');
     const status = f.call(this.system, record);
-    f.if(i32.eq(status, i32.const(SYSTEM_FAULT)), () => f.returnCall(this.rt.fault, record));
+    f.if(i32.eq(status, i32.const(SYSTEM_FAULT)), () => f.returnCall(fault, record));
     f.if(i32.eq(status, i32.const(SYSTEM_JUMP)), () => f.returnCall(this.next, this.state(S.NO_LINK)));
     f.if(status, () => f.return(i32.const(EXIT_SYSTEM)));
-    chain(f, record, SPECIAL_RECORD_SIZE);
+    chain(f, f.let(i32.add(record, i32.load16U(record, R.RECORD_SIZE))), 0);
     f.unreachable();
     return f;
   }
@@ -282,13 +315,20 @@ function buildInterpreter(at: VcpuLayout): InterpreterModule {
   const b = new Builder(at);
   const slots = new Map<string, number>();
   for (const variant of commonVariants()) slots.set(variant.key, b.m.tableSlot(b.handler(variant)));
-  const systemSlot = b.m.tableSlot(b.systemHandler());
+  const generalSlot = b.m.tableSlot(b.rt.fallBack);
+  const ownSlots = new Map([...b.privilege.handlers].map(([name, f]) => [name, b.m.tableSlot(f)]));
+  const systemSlot = (insn: Insn): number => {
+    const name = privilegeHandler(insn);
+    return (name && ownSlots.get(name)) ?? generalSlot;
+  };
   const endSlot = b.m.tableSlot(b.endHandler());
   const guardSlot = b.m.tableSlot(b.guardHandler());
   const limitSlot = b.m.tableSlot(b.limitHandler());
   b.m.export('run', b.run());
   b.m.export('enter', b.enter());
-  for (const name of Object.keys(INNER_ROUTINES) as (keyof typeof INNER_ROUTINES)[]) b.m.export(name, b.rt[name]);
+  b.m.export('deliver', b.privilege.deliver);
+  const inner = Object.keys(INNER_ROUTINES) as (keyof typeof INNER_ROUTINES)[];
+  for (const name of [...inner, ...SLOW_NAMES]) b.m.export(name, b.rt[name]);
   b.m.exportTable('table');
   const module = new WebAssembly.Module(b.m.encode());
   return { module, slots, extension: extensionsFor(at), systemSlot, endSlot, guardSlot, limitSlot };

@@ -5,7 +5,14 @@
  *   +4  u16  start: offset of the instruction from the block's first byte
  *   +6  u8   length of the instruction
  *
- * and goes on with the fields of its operands, in order, each at a multiple of 4:
+ * A record of a system instruction, or of one whose emitter may fall back to it, goes on with
+ *
+ *   +8   u32  number of the instruction (BlockCache.insns)
+ *   +12  u16  size of the record
+ *   +14  u8   ModRM
+ *   +15  u8   segment register of its memory operand
+ *
+ * Then come the fields of the emitter's operands, in order, each at a multiple of 4:
  *
  *   register, vector   u32  address of the register
  *   immediate          i32 (sign-extended), or i64 when its size is 8
@@ -14,10 +21,18 @@
  *   memory, near       u32  address of the base register, i32 displacement: base + displacement, no segment, 64-bit
  *   memory, general    u32 base, u32 index, i64 displacement, u32 segment, u8 scale, u8 flags, u16 unused, i64 mask
  */
+import type { Size } from '../decode/insn.ts';
+
 export const RECORD_HANDLER = 0;
 export const RECORD_START = 4;
 export const RECORD_LENGTH = 6;
 export const RECORD_HEADER = 8;
+export const RECORD_INSN = 8;
+export const RECORD_SIZE = 12;
+export const RECORD_MODRM = 14;
+export const RECORD_SEGMENT = 15;
+/** Where the fields begin of a record that has those. */
+export const SYSTEM_HEADER = 16;
 
 /** Kinds: register, vector register (XMM; MMX when its size is 8), immediate, relative, memory near, memory general. */
 export type FieldKind = 'r' | 'v' | 'i' | 'j' | 'm' | 'g';
@@ -49,7 +64,7 @@ export const NEVER_LINKED = -1;
 
 export interface Field {
   readonly kind: FieldKind;
-  readonly size: 1 | 2 | 4 | 8 | 16 | 32;
+  readonly size: Size;
 }
 
 function fieldSize(field: Field): number {
@@ -68,10 +83,10 @@ function fieldSize(field: Field): number {
   }
 }
 
-/** Offsets of the fields within the record, and the record's size (a multiple of 8). */
-export function layout(fields: readonly Field[]): { offsets: number[]; size: number } {
+/** Offsets of the fields within the record, and the record's size (a multiple of 8); `system`: it has a SYSTEM_HEADER. */
+export function layout(fields: readonly Field[], system: boolean): { offsets: number[]; size: number } {
   const offsets: number[] = [];
-  let at = RECORD_HEADER;
+  let at = system ? SYSTEM_HEADER : RECORD_HEADER;
   for (const field of fields) {
     offsets.push(at);
     at += fieldSize(field);

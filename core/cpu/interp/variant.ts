@@ -2,7 +2,7 @@
  * Handler variants. An emitter is turned into one handler for every combination of operand size, operand kinds, and
  * what else the code depends on; the decoder asks for the variant of an instruction by the same key.
  */
-import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
+import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand, type Size } from '../decode/insn.ts';
 import { MODE_64, MODE_FLAT_CODE, MODE_SIZE_MASK, MODE_STACK32 } from '../decode/mode.ts';
 import type { Emitter } from '../semantics/emit.ts';
 import { FS } from '../state.ts';
@@ -26,6 +26,8 @@ export interface Variant {
   readonly vectorLength: VectorLength;
   /** A near transfer of code with a limit. */
   readonly limited: boolean;
+  /** It may fall back to a system instruction. */
+  readonly fallsBack: boolean;
 }
 
 const emitterIds = new Map<Emitter, number>();
@@ -111,10 +113,11 @@ function fieldOf(o: Operand, insn: Insn): Field {
 }
 
 /**
- * Vectors and VEX encodings are more than half of the table, and a guest uses few of them: their handlers are made when
- * they are first needed.
+ * Vectors, VEX encodings and the x87 are more than half of the table, and a guest uses few of them: their handlers are made
+ * when they are first needed.
  */
-const isRare = (row: Row): boolean => row.vex !== undefined || row.operands.some((o) => 'VWUHLPQN'.includes(o.place));
+const isRare = (row: Row): boolean =>
+  row.vex !== undefined || row.cpuid === 'fpu' || row.operands.some((o) => 'VWUHLPQN'.includes(o.place));
 
 function variantsOf(rows: readonly Row[]): Variant[] {
   const variants = new Map<string, Variant>();
@@ -169,6 +172,7 @@ function* rowVariants(row: Row, emit: Emitter): Generator<Variant> {
                 repeat,
                 vectorLength: length,
                 limited,
+                fallsBack: row.system !== undefined,
               };
             }
           }
@@ -250,7 +254,7 @@ function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8, length: Vec
   }
 }
 
-const SIZES: Readonly<Record<string, 1 | 2 | 4 | 8 | 16>> = { b: 1, w: 2, d: 4, q: 8, o: 16, x: 16 };
+const SIZES: Readonly<Record<string, Size>> = { b: 1, w: 2, d: 4, q: 8, t: 10, o: 16, x: 16 };
 function specSize(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8): 1 | 2 | 4 | 8 {
   if (spec.size === 'z') return operandSize === 2 ? 2 : 4;
   return (SIZES[spec.size] ?? operandSize) as 1 | 2 | 4 | 8;

@@ -55,8 +55,7 @@ const OFFSET = PAGE_SIZE - 1;
 export class MemoryAccess {
   readonly mmio = new MmioFragments();
   readonly #scratch: number;
-  /** Page walks that filled the TLB. */
-  tlbFills = 0;
+  #tlbFills = 0;
   /** The exception that a slow path of generated code raised. */
   fault: GuestFault | undefined;
 
@@ -75,6 +74,11 @@ export class MemoryAccess {
     walker.onTableWrite = (host) => {
       if (((memory.flags[host >>> 12] ?? 0) & FLAG_CODE) !== 0) codeWritten(host & ~7, 8);
     };
+  }
+
+  /** Page walks that filled the TLB. */
+  get tlbFills(): number {
+    return this.#tlbFills + Number(this.state.get64(S.TLB_FILLS));
   }
 
   // -- translation -------------------------------------------------------------------------------------------------
@@ -102,7 +106,7 @@ export class MemoryAccess {
     }
     const host = this.memory.host(gpa);
     if (host >= 0) {
-      this.tlbFills++;
+      this.#tlbFills++;
       if (access === WRITE) this.memory.markDirty(gpa);
       if (this.watch.watchesData(lo, hi, accessor)) walker.readable = false;
       if (this.watch.watchesCode(lo, hi)) walker.executable = false;
@@ -312,12 +316,23 @@ export class MemoryAccess {
   }
   readBytes(linear: bigint, size: number, user?: boolean): Uint8Array {
     const bytes = new Uint8Array(size);
-    for (let done = 0; done < size; done += 16) {
-      const step = Math.min(16, size - done);
-      this.#load(linear + BigInt(done), step, user, done === 0 ? size : 1);
-      bytes.set(this.state.u8.subarray(S.SCRATCH, S.SCRATCH + step), done);
+    for (let done = 0; done < size; ) {
+      const at = linear + BigInt(done);
+      const known = this.#known(at, user, S.TLB_READ);
+      const step = Math.min(known < 0 ? 16 : PAGE_SIZE - (known & OFFSET), size - done);
+      if (known >= 0) bytes.set(this.memory.u8.subarray(known, known + step), done);
+      else {
+        this.#load(at, step, user, done === 0 ? size : 1);
+        bytes.set(this.state.u8.subarray(S.SCRATCH, S.SCRATCH + step), done);
+      }
+      done += step;
     }
     return bytes;
+  }
+  /** Host address, up to the end of the page, when the TLB allows the access; -1 otherwise. */
+  #known(linear: bigint, user: boolean | undefined, kind: number): number {
+    const [lo, hi] = [Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n))];
+    return this.tlb.lookup(lo, hi, this.#by(user), kind);
   }
   write(linear: bigint, size: 1 | 2 | 4 | 8, value: bigint | number, user?: boolean): void {
     this.state.set64(S.SCRATCH, BigInt.asUintN(64, BigInt(value)));
@@ -332,20 +347,21 @@ export class MemoryAccess {
   }
   writeBytes(linear: bigint, bytes: Uint8Array, user?: boolean): void {
     this.probe(linear, bytes.length, user);
-    for (let done = 0; done < bytes.length; done += 8) {
-      const chunk = bytes.subarray(done, Math.min(done + 8, bytes.length));
-      this.state.u8.set(chunk, S.SCRATCH);
+    for (let done = 0; done < bytes.length; ) {
       const at = linear + BigInt(done);
-      const stop = this.#write(
-        Number(BigInt.asIntN(32, at)),
-        Number(BigInt.asIntN(32, at >> 32n)),
-        chunk.length,
-        this.#scratch,
-        this.#by(user),
-        done === 0 ? bytes.length : 1,
-      );
-      this.stopAfter ||= stop;
+      const known = this.#known(at, user, S.TLB_WRITE);
+      const step = Math.min(known < 0 ? 8 : PAGE_SIZE - (known & OFFSET), bytes.length - done);
+      const chunk = bytes.subarray(done, done + step);
+      if (known >= 0) this.memory.u8.set(chunk, known);
+      else this.#store(at, chunk, user, done === 0 ? bytes.length : 1);
+      done += step;
     }
+  }
+  #store(at: bigint, chunk: Uint8Array, user: boolean | undefined, operand: number): void {
+    this.state.u8.set(chunk, S.SCRATCH);
+    const [lo, hi] = [Number(BigInt.asIntN(32, at)), Number(BigInt.asIntN(32, at >> 32n))];
+    const stop = this.#write(lo, hi, chunk.length, this.#scratch, this.#by(user), operand);
+    this.stopAfter ||= stop;
   }
   /** A write by TypeScript hit code or MMIO: the instruction must be the last of this run. */
   stopAfter = false;

@@ -12,10 +12,10 @@ const SLOT_COUNT = PAGE_MAP_ENTRIES - 1;
 
 /** Entries of the page map: 0 = no memory (MMIO); otherwise host page number and these bits. */
 const PRESENT = 1 << 31;
-const READ_ONLY = 1 << 30;
+export const READ_ONLY = 1 << 30;
 /** The slot's dirty log is on and this page has not been written since it was last read. */
-const LOG_CLEAN = 1 << 29;
-const PAGE_NUMBER = (1 << 20) - 1;
+export const LOG_CLEAN = 1 << 29;
+export const PAGE_NUMBER = (1 << 20) - 1;
 
 /** Page flags, by host page: decoded code lies in it. */
 export const FLAG_CODE = 1;

@@ -1,5 +1,5 @@
 /**
- * The software TLB (layout in state.ts): filled here, read by generated code.
+ * The software TLB (layout in state.ts): filled here and by refill.ts, read by generated code.
  *
  * It keeps the translations of the few PCIDs used last, each in a context of its own, so that a tag needs no PCID and a
  * switch back costs nothing. A context has a part for each kind of accessor. Global pages are in the context they were
@@ -16,33 +16,33 @@ const ADDEND = S.TLB_ADDEND >> 2;
 const GLOBAL = S.TLB_GLOBAL >> 2;
 const WORDS = S.TLB_ENTRY_SIZE >> 2;
 const PART_WORDS = S.TLB_PART_SIZE >> 2;
-/** In the word TLB_GLOBAL: the page is a part of a larger one. */
-const LARGE = 2;
+const LARGE = S.TLB_PART_OF_LARGE;
 /** The gigabyte that a linear address lies in. */
 const gigabyteOf = (lo: number, hi: number): number => (hi | 0) * 4 + (lo >>> 30);
 
-/** What a part may hold. */
-const HOLDS_OWN = 1;
-const HOLDS_GLOBAL = 2;
+const HOLDS_OWN = S.TLB_HOLDS_OWN;
+const HOLDS_GLOBAL = S.TLB_HOLDS_GLOBAL;
 
 export class Tlb {
   readonly #words: Int32Array;
-  /** By part: HOLDS_ bits. Most parts are empty most of the time, and need no sweep. */
-  readonly #holdings = new Uint8Array(S.TLB_CONTEXTS * S.TLB_PARTS);
+  /** By part: HOLDS_ bits. Empty ones need no sweep. */
+  readonly #holdings: Uint8Array;
   /** By context: the PCID, and when it was selected. */
   readonly #pcids = new Int32Array(S.TLB_CONTEXTS).fill(-1);
   readonly #selected = new Float64Array(S.TLB_CONTEXTS);
   #selections = 0;
   #context = 0;
   /** Gigabytes of linear addresses with parts of large pages. */
-  readonly #large = new Set<number>();
+  readonly #large: Uint8Array;
 
   constructor(
     buffer: SharedArrayBuffer,
     readonly base: number,
   ) {
-    this.#words = new Int32Array(buffer, base, S.TLB_SIZE / 4);
+    this.#words = new Int32Array(buffer, base, S.TLB_HOLDINGS / 4);
     this.#words.fill(-1);
+    this.#holdings = new Uint8Array(buffer, base + S.TLB_HOLDINGS, S.TLB_CONTEXTS * S.TLB_PARTS);
+    this.#large = new Uint8Array(buffer, base + S.TLB_LARGE, S.TLB_GIGABYTES);
     this.select(0);
   }
 
@@ -85,7 +85,7 @@ export class Tlb {
     }
     w[at + GLOBAL] = (allowed.global ? 1 : 0) | (allowed.large ? LARGE : 0);
     this.#holdings[part] = (this.#holdings[part] ?? 0) | (allowed.global ? HOLDS_GLOBAL : HOLDS_OWN);
-    if (allowed.large) this.#large.add(gigabyteOf(lo, hi));
+    if (allowed.large) this.#large[gigabyteOf(lo, hi) & (S.TLB_GIGABYTES - 1)] = 1;
     if (allowed.readable) {
       w[at + TAG_READ] = page;
       w[at + TAG_READ + 1] = hi;
@@ -128,7 +128,7 @@ export class Tlb {
   /** Everything, of every PCID. */
   flush(): void {
     for (let part = 0; part < this.#holdings.length; part++) if (this.#holdings[part] !== 0) this.#empty(part);
-    this.#large.clear();
+    this.#large.fill(0);
   }
   #empty(part: number): void {
     this.#words.fill(-1, part * PART_WORDS, (part + 1) * PART_WORDS);
@@ -183,7 +183,8 @@ export class Tlb {
   flushPage(lo: number, hi: number): void {
     const page = lo & ~(PAGE_SIZE - 1);
     this.#eachHeld((part) => this.#clearPage(part, page, hi));
-    if (this.#large.has(gigabyteOf(lo, hi))) this.#flushLarge(gigabyteOf(lo, hi));
+    const gigabyte = gigabyteOf(lo, hi);
+    if (this.#large[gigabyte & (S.TLB_GIGABYTES - 1)] !== 0) this.#flushLarge(gigabyte);
   }
   /** Drops what large pages left in a gigabyte: no page is larger. */
   #flushLarge(gigabyte: number): void {

@@ -10,20 +10,20 @@ import * as S from '../state.ts';
 import type { PhysicalMemory } from './physical.ts';
 
 // page-table entry, low word
-const PTE_P = 1;
-const PTE_RW = 2;
-const PTE_US = 4;
-const PTE_A = 0x20;
-const PTE_D = 0x40;
-const PTE_PS = 0x80;
-const PTE_G = 0x100;
+export const PTE_P = 1;
+export const PTE_RW = 2;
+export const PTE_US = 4;
+export const PTE_A = 0x20;
+export const PTE_D = 0x40;
+export const PTE_PS = 0x80;
+export const PTE_G = 0x100;
 const PTE_NX_HIGH = 0x80000000 | 0;
 
 /** Physical address bits that CPUID offers; those of an entry above are reserved. */
 export const PHYSICAL_ADDRESS_BITS = 40;
 /** Bits of an entry's high word: of the address, and reserved ones up to bit 51, in PAE paging up to 62. */
 const HIGH_ADDRESS = 2 ** (PHYSICAL_ADDRESS_BITS - 32) - 1;
-const HIGH_RESERVED = 0xfffff & ~HIGH_ADDRESS;
+export const HIGH_RESERVED = 0xfffff & ~HIGH_ADDRESS;
 const HIGH_RESERVED_PAE = 0x7fffffff & ~HIGH_ADDRESS;
 
 // page-fault error code

@@ -8,9 +8,10 @@
  *   2. store to memory;
  *   3. only then write registers and flags.
  */
-import type { Func, I32, I64, Label, V128 } from '../../wasm/index.ts';
+import type { Expr, Func, I32, I64, Label, V128 } from '../../wasm/index.ts';
 import type { FloatOperation } from '../sse/operations.ts';
 import type { Int, OpSize, Width } from './width.ts';
+import type { X87Result, X87RoutineName } from './x87/routines.ts';
 
 /** Condition codes in encoding order: O NO B AE E NE BE A S NS P NP L GE LE G. */
 export type ConditionCode = number;
@@ -136,11 +137,13 @@ export interface Emit {
   setSystemFlags(value: I32): void;
 
   cpl(): I32;
+  cr0(): I32;
   cr4(): I32;
   /** Blocks interrupts for one instruction (STI). */
   interruptShadow(): void;
 
-  /** Address of the next instruction (RIP). */
+  /** Address of the instruction, and of the next one (RIP). */
+  ip(): I64;
   nextIp(): I64;
   /** Goes on with the next instruction in a new block, where interrupts are looked at. */
   endBlock(): void;
@@ -154,6 +157,22 @@ export interface Emit {
   jumpRelative(i: number, commit?: () => void): void;
   /** Both ways out of a conditional branch. */
   branch(cond: I32, i: number, commit?: () => void): void;
+
+  /**
+   * Ends the path, when `cond`, with the system instruction of the row, which begins anew: nothing is written before. The
+   * rows that have both an emitter and a system instruction may do this.
+   */
+  fallBackIf(cond: I32): void;
+  /** Of the same rows: where memory operand i lies in host memory; what is not there to be had at once falls back. */
+  hostOrFallBack(i: number, bytes: number, writes: boolean): I32;
+  /** Of the same rows: the ModRM byte, and the segment register's number of memory operand i. */
+  modrm(): I32;
+  segmentOf(i: number): I32;
+  selector(segment: I32): I32;
+  /** Address of a field of the x87's area (fpu/state.ts). */
+  x87(field: number): I32;
+  /** Calls a routine of the x87's (semantics/x87/routines.ts). */
+  x87Routine<N extends X87RoutineName>(name: N, ...args: readonly Int[]): Expr<X87Result<N>>;
 
   /** Raises exception `vector`, with error code 0 where the vector has one; ends the path. */
   raise(vector: number): void;

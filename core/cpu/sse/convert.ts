@@ -49,7 +49,7 @@ function nanTo(from: Format, to: Format, v: bigint): bigint {
 }
 
 /** SINGLE to DOUBLE and back. */
-export function convert(env: Environment, from: Format, to: Format, v: bigint): bigint {
+function convert(env: Environment, from: Format, to: Format, v: bigint): bigint {
   const nan = env.nanOf(from, v);
   if (nan !== undefined) return nanTo(from, to, nan);
   const x = env.operand(from, v);

@@ -40,7 +40,7 @@ export const HALF = format(2, 11);
 export const SINGLE = format(4, 24);
 export const DOUBLE = format(8, 53);
 
-export const magnitude = (s: Format, v: bigint): bigint => v & ~s.sign;
+const magnitude = (s: Format, v: bigint): bigint => v & ~s.sign;
 export const isNegative = (s: Format, v: bigint): boolean => (v & s.sign) !== 0n;
 export const isNan = (s: Format, v: bigint): boolean => magnitude(s, v) > s.infinity;
 export const isSignaling = (s: Format, v: bigint): boolean => isNan(s, v) && (v & s.quiet) === 0n;

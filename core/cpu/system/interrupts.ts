@@ -4,6 +4,7 @@
  */
 import type { Cpu } from '../cpu.ts';
 import { EmulationFailure, GuestFault, MmioWait } from '../faults.ts';
+import { eventFlags } from '../interp/privilege-changes.ts';
 import * as S from '../state.ts';
 import {
   type Descriptor,
@@ -147,8 +148,15 @@ function clearFlags(cpu: Cpu, gate: Gate): void {
   s.set32(S.EFLAGS, s.get32(S.EFLAGS) & ~clear);
 }
 
+/** The same by generated code (interp/privilege-changes.ts), where it can. */
+function deliverFast(cpu: Cpu, vector: number, errorCode: number | undefined, kind: EventKind): boolean {
+  const about = eventFlags(errorCode !== undefined, kind === 'exception');
+  return cpu.engine.deliver(vector, errorCode ?? 0, about) !== 0;
+}
+
 function enterLong(cpu: Cpu, vector: number, errorCode: number | undefined, kind: EventKind, returnIp: bigint): void {
   const s = cpu.state;
+  if (kind !== 'software' && returnIp === s.rip && deliverFast(cpu, vector, errorCode, kind)) return;
   const external = kind === 'software' ? 0 : 1;
   const gate = readGate(cpu, vector, kind);
   const { code, cpl } = gateTarget(cpu, gate, external);

@@ -5,13 +5,20 @@ import { INTEGER_ROWS } from './integer.ts';
 import { makeRow, type Row, type RowSpec } from './row.ts';
 import { SSE_ROWS } from './sse.ts';
 import { SYSTEM_ROWS } from './system.ts';
+import { X87_ROWS } from './x87.ts';
 
 /** 0x90 is NOP unless REX.B makes it XCHG with R8: the decoder asks for this row by name. */
 const NOP: RowSpec = { op: 0x90, name: 'NOP', emit: () => {} };
 
-export const ROWS: readonly Row[] = [NOP, ...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS, ...AVX_ROWS, ...BMI_ROWS].map(
-  makeRow,
-);
+export const ROWS: readonly Row[] = [
+  NOP,
+  ...INTEGER_ROWS,
+  ...SYSTEM_ROWS,
+  ...X87_ROWS,
+  ...SSE_ROWS,
+  ...AVX_ROWS,
+  ...BMI_ROWS,
+].map(makeRow);
 export const NOP_ROW: Row = ROWS[0] as Row;
 
 const byOpcode = new Map<number, Row[]>();

@@ -11,7 +11,7 @@
  *   S  segment register   C  control register   D  debug register
  *   V  XMM or YMM by ModRM reg   W  the same, or memory, by r/m   U  the same by r/m   P, Q, N  MMX by reg, r/m, r/m
  *   H  XMM or YMM by VEX.vvvv   L  the same by the upper half of an immediate byte   B  general register by VEX.vvvv
- *   b 1, w 2, d 4, q 8, o 16 bytes; x 16, or 32 with VEX.L; v by operand size 2 4 8; z 2 or 4; y 4 or 8; p far pointer or
+ *   b 1, w 2, d 4, q 8, t 10, o 16 bytes; x 16, or 32 with VEX.L; v by operand size 2 4 8; z 2 or 4; y 4 or 8; p far pointer or
  *   descriptor-table operand
  * AL CL AX rAX DX and 1 stand for themselves; yAX and yDX are implied, EAX and EDX or RAX and RDX.
  */
@@ -49,7 +49,7 @@ export type OperandPlace =
   | 'B'
   | 'fixed'
   | 'one';
-export type SizeCode = 'b' | 'w' | 'd' | 'q' | 'o' | 'x' | 'v' | 'z' | 'y' | 'p' | '';
+export type SizeCode = 'b' | 'w' | 'd' | 'q' | 't' | 'o' | 'x' | 'v' | 'z' | 'y' | 'p' | '';
 
 export interface OperandSpec {
   readonly place: OperandPlace;
@@ -103,7 +103,10 @@ export interface RowSpec {
   readonly reads?: string;
   readonly writes?: string;
   readonly undef?: string;
-  /** Exactly one of these two: meaning as an emitter, or the name of a system instruction. */
+  /**
+   * Meaning as an emitter, or the name of a system instruction; both where the emitter has the common case only and leaves
+   * others to the system instruction (Emit.fallBackIf).
+   */
   readonly emit?: Emitter;
   readonly system?: SystemName;
 }
@@ -137,7 +140,7 @@ function parseForm(form: string): OperandSpec[] {
   return form.split(',').map((text) => {
     const fixed = FIXED[text];
     if (fixed) return fixed;
-    const match = /^(sI|[A-Z])([bwdqoxvzyp]?)$/.exec(text);
+    const match = /^(sI|[A-Z])([bwdqtoxvzyp]?)$/.exec(text);
     if (!match) throw new Error(`operand ${text} of form ${form} is not in the notation`);
     return { place: match[1] as OperandPlace, size: (match[2] ?? '') as SizeCode };
   });
@@ -165,7 +168,7 @@ const MODRM_PLACES = new Set<OperandPlace>([
 export function makeRow(spec: RowSpec, id: number): Row {
   const operands = parseForm(spec.form ?? '');
   const hasModrm = spec.ext !== undefined || spec.mod !== undefined || operands.some((o) => MODRM_PLACES.has(o.place));
-  if ((spec.emit === undefined) === (spec.system === undefined)) throw new Error(`${spec.name}: emit or system?`);
+  if (spec.emit === undefined && spec.system === undefined) throw new Error(`${spec.name} has no meaning`);
   return { ...spec, id, operands, hasModrm, sizes: sizesOf(spec, operands), lengths: LENGTHS[spec.vex ?? 'none'] };
 }
 
@@ -177,6 +180,7 @@ function sizesOf(spec: RowSpec, operands: OperandSpec[]): (1 | 2 | 4 | 8)[] {
   if (codes.some((c) => c === 'v' || c === 'z' || c === 'p') || spec.size64 !== undefined) return [2, 4, 8];
   if (codes.includes('y')) return [4, 8];
   if (codes.length === 1 && codes[0] === 'w' && operands[0]?.place === 'I') return [2, 4, 8]; // RETF: bytes to release
+  if (spec.system === 'x87' && spec.emit && codes.length === 0) return [4]; // of registers that are always 80 bits
   if (codes[0] === 'b') return [1];
   if (codes[0] === 'w') return [2];
   if (codes[0] === 'q') return [8];

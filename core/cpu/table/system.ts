@@ -188,10 +188,6 @@ const extended: RowSpec[] = [
   { op: 0x0fc7, ext: 6, mod: 'reg', name: 'RDRAND', form: 'Rv', system: 'rdrand', writes: 'OSZAPC', cpuid: 'rdrand' },
   { op: 0x0fc7, ext: 7, mod: 'reg', pp: 0xf3, name: 'RDPID', form: 'Ry', system: 'rdpid', cpuid: 'rdpid' },
   { op: 0x0fc7, ext: 7, mod: 'reg', name: 'RDSEED', form: 'Rv', system: 'rdseed', writes: 'OSZAPC', cpuid: 'rdseed' },
-  { op: 0x9b, name: 'FWAIT', system: 'fwait' },
-  ...[0, 1, 2, 3, 4, 5, 6, 7].map(
-    (n): RowSpec => ({ op: 0xd8 + n, name: 'x87', form: 'Ev', system: 'x87', cpuid: 'fpu' }),
-  ),
 ];
 
 export const SYSTEM_ROWS: readonly RowSpec[] = [

@@ -52,6 +52,7 @@ export class TranslatorEmit extends MachineEmit {
   operandSize(i: number): OpSize {
     const o = this.#operand(i);
     if (o.kind === 'mmx') return 8;
+    if (o.kind === 'vector') return 16 as OpSize; // never an integer; what tells it from MMX
     return ('size' in o ? o.size : this.size) as OpSize;
   }
   isMemory(i: number): boolean {

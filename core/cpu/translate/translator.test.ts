@@ -161,4 +161,22 @@ describe('the translator', () => {
     for (let seed = 0; seed < PROGRAMS; seed++)
       expect(`${seed} ${outcome(seed, 'always')}`).toBe(`${seed} ${outcome(seed, 'never')}`);
   });
+
+  it('may forget all blocks when one is about to run', () => {
+    const before = Cpu.translation;
+    Cpu.translation = 'always';
+    const cpu = TestCpu.create(new Set(FEATURE_NAMES));
+    Cpu.translation = before;
+    const { translator } = cpu;
+    const translate = translator.translate.bind(translator);
+    translator.translate = (host, mode) => {
+      translate(host, mode);
+      translator.blocks.flush();
+    };
+    cpu.map(CODE, 0x1000).fill(INT3).set([0xff, 0xc0, 0xff, 0xc0]); // INC EAX, twice
+    cpu.state.rip = BigInt(CODE);
+    cpu.exitOnInt3 = true;
+    cpu.run(100);
+    expect(cpu.state.gpr(S.RAX)).toBe(2n);
+  });
 });

@@ -20,6 +20,10 @@ const HOT = 2;
 /** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
 const BATCH = 24;
 const BATCH_SLICES = 96;
+/** More regions than that, of about 0.1 MiB each, and all code is dropped: what is hot comes back soon. */
+const MAX_REGIONS = 2000;
+/** Places remembered as sampled once. */
+const MAX_SAMPLES = 1 << 17;
 /** A page whose translations were dropped so often is left to the interpreter. */
 const MAX_DROPS = 8;
 
@@ -54,6 +58,7 @@ export class Translator {
     if (this.when !== 'hot') return;
     const key = host * MODE_COUNT + mode;
     const count = (this.#samples.get(key) ?? 0) + 1;
+    if (this.#samples.size >= MAX_SAMPLES) this.#samples.clear();
     this.#samples.set(key, count);
     if (count === HOT) this.#waiting.push({ host, mode });
     if (++this.#slices % BATCH_SLICES === 0 || this.#waiting.length >= BATCH)
@@ -66,6 +71,11 @@ export class Translator {
   }
 
   #translateAll(places: readonly Place[]): void {
+    if (this.#uses.size + places.length > MAX_REGIONS) {
+      this.blocks.flush();
+      this.#samples.clear();
+      return;
+    }
     const { flushes } = this.blocks;
     const regions = places.flatMap((place) => this.#find(place) ?? []);
     if (regions.length === 0 || this.blocks.flushes !== flushes) return; // their records are no more
@@ -114,6 +124,7 @@ export class Translator {
     const uses = (this.#uses.get(slot) ?? 0) - 1;
     this.#uses.set(slot, uses);
     if (uses > 0) return;
+    this.#uses.delete(slot);
     this.interpreter.remove(slot);
     const page = Math.floor(host / PAGE_SIZE);
     this.#drops.set(page, (this.#drops.get(page) ?? 0) + 1);

@@ -3,9 +3,9 @@
  * outcome.ts knows the order.
  */
 import { far, mem, reg, sys } from '../../cpu/index.ts';
-import type { Kernel } from './kernel.ts';
 import * as at from './layout.ts';
 import { SELECTORS as S } from './layout.ts';
+import { DATA_SEGMENTS, type Kernel } from './records.ts';
 
 const WITH_ERROR_CODE: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17]);
 /** Each kind of handler by its number, and how many double words it saves. */
@@ -18,8 +18,8 @@ export const SAVED = {
 const BIG = 1 << 22; // D/B of a descriptor, as LAR shows it
 
 const { eax, ebx, ecx, edx, esi, esp, ax, bx, rax, rcx, rdx, rbx, rbp, rsi, rdi, rsp } = reg;
-const LONG_SAVED = [rax, rcx, rdx, rbx, rbp, rsi, rdi, reg.r8, reg.r9, reg.r10, reg.r11, reg.r12, reg.r13, reg.r14];
-const DATA_SEGMENTS = [sys.ds, sys.es, sys.fs, sys.gs];
+const EXTENDED = [reg.r8, reg.r9, reg.r10, reg.r11, reg.r12, reg.r13, reg.r14, reg.r15];
+const LONG_SAVED = [rax, rcx, rdx, rbx, rbp, rsi, rdi, ...EXTENDED.slice(0, -1)];
 
 export function handlers(k: Kernel): void {
   doubleFault(k);
@@ -91,7 +91,7 @@ function protectedHandler(k: Kernel): void {
   report(k, SAVED.protected);
 }
 
-/** Saves GS FS ES DS, 14 registers in reverse and CR2; goes back to 32-bit code. */
+/** Saves GS FS ES DS, 14 registers in reverse and CR2; goes back to 32-bit code, which does not reach R8 to R15 and CR8. */
 function longHandler(k: Kernel): void {
   k.bits = 64;
   k.bind('long handler');
@@ -102,6 +102,9 @@ function longHandler(k: Kernel): void {
     k.emit('MOV', eax, segment);
     k.emit('PUSH', rax);
   }
+  k.emit('XOR', eax, eax);
+  k.emit('MOV', sys.cr8, rax);
+  for (const register of EXTENDED) k.emit('XOR', register, register);
   k.emit('MOV', rsi, rsp);
   k.emit('PUSH', S.CODE32);
   k.emit('PUSH', k.label('long end'));

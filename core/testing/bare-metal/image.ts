@@ -2,9 +2,10 @@
 import { Assembler, reg } from '../../cpu/index.ts';
 import { elf, multibootHeader } from '../boot-images.ts';
 import { type Case, caseName } from './case.ts';
-import { buildKernel, CASE, ENTRY, PAGING, TABLES_OFFSET } from './kernel.ts';
+import { buildKernel } from './kernel.ts';
 import { KERNEL, LOAD, TABLES_BYTES } from './layout.ts';
 import { type Mode, modeOf } from './modes.ts';
+import { CASE, ENTRY, PAGING, TABLES_OFFSET } from './records.ts';
 import { assemble } from './source.ts';
 import { tables } from './tables.ts';
 

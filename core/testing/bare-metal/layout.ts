@@ -5,6 +5,10 @@
 
 /** The kernel, below 64 KiB so that real mode reaches it. Its entry points lie at fixed places at its beginning. */
 export const KERNEL = 0x8000;
+/** What the kernel writes, in a page without code: a processor that keeps translations need not look there. */
+export const VARIABLES = 0xd000;
+/** The stacks of 16-bit code follow. */
+export const KERNEL_END = 0xe000;
 export const KERNEL_DOUBLE_FAULT = KERNEL + 0x10;
 export const STUB_BYTES = 16;
 export const STUBS32 = KERNEL + 0x100;

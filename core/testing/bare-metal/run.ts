@@ -70,7 +70,7 @@ export function qemuVersion(): string | undefined {
 }
 
 /** By QEMU's own emulation (TCG). Throws when the image does not come to its end. */
-export function runQemu(image: Uint8Array): string {
+export function runQemu(image: Uint8Array, timeoutMs = QEMU_TIMEOUT_MS): string {
   const folder = mkdtempSync(join(tmpdir(), 'vivarium-bare-metal-'));
   try {
     const kernel = join(folder, 'image.elf');
@@ -88,7 +88,7 @@ export function runQemu(image: Uint8Array): string {
     ];
     const devices = ['-serial', 'stdio', '-monitor', 'none', '-device', 'isa-debug-exit,iobase=0xf4,iosize=1'];
     const args = [...machine, ...devices, '-nodefaults', '-kernel', kernel];
-    const options = { encoding: 'latin1', timeout: QEMU_TIMEOUT_MS, maxBuffer: 64 * MIB } as const;
+    const options = { encoding: 'latin1', timeout: timeoutMs, maxBuffer: 64 * MIB } as const;
     const { status, stdout, stderr } = spawnSync(QEMU, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     if (status === QEMU_DONE) return stdout;
     throw new Error(`QEMU ended with ${status} after "${stdout.slice(stdout.lastIndexOf('\n') + 1)}": ${stderr}`);

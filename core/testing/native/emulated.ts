@@ -92,8 +92,8 @@ export class EmulatedMachine {
       this.#cpu.setLong(c.long);
       this.#cpu.setSegments(selectors);
     }
-    // with an emitter no instruction loads a segment register
-    this.#selectors = row.emit === undefined ? undefined : selectors;
+    // where there is only an emitter no instruction loads a segment register
+    this.#selectors = row.system !== undefined ? undefined : selectors;
   }
 
   #save(): Omit<Outcome, 'vector' | 'error'> {

@@ -6,6 +6,12 @@ const NAMES = Object.keys(PAGES);
 const each = (text: string): string[] => NAMES.map((name) => text.replace('PAGE', name));
 const READ = 'mov ecx, [PAGE+8]; xor ecx, ecx';
 const WP = 'mov eax, cr0; or eax, 0x10000; mov cr0, eax';
+const SMAP = 'mov eax, 0x200000; mov cr4, eax';
+const STAC = 'db 0x0f, 0x01, 0xcb';
+const CLAC = 'db 0x0f, 0x01, 0xca';
+const USER_LDT =
+  'mov dword [DATA+8], 0xffff; mov dword [DATA+12], 0xcff300; mov dword [GDT+LDT_SEL], 0x17; ' +
+  'mov dword [GDT+LDT_SEL+4], 0x8203; mov eax, LDT_SEL; lldt ax';
 const SMEP = 'mov eax, 0x100000; mov cr4, eax';
 
 export const PAGING: readonly Case[] = [
@@ -17,6 +23,40 @@ export const PAGING: readonly Case[] = [
   ...cross(['paged cpl0', 'pae cpl0', '64 cpl0'], each('mov [PAGE+8], ecx'), WP),
   ...cross(['paged cpl0', 'pae cpl0', '64 cpl0', 'compat32 cpl0'], ['nop'], SMEP),
   ...cross(['paged cpl3', '64 cpl3'], ['nop'], SMEP),
+  // SMAP: data of level 3 from level 0, by EFLAGS.AC; the code of these cases lies in a page of level 3
+  ...cross(
+    ['paged cpl0', 'pae cpl0', '64 cpl0', 'compat32 cpl0'],
+    [
+      ...[
+        'nop',
+        STAC,
+        CLAC,
+        'mov ecx, [DATA]',
+        'mov [DATA], ecx',
+        'inc dword [DATA]',
+        'mov ecx, [PAGE_S]; xor ecx, ecx',
+      ],
+      ...[`${STAC}; mov dword [DATA], 5`, `${STAC}; ${CLAC}; mov dword [DATA], 5`, `${STAC}; mov [PAGE_RO], ecx`],
+      'lgs eax, [DATA]',
+    ],
+    SMAP,
+  ),
+  ...cross(
+    ['paged cpl0', 'pae cpl0', '64 cpl0'],
+    ['mov [PAGE_RO], ecx', `${STAC}; mov [PAGE_RO], ecx`],
+    `${SMAP}; ${WP}`,
+  ),
+  ...cross(['paged cpl0'], ['push 0x40002; popfd; mov dword [DATA], 5'], SMAP),
+  ...cross(['64 cpl0'], ['push 0x40002; popfq; mov dword [DATA], 5'], SMAP),
+  ...cross(['paged cpl3', 'pae cpl3', '64 cpl3'], [STAC, CLAC, 'mov dword [DATA], 5', 'int V_INT'], SMAP),
+  ...cross(['32 cpl0', '64 cpl0', 'real', 'vm86', '32 cpl3'], [STAC, CLAC]),
+  // what the processor itself reads of a page of level 3: the LDT, whatever AC says
+  ...cross(
+    ['paged cpl0', '64 cpl0', 'paged cpl3', 'pae cpl3', '64 cpl3'],
+    ['mov eax, LDT_DATA; mov gs, ax'],
+    `${SMAP}; ${USER_LDT}`,
+  ),
+  ...cross(['paged cpl0', '64 cpl0'], [`${STAC}; mov eax, LDT_DATA; mov gs, ax`], `${SMAP}; ${USER_LDT}`),
   ...cross(MODES, [
     'mov ecx, [0x41ffe]; xor ecx, ecx',
     'mov [0x40ffe], ecx',

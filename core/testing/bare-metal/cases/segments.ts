@@ -111,6 +111,10 @@ export const SEGMENTS: readonly Case[] = [
       'mov ax, DATA_SMALL_3; mov ss, ax; mov esp, 16; pusha',
       'mov ax, DATA_SMALL_3; mov ss, ax; mov esp, 16; enter 4, 3',
       'mov ax, DATA_SMALL_3; mov ss, ax; mov ebp, 16; leave',
+      // what was stored before the fault stays: silicon does the same
+      'mov eax, 0x11111111; mov ecx, 0x22222222; mov dx, DATA_SMALL_3; mov ss, dx; mov esp, 6; pusha',
+      'mov ax, DATA_SMALL_3; mov ss, ax; mov ebp, 24; mov esp, 16; enter 8, 3',
+      'mov ax, DATA_SMALL_3; mov ss, ax; mov esp, 6; call CODE32_3:TARGET',
     ],
   ),
   ...cross(['32 cpl0'], ['jmp CODE_SMALL:0x20', 'jmp CODE_SMALL:0x100', 'jmp CODE_SMALL:0xff']),

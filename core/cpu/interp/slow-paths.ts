@@ -1,0 +1,51 @@
+/** Memory accesses that missed the TLB: filled by generated code where it can (mmu/refill.ts), by TypeScript otherwise. */
+import { type Callable, type Func, type I32, i32, i64, type ModuleBuilder, v128 } from '../../wasm/index.ts';
+import { SLOW_DONE } from '../codegen/machine-emit.ts';
+import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
+import { READ, WRITE } from '../mmu/walk.ts';
+import * as S from '../state.ts';
+
+type Slow = 'slowRead' | 'slowWrite' | 'slowReadForWrite';
+export const SLOW_NAMES = ['slowRead', 'slowWrite', 'slowReadForWrite'] as const satisfies readonly Slow[];
+
+/** The routines of OUTER_ROUTINES with a refill before them. */
+export function emitSlowPaths(
+  m: ModuleBuilder,
+  at: VcpuLayout,
+  refill: Func,
+  outer: Readonly<Record<Slow, Callable>>,
+): Record<Slow, Func> {
+  const made = (name: Slow): Func => {
+    const f = m.func(['i32', 'i32', 'i32'], ['i32']);
+    const [lo, hi, size] = [f.param(0, 'i32'), f.param(1, 'i32'), f.param(2, 'i32')];
+    const last = i32.add(i32.and(lo, i32.const(PAGE_SIZE - 1)), size);
+    f.if(i32.leU(last, i32.const(PAGE_SIZE)), () => {
+      const linear = i64.or(i64.shl(i64.extendU(hi), i64.const(32n)), i64.extendU(lo));
+      const host = f.call(refill, linear, i32.const(name === 'slowRead' ? READ : WRITE));
+      const scratch = i32.const(at.state + S.SCRATCH);
+      f.if(host, () => (name === 'slowWrite' ? copy(f, host, scratch, size) : copy(f, scratch, host, size)));
+    });
+    f.returnCall(outer[name], lo, hi, size);
+    f.unreachable();
+    return f;
+  };
+  return { slowRead: made('slowRead'), slowWrite: made('slowWrite'), slowReadForWrite: made('slowReadForWrite') };
+}
+
+/** Copies an operand, and is done; one of another size is left to TypeScript. */
+function copy(f: Func, to: I32, from: I32, size: I32): void {
+  const sized = (bytes: number, store: () => void): void =>
+    f.if(i32.eq(size, i32.const(bytes)), () => {
+      store();
+      f.return(i32.const(SLOW_DONE));
+    });
+  sized(8, () => f.store64(to, i64.loadU(from)));
+  sized(4, () => f.store32(to, i32.loadU(from)));
+  sized(1, () => f.store8(to, i32.load8U(from)));
+  sized(2, () => f.store16(to, i32.load16U(from)));
+  sized(16, () => f.storeV128(to, v128.load(from)));
+  sized(32, () => {
+    f.storeV128(to, v128.load(from));
+    f.storeV128(to, v128.load(from, 16), 16);
+  });
+}
