@@ -7,7 +7,7 @@ import type { Insn } from '../decode/insn.ts';
 import type { DecodedInsn } from '../interp/blocks.ts';
 import { isTranslatable } from './translatable.ts';
 
-const MAX_INSTRUCTIONS = 500;
+const MAX_INSTRUCTIONS = 400;
 const MAX_BLOCKS = 100;
 /** Places where a region can be entered, from outside or by an indirect jump. */
 const MAX_ENTRIES = 24;

@@ -16,7 +16,7 @@ import { isTranslatableMode } from './translatable.ts';
 export type Translation = 'hot' | 'always' | 'never';
 
 /** So many ends of a slice at a block make it hot. */
-const HOT = 2;
+const HOT = 16;
 /** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
 const BATCH = 24;
 const BATCH_SLICES = 96;
