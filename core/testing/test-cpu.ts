@@ -150,15 +150,16 @@ export class TestCpu extends Cpu {
 
   /**
    * Runs the instruction at RIP, a repeated one (`repeats`) to its end; the exception it raised, if it did. INT3 follows
-   * it, so that it can be a block, which is translated, where translation is asked for.
+   * it, so that it can be a block, which is translated, where translation is asked for and `translatable`.
    */
-  step(repeats: boolean): RaisedException | undefined {
+  step(repeats: boolean, translatable = false): RaisedException | undefined {
     const start = this.state.rip;
     this.raised = undefined;
-    if (Cpu.translation === 'always' && !repeats && isTranslatableMode(this.state.get32(S.CODE_MODE))) {
+    if (Cpu.translation === 'always' && translatable && !repeats && isTranslatableMode(this.state.get32(S.CODE_MODE))) {
       this.blocks.flush();
       this.exitOnInt3 = true;
       this.run(1);
+      this.exitOnInt3 = false;
       return this.raised;
     }
     do this.run(1, true);

@@ -47,7 +47,7 @@ export class EmulatedMachine {
   run(c: InstructionCase): Outcome {
     const cpu = this.#cpu;
     this.#load(c);
-    const raised = cpu.step(c.repeats);
+    const raised = cpu.step(c.repeats, c.row.emit !== undefined);
     const outcome = this.#save();
     const error = raised?.errorCode ?? 0;
     if (raised?.vector !== NOT_PRESENT || (error & ERROR_IDT) === 0)
