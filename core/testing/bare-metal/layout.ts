@@ -17,7 +17,7 @@ export const STUBS_REAL = STUBS64 + 256 * STUB_BYTES;
 export const REAL_STUB_BYTES = 8;
 
 /** Tables: put back before each case. */
-export const TABLES = 0x10000;
+const TABLES = 0x10000;
 export const GDT = TABLES;
 export const LDT = TABLES + 0x400;
 export const IDT32 = TABLES + 0x800;

@@ -19,7 +19,7 @@ class Tables {
   readonly #view = new DataView(this.bytes.buffer);
 
   u16(address: number, ...values: readonly number[]): void {
-    for (const [n, value] of values.entries()) this.#view.setUint16(address - at.TABLES + n * 2, value, true);
+    for (const [n, value] of values.entries()) this.#view.setUint16(address - at.GDT + n * 2, value, true);
   }
   u32(address: number, ...values: readonly number[]): void {
     for (const [n, value] of values.entries()) this.#view.setUint32(address - at.TABLES + n * 4, value, true);
