@@ -42,7 +42,7 @@ function tablesAndSegments(k: Kernel): void {
     k.emit('MOV', ecx, bytes / 4);
     k.emit('REP MOVSD');
   };
-  copy(at.LOAD + TABLES_OFFSET, at.TABLES, at.TABLES_BYTES);
+  copy(at.LOAD + TABLES_OFFSET, at.GDT, at.TABLES_BYTES);
   copy(at.IVT_COPY, 0, 0x400);
   k.emit('LGDT', mem(0, { disp: k.label('gdtr') }));
   k.emit('JMPF', far(S.CODE32, k.label('home segments')));

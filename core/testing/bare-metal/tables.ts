@@ -22,7 +22,7 @@ class Tables {
     for (const [n, value] of values.entries()) this.#view.setUint16(address - at.GDT + n * 2, value, true);
   }
   u32(address: number, ...values: readonly number[]): void {
-    for (const [n, value] of values.entries()) this.#view.setUint32(address - at.TABLES + n * 4, value, true);
+    for (const [n, value] of values.entries()) this.#view.setUint32(address - at.GDT + n * 4, value, true);
   }
 
   /** [SDM] volume 3, 3.4.5. `access` is the byte with type, S, DPL and P; `flags` are G, D/B, L and AVL. */
@@ -36,7 +36,7 @@ class Tables {
   }
 }
 
-/** All tables, from TABLES on. */
+/** All tables, from the GDT on. */
 export function tables(): Uint8Array {
   const t = new Tables();
   segments(t);
