@@ -78,6 +78,7 @@ export abstract class MachineEmit implements Emit {
   protected abstract linear(i: number, writes?: boolean): I64;
   abstract offset(i: number): I64;
   abstract displace(i: number, displacement: I64): void;
+  abstract advance(i: number, bytes: I64): void;
   abstract read(i: number): Int;
   protected abstract writeRegister(i: number, value: Int): void;
   abstract reg(number: number, size: OpSize): Int;

@@ -26,6 +26,7 @@ import * as S from '../state.ts';
 import {
   GENERAL_CHECKED,
   GENERAL_FLAGS,
+  GENERAL_WRAP32,
   LINK_COUNT,
   LINK_GENERATION,
   LINK_RECORD,
@@ -97,6 +98,7 @@ export class InterpreterEmit extends MachineEmit {
   readonly #offsets: readonly number[];
   readonly #record: Local<'i32'>;
   readonly #displacements: (I64 | undefined)[] = [];
+  readonly #advances: (I64 | undefined)[] = [];
   #stop: Local<'i32'> | undefined;
   #ended = false;
 
@@ -163,16 +165,31 @@ export class InterpreterEmit extends MachineEmit {
     this.hosts[i] = undefined;
     this.linears[i] = undefined;
   }
+  advance(i: number, bytes: I64): void {
+    this.#advances[i] = this.f.let(bytes);
+    this.hosts[i] = undefined;
+    this.linears[i] = undefined;
+  }
   protected linear(i: number, writes = false): I64 {
     const access = i32.const(this.#field(i).size | (writes ? ACCESS_WRITE : 0));
-    return this.f.let(this.#address(i, this.rt.linear, access));
+    const advance = this.#advances[i];
+    if (!advance) return this.f.let(this.#address(i, this.#displacements[i], this.rt.linear, access));
+    // in 64-bit code the whole operand has its address, and the part counts from there; elsewhere all wraps at 32 bits
+    const wraps = this.#field(i).kind === 'g' ? this.#general(i, GENERAL_WRAP32) : i32.const(0);
+    const within = this.f.let(select(wraps, advance, i64.const(0n)));
+    const displacement = i64.add(this.#displacements[i] ?? i64.const(0n), within);
+    const start = this.f.let(this.#address(i, this.f.let(displacement), this.rt.linear, access));
+    return this.f.let(i64.add(start, i64.sub(advance, within)));
+  }
+  /** A flag of a general memory operand. */
+  #general(i: number, flag: number): I32 {
+    return i32.and(i32.load8U(this.#record, this.#field(i).at + GENERAL_FLAGS), i32.const(flag));
   }
   offset(i: number): I64 {
-    return this.f.let(this.#address(i, this.rt.offset));
+    return this.f.let(this.#address(i, this.#displacements[i], this.rt.offset));
   }
-  #address(i: number, general: Callable, ...access: I32[]): I64 {
+  #address(i: number, extra: I64 | undefined, general: Callable, ...access: I32[]): I64 {
     const { kind, at } = this.#field(i);
-    const extra = this.#displacements[i];
     if (kind === 'g') {
       return this.f.call<'i64'>(general, i32.add(this.#record, i32.const(at)), extra ?? i64.const(0n), ...access);
     }

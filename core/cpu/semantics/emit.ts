@@ -83,6 +83,8 @@ export interface Emit {
   offset(i: number): I64;
   /** From now on memory operand i lies `displacement` bytes further (bit strings). */
   displace(i: number, displacement: I64): void;
+  /** From now on memory operand i is the part of a larger one that lies so many bytes in: it does not wrap by itself. */
+  advance(i: number, bytes: I64): void;
 
   /** General registers by number (implicit operands). */
   reg(number: number, size: OpSize): Int;

@@ -19,6 +19,7 @@ export class TranslatorEmit extends MachineEmit {
   readonly flags: DeferredFlags;
   readonly #long: boolean;
   readonly #displacements: (I64 | undefined)[] = [];
+  readonly #advances: (I64 | undefined)[] = [];
   #mayStop = false;
   #ended = false;
 
@@ -102,6 +103,11 @@ export class TranslatorEmit extends MachineEmit {
     this.hosts[i] = undefined;
     this.linears[i] = undefined;
   }
+  advance(i: number, bytes: I64): void {
+    this.#advances[i] = this.f.let(bytes);
+    this.hosts[i] = undefined;
+    this.linears[i] = undefined;
+  }
   offset(i: number): I64 {
     const o = this.#operand(i);
     if (o.kind !== 'memory') throw new Error(`operand ${i} is a ${o.kind}`);
@@ -124,8 +130,11 @@ export class TranslatorEmit extends MachineEmit {
   protected linear(i: number): I64 {
     const o = this.#operand(i);
     if (o.kind !== 'memory') throw new Error(`operand ${i} is a ${o.kind}`);
-    const offset = this.#offset(o, this.#displacements[i]);
-    if (!this.#long || o.segment < S.FS) return this.f.let(offset);
+    const advance = this.#advances[i] ?? i64.const(0n);
+    const displacement = this.#displacements[i] ?? i64.const(0n);
+    if (!this.#long) return this.f.let(this.#offset(o, i64.add(displacement, advance)));
+    const offset = i64.add(this.#offset(o, displacement), advance);
+    if (o.segment < S.FS) return this.f.let(offset);
     return this.f.let(i64.add(offset, i64.load(this.at(S.SEG + o.segment * S.SEG_SIZE + S.SEG_BASE))));
   }
   protected override tlbBase(): I32 {

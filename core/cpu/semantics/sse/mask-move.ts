@@ -34,7 +34,7 @@ function forEachChosen(
   masks.forEach((mask, lane) => {
     for (let n = 0; n < 16 / bytes; n++)
       e.f.if(sign(n, mask), () => {
-        e.displace(i, i64.const(BigInt(lane * 16 + n * bytes)));
+        e.advance(i, i64.const(BigInt(lane * 16 + n * bytes)));
         body(lane, n);
       });
   });

@@ -96,7 +96,7 @@ export const emitMaskMove: Emitter = (e) => {
       const lane = f.let(i8x16.splat(at));
       const chosen = v128.extractI8U(0, i8x16.swizzle(mask, lane));
       f.if(i32.and(chosen, i32.const(0x80)), () => {
-        e.displace(2, i64.extendU(at));
+        e.advance(2, i64.extendU(at));
         e.write(2, v128.extractI8U(0, i8x16.swizzle(source, lane)));
       });
       f.set(at, i32.add(at, i32.const(1)));
