@@ -1,14 +1,16 @@
 /**
- * The page walker against a second one, written from the manual's tables without regard to speed: random page tables,
+ * The page walkers, in TypeScript and in generated code, against another one, written from the manual's tables without regard to speed: random page tables,
  * addresses, control bits and accessors in every paging mode. VIVARIUM_SEED repeats a run.
  */
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../testing/seeded-random.ts';
+import { ModuleBuilder } from '../../wasm/index.ts';
 import { CpuState } from '../cpu-state.ts';
 import type { Feature } from '../features.ts';
 import { memoryLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { PhysicalMemory } from './physical.ts';
+import { emitRefill } from './refill.ts';
 import {
   type Access,
   type Accessor,
@@ -126,7 +128,8 @@ class Reference {
 // -- the rig -------------------------------------------------------------------------------------------------------
 const layout = memoryLayout(1, GUEST_BYTES);
 if (!layout) throw new RangeError('no room');
-const buffer = new SharedArrayBuffer(layout.wasmPages * 65536);
+const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
+const buffer = memory.buffer as unknown as SharedArrayBuffer;
 const vcpu = layout.vcpus[0];
 if (!vcpu) throw new RangeError('no vCPU');
 const state = new CpuState(buffer, vcpu.state);
@@ -134,6 +137,26 @@ const physical = new PhysicalMemory(buffer, layout);
 physical.mapSlot(0, FIRST_ROM_TABLE * 0x1000, layout.user, false, false);
 physical.mapSlot(FIRST_ROM_TABLE * 0x1000, 0x1000, layout.user + FIRST_ROM_TABLE * 0x1000, true, false);
 const guest = new DataView(buffer, layout.user, GUEST_BYTES);
+
+/** (linear address, access) -> host address, or 0. */
+const refill = ((): ((linear: bigint, access: Access) => number) => {
+  const m = new ModuleBuilder();
+  m.importMemory('env', 'memory');
+  m.export('refill', emitRefill(m, vcpu));
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(m.encode()), { env: { memory } });
+  return exports['refill'] as (linear: bigint, access: Access) => number;
+})();
+
+/** What generated code knows the accessor and the tables by. */
+function configureRefill(c: Control, accessor: Accessor): void {
+  state.set32(S.CPL, accessor === USER ? 3 : 0);
+  state.set32(S.EFLAGS, accessor === SUPERVISOR_AC ? S.FLAG_AC : 0);
+  state.set64(S.CR3, 0n);
+  state.set32(S.CANONICAL_SHIFT, c.mode === '5-level' ? 7 : 16);
+  state.set32(S.TLB_BASE, vcpu?.tlb ?? 0);
+  state.set32(S.PAGE_MAP, physical.map.byteOffset);
+  state.set32(S.PAGE_FLAGS, physical.flags.byteOffset);
+}
 
 function configure(c: Control, pdptes: readonly bigint[]): PageWalker {
   const long = c.mode === '4-level' || c.mode === '5-level';
@@ -237,5 +260,54 @@ describe.each(MODES)('%s paging', (mode) => {
       }
     }
     expect(mapped).toBeGreaterThan(200);
+  });
+});
+
+describe.each(['4-level', '5-level'] as const)('%s paging in generated code', (mode) => {
+  const seed = Number(process.env['VIVARIUM_SEED'] ?? 1);
+
+  it(`fills the TLB with what the second walker allows, or leaves it to TypeScript (seed ${seed})`, () => {
+    const random = new SeededRandom(seed);
+    const flip = (): boolean => random.below(2) === 0;
+    const view = new DataView(buffer);
+    let filled = 0;
+    for (let round = 0; round < 60; round++) {
+      const bits = { wp: flip(), pse: flip(), smep: flip(), smap: flip(), pse36: flip(), gigabytePages: flip() };
+      const c: Control = { mode, nxe: true, ...bits };
+      randomTables(random, true);
+      // tables in use have been accessed
+      for (let at = 0; at < GUEST_BYTES; at += 8)
+        if (random.below(16) !== 0) guest.setUint8(at, guest.getUint8(at) | 0x20);
+      configure(c, [0n, 0n, 0n, 0n]);
+      for (let i = 0; i < 150; i++) {
+        const [linear, access, accessor] = [randomLinear(random, mode), random.pick(ACCESSES), random.pick(ACCESSORS)];
+        configureRefill(c, accessor);
+        const before = Buffer.from(Buffer.from(buffer, layout.user, GUEST_BYTES));
+        const copy = new DataView(new Uint8Array(before).buffer);
+        const reference = new Reference(c, copy, []);
+        const wanted = reference.walk(linear, access, accessor);
+        const host = refill(linear, access);
+        const after = Buffer.from(buffer, layout.user, GUEST_BYTES);
+        const what = `${JSON.stringify(c)} access ${access} by ${accessor} at 0x${linear.toString(16)}`;
+        if (host === 0) {
+          // it may have marked entries already, as TypeScript then would
+          const marked = 'gpa' in wanted && after.equals(Buffer.from(copy.buffer));
+          expect(after.equals(before) || marked, what).toBe(true);
+          continue;
+        }
+        filled++;
+        expect({ gpa: BigInt(host - layout.user) }, what).toEqual(wanted);
+        expect(after.equals(Buffer.from(copy.buffer)), what).toBe(true);
+        const entry = vcpu.tlb + Number((linear >> 12n) & BigInt(S.TLB_ENTRIES - 1)) * S.TLB_ENTRY_SIZE;
+        const has = (tag: number): boolean => view.getBigUint64(entry + tag, true) === (linear & ~0xfffn);
+        const may = (other: Access): boolean => 'gpa' in reference.walk(linear, other, accessor);
+        expect([has(S.TLB_READ), has(S.TLB_EXEC)], what).toEqual([may(READ), may(EXECUTE)]);
+        if (access === WRITE) expect(has(S.TLB_WRITE), what).toBe(true);
+        const unmarked = Buffer.from(new Uint8Array(copy.buffer));
+        if (has(S.TLB_WRITE)) expect(may(WRITE) && unmarked.equals(Buffer.from(copy.buffer)), what).toBe(true);
+        expect((Number(linear & 0xffff_ffffn) + view.getInt32(entry + S.TLB_ADDEND, true)) >>> 0, what).toBe(host);
+      }
+    }
+    expect(filled).toBeGreaterThan(100);
   });
 });

@@ -162,6 +162,30 @@ describe('the translator', () => {
       expect(`${seed} ${outcome(seed, 'always')}`).toBe(`${seed} ${outcome(seed, 'never')}`);
   });
 
+  it('translates code that is hot, that was rewritten, and that was rewritten too often, when it is hot again', () => {
+    const cpu = TestCpu.create(new Set(FEATURE_NAMES));
+    const code = cpu.map(CODE, 0x1000);
+    const { translator } = cpu;
+    const rewrite = (): void => {
+      code.set([0xff, 0xc0, 0xeb, 0xfc]); // INC EAX; JMP -4
+      translator.blocks.written(code.byteOffset, 4);
+      cpu.state.rip = BigInt(CODE);
+    };
+    const slices = (count: number): void => {
+      for (let n = 0; n < count; n++) cpu.run(10);
+    };
+    rewrite();
+    for (let round = 1; round <= 8; round++) {
+      slices(200);
+      expect(translator.regions).toBe(round);
+      rewrite();
+    }
+    slices(200);
+    expect(translator.regions).toBe(8);
+    slices(1 << 16);
+    expect(translator.regions).toBe(9);
+  });
+
   it('may forget all blocks when one is about to run', () => {
     const before = Cpu.translation;
     Cpu.translation = 'always';

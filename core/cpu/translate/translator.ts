@@ -24,8 +24,9 @@ const BATCH_SLICES = 96;
 const MAX_REGIONS = 2000;
 /** Places remembered as sampled once. */
 const MAX_SAMPLES = 1 << 17;
-/** A page whose translations were dropped so often is left to the interpreter. */
+/** A page whose translations were dropped so often is left to the interpreter, until so many slices have passed. */
 const MAX_DROPS = 8;
+const FORGIVE_SLICES = 1 << 16;
 
 interface Place {
   readonly host: number;
@@ -39,7 +40,7 @@ export class Translator {
   readonly #uses = new Map<number, number>();
   readonly #samples = new Map<number, number>();
   readonly #drops = new Map<number, number>();
-  readonly #waiting: Place[] = [];
+  readonly #waiting = new Map<number, Place>();
   #slices = 0;
   regions = 0;
   instructions = 0;
@@ -59,10 +60,14 @@ export class Translator {
     const key = host * MODE_COUNT + mode;
     const count = (this.#samples.get(key) ?? 0) + 1;
     if (this.#samples.size >= MAX_SAMPLES) this.#samples.clear();
-    this.#samples.set(key, count);
-    if (count === HOT) this.#waiting.push({ host, mode });
-    if (++this.#slices % BATCH_SLICES === 0 || this.#waiting.length >= BATCH)
-      this.#translateAll(this.#waiting.splice(0));
+    // counting begins anew: the code may be dropped, and others may be hot in its place
+    this.#samples.set(key, count % HOT);
+    if (count === HOT) this.#waiting.set(key, { host, mode });
+    this.#slices++;
+    if (this.#slices % FORGIVE_SLICES === 0) this.#drops.clear();
+    if (this.#slices % BATCH_SLICES !== 0 && this.#waiting.size < BATCH) return;
+    this.#translateAll([...this.#waiting.values()]);
+    this.#waiting.clear();
   }
 
   /** Translates from the block at a host address now, if that can be done. */
@@ -106,15 +111,15 @@ export class Translator {
     const page = Math.floor(host / PAGE_SIZE);
     const unsteady = (this.#drops.get(page) ?? 0) >= MAX_DROPS && this.when !== 'always';
     if (unsteady || !isTranslatableMode(mode)) return undefined;
+    const [first] = this.blocks.instructions(host, mode);
+    if (!first || this.#slots.has(first.record)) return undefined;
     const from = page * PAGE_SIZE - host;
-    const region = findRegion({
+    return findRegion({
       from,
       to: from + PAGE_SIZE,
       decode: (at) => this.blocks.instructions(host + at, mode),
       known: () => this.blocks.blocksIn(page, mode).map((other) => other - host),
     });
-    const [entry] = region?.entries ?? [];
-    return entry && !this.#slots.has(entry.record) ? region : undefined;
   }
 
   #dropped(record: number, host: number): void {
