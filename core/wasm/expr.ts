@@ -338,3 +338,6 @@ export function select<T extends ValType>(cond: I32, a: Expr<T>, b: Expr<T>): Ex
 export function makeExpr<T extends ValType>(type: T, emit: (out: ByteSink) => void): Expr<T> {
   return raw(type, emit);
 }
+
+/** 1 when any of these bits of a word is set. */
+export const hasBits = (word: I32, bits: number): I32 => i32.ne(i32.and(word, i32.const(bits)), i32.const(0));

@@ -2,6 +2,7 @@ export {
   type Expr,
   f32,
   f64,
+  hasBits,
   type I32,
   type I64,
   i32,

@@ -7,6 +7,7 @@
 import {
   type Callable,
   type Func,
+  hasBits,
   type I32,
   type I64,
   i32,
@@ -24,7 +25,6 @@ import type { SystemName } from '../table/system-names.ts';
 import { chain, memoryWords } from './emit.ts';
 import { RECORD_LENGTH, RECORD_SIZE, RECORD_START } from './record.ts';
 
-const has = (word: I32, bits: number): I32 => i32.ne(i32.and(word, i32.const(bits)), i32.const(0));
 const not = i32.eqz;
 const any = (...conditions: I32[]): I32 => conditions.reduce((a, b) => i32.or(a, b));
 
@@ -148,8 +148,8 @@ class Change {
   }
   /** Flags that lead to a trap, or open the way to an interrupt that waits. */
   requireQuiet(flags: I32): void {
-    const opens = i32.and(has(flags, S.FLAG_IF), i32.ne(this.word(S.WINDOW), i32.const(0)));
-    this.giveUpIf(has(flags, S.FLAG_TF), opens);
+    const opens = i32.and(hasBits(flags, S.FLAG_IF), i32.ne(this.word(S.WINDOW), i32.const(0)));
+    this.giveUpIf(hasBits(flags, S.FLAG_TF), opens);
   }
 
   /** Host address of an access in one page. */
@@ -195,7 +195,7 @@ class Change {
   descriptor(selector: I32): I32 {
     const index = this.f.let(i32.and(selector, i32.const(0xfff8)));
     const beyond = i32.gtU(i32.add(index, i32.const(7)), this.word(S.GDTR_LIMIT));
-    this.giveUpIf(has(selector, 4), not(index), beyond);
+    this.giveUpIf(hasBits(selector, 4), not(index), beyond);
     return this.memory(this.f.let(i64.add(this.quad(S.GDTR_BASE), i64.extendU(index))), 8);
   }
   /** High word of the descriptor of 64-bit code of a level, which is accessed. */
@@ -227,7 +227,7 @@ class Change {
   // -- privilege ---------------------------------------------------------------------------------------------------
   /** The TLB's part that serves level 0 with these flags (mmu/walk.ts). */
   supervisorPart(flags: I32): I32 {
-    const open = i32.and(has(this.word(S.CR4), S.CR4_SMAP), has(flags, S.FLAG_AC));
+    const open = i32.and(hasBits(this.word(S.CR4), S.CR4_SMAP), hasBits(flags, S.FLAG_AC));
     return i32.shl(open, i32.const(1));
   }
   /** Its accessor becomes `to`; it was `from`. */
@@ -265,10 +265,10 @@ function syscall(e: Change): void {
   const { f } = e;
   e.requireUnobserved();
   e.requireCpl(3);
-  e.giveUpIf(not(has(e.word(S.EFER), S.EFER_SCE)));
+  e.giveUpIf(not(hasBits(e.word(S.EFER), S.EFER_SCE)));
   const flags = e.wholeFlags();
   const left = f.let(i32.and(flags, i32.xor(e.word(S.FMASK), i32.const(-1))));
-  e.giveUpIf(has(flags, S.FLAG_TF));
+  e.giveUpIf(hasBits(flags, S.FLAG_TF));
   e.requireQuiet(left);
   e.setQuad(S.GPR + S.RCX * 8, e.nextIp());
   e.setQuad(S.GPR + 11 * 8, i64.extendU(i32.and(flags, i32.const(~S.FLAG_RF))));
@@ -284,11 +284,11 @@ function sysret(e: Change): void {
   const { f } = e;
   e.requireUnobserved();
   e.requireCpl(0);
-  e.giveUpIf(not(has(e.word(S.EFER), S.EFER_SCE)));
+  e.giveUpIf(not(hasBits(e.word(S.EFER), S.EFER_SCE)));
   const ip = f.let(e.gpr(S.RCX));
   e.requireCanonical(ip);
   const image = f.let(i32.wrap(e.gpr(11)));
-  e.giveUpIf(has(image, S.FLAG_AC)); // it may ask for alignment checks
+  e.giveUpIf(hasBits(image, S.FLAG_AC)); // it may ask for alignment checks
   e.requireQuiet(image);
   const from = f.let(e.supervisorPart(e.word(S.EFLAGS)));
   const base = f.let(i32.load16U(e.at(S.STAR + 6)));
@@ -305,7 +305,7 @@ function requirePlainSupervisor(e: Change): I32 {
   e.requireCpl(0);
   const flags = e.f.let(e.word(S.EFLAGS));
   e.requireQuiet(flags);
-  e.giveUpIf(has(flags, S.FLAG_RF));
+  e.giveUpIf(hasBits(flags, S.FLAG_RF));
   return flags;
 }
 
@@ -335,7 +335,7 @@ function requireNoPrivilegedSegments(e: Change): void {
   const privileged = (n: number): I32 => {
     const access = i32.load16U(e.at(segmentAt(n) + S.SEG_ACCESS));
     const dpl = i32.and(access, i32.const(3 << S.AR_DPL_SHIFT));
-    return i32.and(not(has(access, S.SEG_UNUSABLE)), i32.ne(dpl, i32.const(3 << S.AR_DPL_SHIFT)));
+    return i32.and(not(hasBits(access, S.SEG_UNUSABLE)), i32.ne(dpl, i32.const(3 << S.AR_DPL_SHIFT)));
   };
   e.giveUpIf(...[S.ES, S.DS, S.FS, S.GS].map(privileged));
 }
@@ -345,7 +345,7 @@ function iret(e: Change): void {
   e.requireUnobserved();
   e.requireCpl(0);
   const current = f.let(e.word(S.EFLAGS));
-  e.giveUpIf(has(current, S.FLAG_NT | S.FLAG_AC), e.word(S.NMI_MASKED));
+  e.giveUpIf(hasBits(current, S.FLAG_NT | S.FLAG_AC), e.word(S.NMI_MASKED));
   const frame = e.memory(e.gpr(S.RSP), 40);
   const ip = f.let(i64.loadU(frame));
   const selector = f.let(i32.load16U(frame, 8));
@@ -354,7 +354,7 @@ function iret(e: Change): void {
   const stack = f.let(i32.load16U(frame, 32));
   const cpl = f.let(i32.and(selector, i32.const(3)));
   const outer = f.let(i32.eq(cpl, i32.const(3)));
-  e.giveUpIf(not(i32.or(outer, not(cpl))), i32.and(outer, has(image, S.FLAG_AC)));
+  e.giveUpIf(not(i32.or(outer, not(cpl))), i32.and(outer, hasBits(image, S.FLAG_AC)));
   e.requireQuiet(image);
   e.requireCanonical(ip);
   const code = e.code64(selector, cpl);
@@ -401,7 +401,7 @@ function emitDeliver(m: ModuleBuilder, layout: VcpuLayout, rt: PrivilegeRoutines
   const cpl = f.let(e.word(S.CPL));
   const user = f.let(i32.eq(cpl, i32.const(3)));
   const otherLevel = not(i32.or(user, not(cpl)));
-  e.giveUpIf(e.word(S.WATCHED), i32.ne(mode, i32.const(MODE_64)), has(e.word(S.EFLAGS), S.FLAG_AC), otherLevel);
+  e.giveUpIf(e.word(S.WATCHED), i32.ne(mode, i32.const(MODE_64)), hasBits(e.word(S.EFLAGS), S.FLAG_AC), otherLevel);
   e.setWord(S.CPL, i32.const(0));
   e.changeAccessor(user, i32.const(0));
   f.if(f.call(inner, ...params, user), () => f.return(i32.const(1)));
@@ -429,7 +429,7 @@ function enterLevel0(e: Change): void {
   const high = f.let(i32.loadU(gate, 4));
   const type = f.let(i32.and(high, i32.const(GATE_TYPE)));
   const otherType = i32.and(i32.ne(type, i32.const(INTERRUPT_GATE)), i32.ne(type, i32.const(TRAP_GATE)));
-  e.giveUpIf(otherType, not(has(high, GATE_PRESENT)), has(high, 7)); // the last three bits name an IST
+  e.giveUpIf(otherType, not(hasBits(high, GATE_PRESENT)), hasBits(high, 7)); // the last three bits name an IST
   const lower = i32.or(i32.and(high, i32.const(0xffff0000)), i32.and(low, i32.const(0xffff)));
   const ip = f.let(i64.or(i64.shl(i64.extendU(i32.loadU(gate, 8)), i64.const(32n)), i64.extendU(lower)));
   e.requireCanonical(ip);

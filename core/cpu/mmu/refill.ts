@@ -3,7 +3,17 @@
  * leave WebAssembly. It gives up wherever TypeScript must look: faults, entries to be refused, accessed bits of tables,
  * 1 GiB pages, MMIO, writes that somebody must notice, breakpoints and alignment checks.
  */
-import { type Func, type I32, type I64, i32, i64, type Local, type ModuleBuilder, select } from '../../wasm/index.ts';
+import {
+  type Func,
+  hasBits,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  type Local,
+  type ModuleBuilder,
+  select,
+} from '../../wasm/index.ts';
 import { MAX_SLOT_GPA, PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { FLAG_CODE, LOG_CLEAN, PAGE_NUMBER, READ_ONLY } from './physical.ts';
@@ -29,7 +39,6 @@ export function emitRefill(m: ModuleBuilder, at: VcpuLayout): Func {
   return f;
 }
 
-const has = (word: I32, bits: number): I32 => i32.ne(i32.and(word, i32.const(bits)), i32.const(0));
 const not = i32.eqz;
 const TABLE_ENTRIES = 512;
 /** Address bits of a 2 MiB page's entry that lie within it; bit 12 is PAT. */
@@ -101,12 +110,12 @@ class Refill {
     f.set(this.#rights, i32.const(PTE_RW | PTE_US));
     const table = f.local('i32');
     f.set(table, this.#pageOf(i64.load(i32.const(this.at.state + S.CR3))));
-    f.if(has(this.#word(S.CR4), S.CR4_LA57), () => this.#descend(table, 5));
+    f.if(hasBits(this.#word(S.CR4), S.CR4_LA57), () => this.#descend(table, 5));
     this.#descend(table, 4);
     this.#descend(table, 3);
     f.block((found) => {
       this.#descend(table, 2, () => {
-        this.#giveUpIf(has(i32.wrap(this.#leaf), WITHIN_LARGE));
+        this.#giveUpIf(hasBits(i32.wrap(this.#leaf), WITHIN_LARGE));
         f.set(this.#large, i32.const(1));
         f.br(found);
       });
@@ -116,8 +125,8 @@ class Refill {
   /** Goes to the next table, or does what an entry of a page asks for. */
   #descend(table: Local<'i32'>, level: number, page: () => void = () => this.f.return(i32.const(0))): void {
     this.#readEntry(table, level);
-    this.f.if(has(i32.wrap(this.#leaf), PTE_PS), page);
-    this.#giveUpIf(not(has(i32.wrap(this.#leaf), PTE_A)));
+    this.f.if(hasBits(i32.wrap(this.#leaf), PTE_PS), page);
+    this.#giveUpIf(not(hasBits(i32.wrap(this.#leaf), PTE_A)));
     this.f.set(table, this.#pageOf(this.#leaf));
   }
   /** An entry that is present, with no bits that must be clear. */
@@ -129,7 +138,7 @@ class Refill {
     f.set(this.#leafAt, i32.add(i32.shl(i32.and(this.#leafMap, i32.const(PAGE_NUMBER)), i32.const(12)), offset));
     f.set(this.#leaf, i64.load(this.#leafAt));
     const reserved = i64.ne(i64.and(this.#leaf, i64.const(BigInt(HIGH_RESERVED) << 32n)), i64.const(0n));
-    this.#giveUpIf(i32.or(not(has(i32.wrap(this.#leaf), PTE_P)), reserved));
+    this.#giveUpIf(i32.or(not(hasBits(i32.wrap(this.#leaf), PTE_P)), reserved));
     f.set(this.#rights, i32.and(this.#rights, i32.wrap(this.#leaf)));
     f.set(this.#nx, i64.or(this.#nx, this.#leaf));
   }
@@ -140,12 +149,12 @@ class Refill {
     const { f } = this;
     const cr4 = f.let(this.#word(S.CR4));
     const user = f.let(i32.eq(this.#word(S.CPL), i32.const(3)));
-    const userPage = f.let(has(this.#rights, PTE_US));
-    const smap = i32.and(has(cr4, S.CR4_SMAP), not(has(this.#word(S.EFLAGS), S.FLAG_AC)));
+    const userPage = f.let(hasBits(this.#rights, PTE_US));
+    const smap = i32.and(hasBits(cr4, S.CR4_SMAP), not(hasBits(this.#word(S.EFLAGS), S.FLAG_AC)));
     const read = f.let(select(user, userPage, not(i32.and(userPage, smap))));
-    const ignoresRw = i32.and(not(user), not(has(this.#word(S.CR0), S.CR0_WP)));
-    const write = f.let(i32.and(read, i32.or(has(this.#rights, PTE_RW), ignoresRw)));
-    const enters = select(user, userPage, not(i32.and(userPage, has(cr4, S.CR4_SMEP))));
+    const ignoresRw = i32.and(not(user), not(hasBits(this.#word(S.CR0), S.CR0_WP)));
+    const write = f.let(i32.and(read, i32.or(hasBits(this.#rights, PTE_RW), ignoresRw)));
+    const enters = select(user, userPage, not(i32.and(userPage, hasBits(cr4, S.CR4_SMEP))));
     const execute = f.let(i32.and(enters, i64.geS(this.#nx, i64.const(0n))));
     return { read, write, execute };
   }
@@ -180,9 +189,9 @@ class Refill {
     const within = i32.and(i32.wrap(i64.shrU(this.#linear, i64.const(12n))), i32.const(TABLE_ENTRIES - 1));
     const part = i32.or(i32.and(own, i32.const(-TABLE_ENTRIES)), within);
     const map = this.#mapped(f.let(select(this.#large, part, own)));
-    const plain = f.let(i32.and(i32.and(write, has(low, PTE_D)), this.#isPlain(map)));
+    const plain = f.let(i32.and(i32.and(write, hasBits(low, PTE_D)), this.#isPlain(map)));
     this.#giveUpIf(i32.and(writes, not(plain)));
-    const global = f.let(i32.and(has(low, PTE_G), has(this.#word(S.CR4), S.CR4_PGE)));
+    const global = f.let(i32.and(hasBits(low, PTE_G), hasBits(this.#word(S.CR4), S.CR4_PGE)));
     const host = f.let(i32.shl(i32.and(map, i32.const(PAGE_NUMBER)), i32.const(12)));
     this.#store(host, global, { read, write: plain, execute });
     this.#count(global);

@@ -1,5 +1,5 @@
 /** Near transfers of control, flag instructions. Far ones are system instructions. */
-import { type I32, i32, i64, select } from '../../wasm/index.ts';
+import { hasBits, type I32, i32, i64, select } from '../../wasm/index.ts';
 import {
   CR4_PVI,
   CR4_VME,
@@ -63,8 +63,6 @@ export const emitCmc: Emitter = (e) => e.flags.setCf(e.f.let(i32.xor(e.flags.cf(
 export const emitCld: Emitter = (e) => e.setSystemFlags(i32.and(e.systemFlags(), i32.const(~FLAG_DF)));
 export const emitStd: Emitter = (e) => e.setSystemFlags(i32.or(e.systemFlags(), i32.const(FLAG_DF)));
 
-const has = (word: I32, bits: number): I32 => i32.ne(i32.and(word, i32.const(bits)), i32.const(0));
-
 /**
  * CLI and STI at a level that may not change IF change VIF instead: in virtual-8086 mode with CR4.VME, at level 3 of
  * protected mode with CR4.PVI; otherwise #GP. Virtual-8086 mode has CPL 3. [SDM] volume 3, 21.3.3 and 21.4.
@@ -73,7 +71,7 @@ function changeIf(e: Emit, real: () => void, virtual: () => void): void {
   const flags = e.systemFlags();
   const iopl = i32.and(i32.shrU(flags, i32.const(12)), i32.const(3));
   e.f.if(i32.leU(e.cpl(), iopl), real, () => {
-    const enabled = select(has(flags, FLAG_VM), i32.const(CR4_VME), i32.const(CR4_PVI));
+    const enabled = select(hasBits(flags, FLAG_VM), i32.const(CR4_VME), i32.const(CR4_PVI));
     const may = i32.and(i32.eq(e.cpl(), i32.const(3)), i32.ne(i32.and(e.cr4(), enabled), i32.const(0)));
     e.f.if(i32.eqz(may), () => e.raise(GP));
     virtual();
@@ -90,12 +88,12 @@ export const emitSti: Emitter = (e) => {
   changeIf(
     e,
     () =>
-      e.f.if(i32.eqz(has(e.systemFlags(), FLAG_IF)), () => {
+      e.f.if(i32.eqz(hasBits(e.systemFlags(), FLAG_IF)), () => {
         set(FLAG_IF);
         e.interruptShadow();
       }),
     () => {
-      e.f.if(has(e.systemFlags(), FLAG_VIP), () => e.raise(GP));
+      e.f.if(hasBits(e.systemFlags(), FLAG_VIP), () => e.raise(GP));
       set(FLAG_VIF);
     },
   );
@@ -110,12 +108,12 @@ export const emitPushf: Emitter = (e) => {
   const flags = e.f.local('i32');
   e.f.set(flags, i32.and(e.systemFlags(), i32.const(~(FLAG_RF | FLAG_VM))));
   const iopl3 = i32.eq(i32.and(flags, i32.const(FLAG_IOPL)), i32.const(FLAG_IOPL));
-  e.f.if(i32.and(has(e.systemFlags(), FLAG_VM), i32.eqz(iopl3)), () => {
+  e.f.if(i32.and(hasBits(e.systemFlags(), FLAG_VM), i32.eqz(iopl3)), () => {
     if (e.size !== 2) {
       e.raise(GP);
       return;
     }
-    e.f.if(i32.eqz(has(e.cr4(), CR4_VME)), () => e.raise(GP));
+    e.f.if(i32.eqz(hasBits(e.cr4(), CR4_VME)), () => e.raise(GP));
     const vif = i32.shrU(i32.and(flags, i32.const(FLAG_VIF)), i32.const(19 - 9));
     const rest = i32.or(i32.and(flags, i32.const(~FLAG_IF)), i32.const(FLAG_IOPL));
     e.f.set(flags, i32.or(rest, vif));

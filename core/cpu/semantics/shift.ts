@@ -1,7 +1,7 @@
 /**
  * Shifts and rotates. The count is masked to 5 bits (6 for 64-bit operands); a masked count of zero changes neither
- * operand nor flags, but a 32-bit register is written all the same, which clears its upper half. OF is defined for a count of one; for others it is what processors give: computed from the result
- * by the same rule.
+ * operand nor flags, but a 32-bit register is written all the same, which clears its upper half. OF is defined for a
+ * count of one; for others it is what processors give: computed from the result by the same rule.
  */
 import { type I32, i32, select } from '../../wasm/index.ts';
 import type { Emit, Emitter } from './emit.ts';
