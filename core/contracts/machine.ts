@@ -5,6 +5,44 @@
 
 import type { CpuConfig } from './cpu.ts';
 
+/** The board: 440FX with PIIX3, or Q35 with ICH9. libvirt's names of the machine types, without versions. */
+export type MachineType = 'pc' | 'q35';
+
+/** What runs first when no kernel is booted directly. */
+export type FirmwareConfig =
+  /** Vivarium's own BIOS. */
+  | { readonly kind: 'bios' }
+  /** An image for the top of memory, up to 16 MiB: SeaBIOS or OVMF's code part. */
+  | { readonly kind: 'image'; readonly path: string; readonly nvram?: string };
+
+export type DiskBus = 'ide' | 'sata' | 'fdc' | 'usb';
+
+/** libvirt's <disk>. */
+export interface DiskConfig {
+  /** libvirt's target device: hda, sda, fda... Its letter tells the place on the bus. */
+  readonly target: string;
+  readonly device: 'disk' | 'cdrom' | 'floppy';
+  readonly bus: DiskBus;
+  /** Absent: an empty drive, which only a CD-ROM or floppy drive can be. */
+  readonly source?: string;
+  readonly format: 'raw';
+  readonly readOnly: boolean;
+  /** libvirt's <boot order>: 1 is tried first. */
+  readonly bootOrder?: number;
+}
+
+/** libvirt's <input>; a PS/2 keyboard and mouse are always there. */
+export interface InputConfig {
+  readonly type: 'keyboard' | 'mouse' | 'tablet';
+  readonly bus: 'ps2' | 'usb';
+}
+
+/** libvirt's models of <controller type='usb'>; ich9-ehci1 brings its companions. */
+export type UsbControllerModel = 'piix3-uhci' | 'ich9-ehci1' | 'qemu-xhci';
+
+/** libvirt's actions of <watchdog> that need no dump. */
+export type WatchdogAction = 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'none' | 'inject-nmi';
+
 /** Everything a machine worker needs to build one VM. Paths are absolute. Derived from the domain XML by main. */
 export interface MachineConfig {
   readonly id: string;
@@ -13,8 +51,23 @@ export interface MachineConfig {
   readonly vcpus: number;
   /** DEFAULT_CPU when absent. */
   readonly cpu?: CpuConfig;
+  /** 'pc' when absent. */
+  readonly machine?: MachineType;
   /** Direct kernel boot: a Linux bzImage or a multiboot 1 ELF. */
   readonly boot: { readonly kernel: string; readonly initrd?: string; readonly cmdline: string };
+  /** Vivarium's own BIOS when absent. */
+  readonly firmware?: FirmwareConfig;
+  /** Firmware offers a choice for this many ms. */
+  readonly bootMenuMs?: number;
+  readonly disks?: readonly DiskConfig[];
+  readonly inputs?: readonly InputConfig[];
+  readonly usb?: UsbControllerModel;
+  /** Video memory of the standard VGA in MiB: a power of two from 1 to 64; 16 when absent. */
+  readonly videoMemoryMiB?: number;
+  /** i6300esb. */
+  readonly watchdog?: WatchdogAction;
+  /** pvpanic. */
+  readonly panic?: boolean;
   /** isa-debug-exit at port 0xf4 (headless runner and tests). */
   readonly debugExit?: boolean;
 }

@@ -6,7 +6,7 @@
  * as 6.1 asks. Not here: bridges (header type 1), expansion ROMs, capability lists, configuration space beyond 256
  * bytes.
  */
-import type { AccessSize, Device, DeviceState } from '../device.ts';
+import type { AccessSize, Device, DeviceState, IoRegion } from '../device.ts';
 import { byteArray, defineState, type StateShape } from '../state-shape.ts';
 import * as R from './pci.regs.ts';
 
@@ -14,6 +14,14 @@ import * as R from './pci.regs.ts';
 export interface PciFunction {
   readConfig(offset: number, size: AccessSize): number;
   writeConfig(offset: number, size: AccessSize, value: number): void;
+}
+
+/** Bytes of the VM's shared memory, which guests reach without exits. */
+export interface BarMemory {
+  /** In the VM's shared memory, page-aligned. */
+  readonly offset: number;
+  /** Which pages were written is asked for. */
+  readonly logsDirty?: boolean;
 }
 
 /** A base address register. A 64-bit one takes the next number too. */
@@ -24,6 +32,9 @@ export interface BarSpec {
   /** A power of two; at least 4 for I/O, 16 for memory. */
   sizeBytes: number;
   prefetchable?: boolean;
+  /** What answers there: registers, or memory that the machine maps as a slot. */
+  region?: IoRegion;
+  memory?: BarMemory;
   /** The window moved to this address, or (undefined) decodes no longer: by the register or the command register. */
   mapped?(base: number | undefined): void;
 }
