@@ -43,6 +43,13 @@ export type UsbControllerModel = 'piix3-uhci' | 'ich9-ehci1' | 'qemu-xhci';
 /** libvirt's actions of <watchdog> that need no dump. */
 export type WatchdogAction = 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'none' | 'inject-nmi';
 
+/** Direct kernel boot: a Linux bzImage or a multiboot 1 ELF. */
+export interface DirectBoot {
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly cmdline: string;
+}
+
 /** Everything a machine worker needs to build one VM. Paths are absolute. Derived from the domain XML by main. */
 export interface MachineConfig {
   readonly id: string;
@@ -53,8 +60,8 @@ export interface MachineConfig {
   readonly cpu?: CpuConfig;
   /** 'pc' when absent. */
   readonly machine?: MachineType;
-  /** Direct kernel boot: a Linux bzImage or a multiboot 1 ELF. */
-  readonly boot: { readonly kernel: string; readonly initrd?: string; readonly cmdline: string };
+  /** Boots this kernel without firmware, when present. */
+  readonly boot?: DirectBoot;
   /** Vivarium's own BIOS when absent. */
   readonly firmware?: FirmwareConfig;
   /** Firmware offers a choice for this many ms. */
@@ -68,6 +75,8 @@ export interface MachineConfig {
   readonly watchdog?: WatchdogAction;
   /** pvpanic. */
   readonly panic?: boolean;
+  /** A file for what firmware prints for its developers, at port 0x402; '-' is the standard error of the process. */
+  readonly debugConsole?: string;
   /** isa-debug-exit at port 0xf4 (headless runner and tests). */
   readonly debugExit?: boolean;
 }
@@ -89,15 +98,34 @@ export type MachineCommand =
   | { readonly type: 'resume' }
   | { readonly type: 'reset' }
   | { readonly type: 'power-button' }
-  | { readonly type: 'destroy' };
+  /** Exits are timed from now on, at two looks at the clock each, or no longer. */
+  | { readonly type: 'time-exits'; readonly on: boolean }
+  | { readonly type: 'destroy' }
+  /** Another medium for the CD-ROM or floppy drive of this target; without a path, none. */
+  | { readonly type: 'change-media'; readonly target: string; readonly path?: string };
+
+/** Exits to the machine of one reason, and where that is IO or MMIO, at one place. Cumulative. */
+export interface ExitCount {
+  /** The name of KVM_EXIT_*. */
+  readonly reason: string;
+  /** The port or guest physical address; absent for other reasons, and for places beyond those that are told apart. */
+  readonly place?: { readonly address: number; readonly write: boolean } | undefined;
+  readonly count: number;
+  /** How many of them were timed, and the time until the guest went on. */
+  readonly timed: number;
+  readonly totalNs: number;
+  readonly minNs: number;
+  readonly maxNs: number;
+}
 
 /** Sampled once a second while running. */
 export interface MachineStats {
   /** Share of one host core this VM's vCPU used since the last sample, 0..100. */
   readonly cpuPercent: number;
   readonly uptimeSeconds: number;
-  /** Cumulative counters of the vCPU: instructions, exits by reason. */
+  /** Counters of KVM's statistics interface, for the VM and its vCPU, and some of the machine's. */
   readonly counters: Readonly<Record<string, number>>;
+  readonly exits: readonly ExitCount[];
 }
 
 export type MachineEvent =

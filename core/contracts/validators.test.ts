@@ -80,6 +80,27 @@ describe('stream and machine validators', () => {
     expect(validate(streamAddressSchema, { kind: 'disk', vmId: ID })).toMatchObject({ error: { field: 'kind' } });
   });
 
+  it('take a machine with firmware, drives and USB, and no kernel', () => {
+    const config = {
+      id: ID,
+      name: 'x',
+      memoryMiB: 64,
+      vcpus: 1,
+      machine: 'q35',
+      firmware: { kind: 'image', path: '/fw', nvram: '/vars' },
+      bootMenuMs: 3000,
+      disks: [{ target: 'sda', device: 'cdrom', bus: 'sata', format: 'raw', readOnly: true, bootOrder: 1 }],
+      inputs: [{ type: 'tablet', bus: 'usb' }],
+      usb: 'qemu-xhci',
+      videoMemoryMiB: 16,
+      watchdog: 'reset',
+      panic: true,
+    };
+    expect(validate(machineConfigSchema, config)).toEqual({ ok: true, value: config });
+    expect(validate(machineConfigSchema, { ...config, videoMemoryMiB: 12 }).ok).toBe(false);
+    expect(validate(machineConfigSchema, { ...config, firmware: { kind: 'image', path: 'fw' } }).ok).toBe(false);
+  });
+
   it('want absolute paths and whole numbers for a machine', () => {
     const config = { id: ID, name: 'x', memoryMiB: 64, vcpus: 1, boot: { kernel: '/k', cmdline: 'quiet' } };
     expect(validate(machineConfigSchema, config)).toEqual({ ok: true, value: config });

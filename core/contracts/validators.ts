@@ -91,13 +91,47 @@ const cpuConfigSchema = object({
   features: z.array(object({ name: text(MAX_NAME_CHARS), policy: z.enum(CPU_FEATURE_POLICIES) })).readonly(),
 });
 
+const diskConfigSchema = object({
+  target: text(MAX_NAME_CHARS).min(1, 'must not be empty'),
+  device: z.enum(['disk', 'cdrom', 'floppy']),
+  bus: z.enum(['ide', 'sata', 'fdc', 'usb']),
+  source: absolutePath().exactOptional(),
+  format: z.literal('raw'),
+  readOnly: flag(),
+  bootOrder: positiveInteger().exactOptional(),
+});
+
 export const machineConfigSchema = object({
   id: text().min(1, 'must not be empty'),
   name: text().min(1, 'must not be empty'),
   memoryMiB: positiveInteger(),
   vcpus: positiveInteger(),
   cpu: cpuConfigSchema.exactOptional(),
-  boot: object({ kernel: absolutePath(), initrd: absolutePath().exactOptional(), cmdline: line(text()) }),
+  machine: z.enum(['pc', 'q35']).exactOptional(),
+  boot: object({
+    kernel: absolutePath(),
+    initrd: absolutePath().exactOptional(),
+    cmdline: line(text()),
+  }).exactOptional(),
+  firmware: z
+    .union([
+      object({ kind: z.literal('bios') }),
+      object({ kind: z.literal('image'), path: absolutePath(), nvram: absolutePath().exactOptional() }),
+    ])
+    .exactOptional(),
+  bootMenuMs: number().int('must be a whole number').min(0).max(65_535).exactOptional(),
+  disks: z.array(diskConfigSchema).readonly().exactOptional(),
+  inputs: z
+    .array(object({ type: z.enum(['keyboard', 'mouse', 'tablet']), bus: z.enum(['ps2', 'usb']) }))
+    .readonly()
+    .exactOptional(),
+  usb: z.enum(['piix3-uhci', 'ich9-ehci1', 'qemu-xhci']).exactOptional(),
+  videoMemoryMiB: number()
+    .refine((mib) => [1, 2, 4, 8, 16, 32, 64].includes(mib), 'must be a power of two from 1 to 64')
+    .exactOptional(),
+  watchdog: z.enum(['reset', 'shutdown', 'poweroff', 'pause', 'none', 'inject-nmi']).exactOptional(),
+  panic: flag().exactOptional(),
+  debugConsole: z.union([z.literal('-'), absolutePath()]).exactOptional(),
   debugExit: flag().exactOptional(),
 }) satisfies z.ZodType<MachineConfig>;
 

@@ -5,7 +5,6 @@
 import { codeMode } from './code-mode.ts';
 import { CpuState } from './cpu-state.ts';
 import { Decoder } from './decode/decoder.ts';
-import type { Insn } from './decode/insn.ts';
 import { CPU_FAILURE, CPU_SHUTDOWN, CPU_SLICE, type CpuExit } from './exits.ts';
 import { EmulationFailure, GuestFault, MmioWait } from './faults.ts';
 import type { Feature } from './features.ts';
@@ -84,6 +83,8 @@ export class Cpu {
   /** Instructions run. */
   instructions = 0;
   exceptions = 0;
+  /** Instructions that TypeScript ran for generated code. */
+  emulated = 0;
   // the instruction at hand, for system instructions
   #start = 0;
   #end = 0;
@@ -116,6 +117,7 @@ export class Cpu {
       slowRead: (lo, hi, n) => this.#slow(this.memory.slowRead(lo, hi, n)),
       slowWrite: (lo, hi, n) => this.#slow(this.memory.slowWrite(lo, hi, n)),
       slowReadForWrite: (lo, hi, n) => this.#slow(this.memory.slowReadForWrite(lo, hi, n)),
+      writeCode: (host, n) => this.memory.writeCode(host >>> 0, n),
       raise: (vector) => {
         this.fault = new GuestFault(vector, vector === S.GP || vector === S.SS_VECTOR ? 0 : undefined);
       },
@@ -130,7 +132,7 @@ export class Cpu {
     const interpreter = new Interpreter(interpreterFor(at), memory, imports);
     this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), interpreter, at);
     const code = new CodeFetch(this.state, physical, this.tlb, this.memory, this.blocks);
-    this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation);
+    this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation, () => host.nowNs());
     this.engine = interpreter.exports;
     this.#loop = new RunLoop(this, this.engine, code);
     this.reset();
@@ -224,9 +226,10 @@ export class Cpu {
   }
 
   #system(record: number): number {
+    this.emulated++;
     this.#start = this.#records.getUint16(record + RECORD_START, true);
     this.#end = this.#start + this.#records.getUint8(record + RECORD_LENGTH);
-    const insn = this.blocks.insns[this.#records.getUint32(record + RECORD_INSN, true)] as Insn;
+    const insn = this.blocks.insn(this.#records.getUint32(record + RECORD_INSN, true));
     const name = insn.row.system;
     if (name === undefined) throw new Error(`${insn.row.name} is not a system instruction`);
     const before = this.state.get32(S.EFLAGS);

@@ -11,6 +11,8 @@ export interface CpuidResult {
 /** What a vCPU asks of the KVM around it. */
 export interface CpuHost extends KernelMmio {
   tsc(): bigint;
+  /** Guest time in ns, to tell how long something took. */
+  nowNs(): number;
   /** In-kernel port devices (PIC, PIT). Sizes 1, 2, 4. */
   claimsPort(port: number): boolean;
   readPort(port: number, size: number): number;

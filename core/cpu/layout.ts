@@ -28,11 +28,17 @@ export interface MemoryLayout {
   readonly pageMaps: readonly [number, number];
   /** u8 for each page of this memory (mmu/physical.ts). */
   readonly pageFlags: number;
+  /** Where a bit for each 4 bytes of memory would begin (interp/code-map.ts): it is there for what the VMM may map. */
+  readonly codeMap: number;
   /** First byte the VMM may map. */
   readonly user: number;
   /** WebAssembly pages of 64 KiB. */
   readonly wasmPages: number;
 }
+
+/** Bytes of memory for each byte of the code map; and bytes at its end, for it is read in words. */
+const CODE_MAP_SCALE = 32;
+const SPARE = 8;
 
 const MAX_WASM_PAGES = 65536;
 const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
@@ -58,7 +64,9 @@ export function memoryLayout(maxVcpus: number, userBytes: number): MemoryLayout 
   }
   const pageMaps = [take(PAGE_MAP_ENTRIES * 4), take(PAGE_MAP_ENTRIES * 4)] as const;
   const pageFlags = take((MAX_WASM_PAGES * 65536) / PAGE_SIZE);
+  const map = take(userBytes / CODE_MAP_SCALE + SPARE);
   const user = at;
+  const codeMap = map - user / CODE_MAP_SCALE;
   const wasmPages = Math.ceil((user + alignUp(userBytes, PAGE_SIZE)) / 65536);
-  return wasmPages > MAX_WASM_PAGES ? undefined : { vcpus, pageMaps, pageFlags, user, wasmPages };
+  return wasmPages > MAX_WASM_PAGES ? undefined : { vcpus, pageMaps, pageFlags, codeMap, user, wasmPages };
 }

@@ -94,6 +94,8 @@ export const TSC_AUX = 0x2d8;
 
 /** NMIs are held back: a handler of one runs. */
 export const NMI_MASKED = 0x300; // i32
+/** Address of the bits of address 0 in the map of code (interp/code-map.ts). */
+export const CODE_MAP = 0x304; // i32
 
 /** XMM0..15: VEC_SIZE bytes each, XMM in the low half, the upper half of YMM in the high one. */
 export const VEC = 0x400;
@@ -228,9 +230,13 @@ export const TLB_READ = 0; // i64 tag
 export const TLB_WRITE = 8; // i64 tag
 export const TLB_EXEC = 16; // i64 tag
 export const TLB_ADDEND = 24; // i32
-/** Bit 0: the mapping is global (CR4.PGE) and survives a CR3 load. Bit 1 (TLB_PART_OF_LARGE): of a page larger than 4 KiB. */
+/**
+ * Bit 0: the mapping is global (CR4.PGE) and survives a CR3 load. Bit 1 (TLB_PART_OF_LARGE): of a page larger than 4 KiB. Bit 2
+ * (TLB_WRITES_CODE): writes are allowed but for code in the page, which they must look out for (mmu/code-writes.ts).
+ */
 export const TLB_GLOBAL = 28; // i32
 export const TLB_PART_OF_LARGE = 2;
+export const TLB_WRITES_CODE = 4;
 /** No linear page has low bits set, so this never matches. */
 export const NO_TAG = -1n;
 export const TLB_PART_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;

@@ -1,22 +1,27 @@
 /** Every device under the suite that holds for all. A new device: add its row. */
-import { SCANOUT_WORDS, Scanout } from '../backends/display/scanout.ts';
 import { type DeviceFixture, describeDevice } from '../testing/device-suite.ts';
+import { VgaRig } from '../testing/vga-rig.ts';
 import { PM_IO_SIZE } from './acpi-pm/acpi-pm.regs.ts';
 import { AcpiPm } from './acpi-pm/acpi-pm.ts';
 import { DebugExit } from './debug-exit/debug-exit.ts';
+import { DebugConsole } from './debugcon/debugcon.ts';
 import type { AccessSize, IoRegion } from './device.ts';
+import { FW_CFG_PORTS } from './fw-cfg/fw-cfg.regs.ts';
+import { FwCfg } from './fw-cfg/fw-cfg.ts';
 import { I8042 } from './i8042/i8042.ts';
 import { KEY_CODES } from './i8042/keys.ts';
 import { Mc146818 } from './mc146818/mc146818.ts';
 import { i440fxHostBridge, piix3IsaBridge, piix4PowerManagement } from './pci-host/chipset-functions.ts';
-import { CONFIG_SPACE_SIZE } from './pci-host/pci.regs.ts';
+import { MsiCapability } from './pci-host/msi.ts';
+import { MsixCapability } from './pci-host/msix.ts';
+import { CONFIG_SPACE_SIZE, RCBA_SIZE } from './pci-host/pci.regs.ts';
 import { PciConfigSpace } from './pci-host/pci-config-space.ts';
 import { PciBus, PciHost } from './pci-host/pci-host.ts';
+import { Ich9ChipsetRegisters, ich9LpcBridge, q35HostBridge } from './pci-host/q35-functions.ts';
 import { Port80 } from './port80/port80.ts';
 import { Port92 } from './port92/port92.ts';
 import { Uart16550 } from './uart16550/uart16550.ts';
-import { VGA_PORT_COUNT } from './vga/vga.regs.ts';
-import { VGA_MEMORY_BYTES, Vga } from './vga/vga.ts';
+import { DISPI_PORT_COUNT, MMIO_BYTES, VGA_PORT_COUNT } from './vga/vga.regs.ts';
 
 const nothing = (): void => {};
 
@@ -33,6 +38,9 @@ function pciFunction(space: PciConfigSpace) {
   };
   return { device: space, windows: [{ region, length: CONFIG_SPACE_SIZE }] };
 }
+
+const HOST_BRIDGE = { directBoot: false, setPam: nothing, setSmramOpen: nothing };
+const PM = { directBoot: true, pmIoBase: 0xb000, mapped: nothing };
 
 const FIXTURES: readonly DeviceFixture[] = [
   {
@@ -79,14 +87,39 @@ const FIXTURES: readonly DeviceFixture[] = [
     name: 'pci-host',
     create: () => {
       const bus = new PciBus();
-      bus.attach(0, 0, i440fxHostBridge());
+      bus.attach(0, 0, i440fxHostBridge(HOST_BRIDGE));
       const resetControl: IoRegion = { read: () => 0, write: nothing };
       return byteDevice(new PciHost({ bus, resetControl }), 8);
     },
   },
-  { name: 'i440fx', create: () => pciFunction(i440fxHostBridge()) },
-  { name: 'piix3', create: () => pciFunction(piix3IsaBridge()) },
-  { name: 'piix4-pm', create: () => pciFunction(piix4PowerManagement({ pmIoBase: 0xb000, mapped: nothing })) },
+  { name: 'i440fx', create: () => pciFunction(i440fxHostBridge(HOST_BRIDGE)) },
+  { name: 'piix3', create: () => pciFunction(piix3IsaBridge({ routePirq: nothing })) },
+  { name: 'piix4-pm', create: () => pciFunction(piix4PowerManagement(PM)) },
+  {
+    name: 'mch',
+    create: () => {
+      const ports = { topOfLowRam: 2 ** 30, topOfRam: 2 ** 33, ecamBase: 0xb000_0000, ecamMapped: nothing };
+      return pciFunction(q35HostBridge({ ...HOST_BRIDGE, ...ports }));
+    },
+  },
+  { name: 'ich9-lpc', create: () => pciFunction(ich9LpcBridge({ ...PM, routePirq: nothing, rcbaMapped: nothing })) },
+  { name: 'ich9-rcba', create: () => byteDevice(new Ich9ChipsetRegisters(), RCBA_SIZE) },
+  {
+    name: 'PCI function with MSI, MSI-X and INTx',
+    create: (_timers, line) => {
+      const space = new PciConfigSpace({ name: 'messages', vendorId: 1, deviceId: 2, classCode: 0, interruptPin: 1 });
+      const msi = new MsiCapability(space, 32, nothing);
+      const places = { table: { bar: 0, offset: 0 }, pba: { bar: 0, offset: 0x800 } };
+      const msix = new MsixCapability(space, { vectors: 5, ...places }, nothing);
+      space.intx(line());
+      const { device, windows } = pciFunction(space);
+      return {
+        device,
+        windows: [...windows, { region: msix.table, length: 80 }, { region: msix.pba, length: 8 }],
+        stimuli: [(random) => msi.notify(random.below(40)), (random) => msix.notify(random.below(8))],
+      };
+    },
+  },
   {
     name: 'a PCI function with every kind of BAR',
     create: () =>
@@ -117,12 +150,30 @@ const FIXTURES: readonly DeviceFixture[] = [
     },
   },
   { name: 'debug-exit', create: () => byteDevice(new DebugExit({ exit: nothing }), 4) },
+  { name: 'debugcon', create: () => byteDevice(new DebugConsole({ write: nothing }), 1) },
+  {
+    name: 'fw-cfg',
+    create: () => {
+      const memory = { read: (_gpa: number, target: Uint8Array) => void target.fill(0x11), write: nothing };
+      const files = [{ name: 'etc/test', bytes: Uint8Array.of(1, 2, 3) }];
+      return byteDevice(new FwCfg({ memory, items: [], files }), FW_CFG_PORTS);
+    },
+  },
   { name: 'port80', create: () => byteDevice(new Port80(), 1) },
   {
-    name: 'vga',
+    name: 'std-vga',
     create: (timers) => {
-      const scanout = new Scanout(new Int32Array(SCANOUT_WORDS));
-      return byteDevice(new Vga({ vram: new Uint8Array(VGA_MEMORY_BYTES), scanout, timers }), VGA_PORT_COUNT);
+      const { stdVga } = new VgaRig(undefined, timers);
+      const { vga, mmio, configSpace } = stdVga;
+      return {
+        device: stdVga,
+        windows: [
+          { region: vga, length: VGA_PORT_COUNT },
+          { region: vga.dispi, length: DISPI_PORT_COUNT },
+          { region: mmio, length: MMIO_BYTES },
+          ...pciFunction(configSpace).windows,
+        ],
+      };
     },
   },
   { name: 'port92', create: () => byteDevice(new Port92({ a20: nothing, resetCpu: nothing }), 1) },

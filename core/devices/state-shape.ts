@@ -47,6 +47,16 @@ export const byteArray =
   (value) =>
     value instanceof Uint8Array && value.length === length ? value.slice() : undefined;
 
+/** A buffer that holds at most this many bytes. */
+export const byteArrayUpTo =
+  (maxLength: number): Field<Uint8Array> =>
+  (value) =>
+    value instanceof Uint8Array && value.length <= maxLength ? value.slice() : undefined;
+
+/** The saved state of a part that is a device of its own: its own restore() checks it. */
+export const savedState: Field<DeviceState> = (value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as DeviceState) : undefined;
+
 /** A list of at most maxLength items. */
 export const list =
   <T>(maxLength: number, item: Field<T>): Field<T[]> =>

@@ -26,6 +26,8 @@ export interface BootFiles {
 /** The machine that a loader prepares memory for. */
 export interface BootTarget {
   readonly ramBytes: number;
+  /** Where RAM ends below 4 GiB at most; the usual place when absent. */
+  readonly ramHoleStart?: number;
   /** Guest physical address of the ACPI RSDP. */
   readonly rsdpAddress: number;
 }

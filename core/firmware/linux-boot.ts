@@ -150,7 +150,7 @@ export function parseLinuxImage(bytes: Uint8Array): LinuxImage {
 /** Throws BootError when the image is not bootable or does not fit into the machine's memory. */
 export function planLinuxBoot(files: BootFiles, target: BootTarget): BootPlan {
   const image = parseLinuxImage(files.kernel);
-  const { lowBytes } = splitRam(target.ramBytes);
+  const { lowBytes } = splitRam(target.ramBytes, target.ramHoleStart);
   const kernelEnd = image.loadAddress + image.initSize;
   if (kernelEnd > lowBytes) {
     throw new BootError(
@@ -213,7 +213,7 @@ function zeroPage(image: LinuxImage, target: BootTarget, initrd: { gpa: number; 
   view.setUint32(RAMDISK_IMAGE, initrd?.gpa ?? 0, true);
   view.setUint32(RAMDISK_SIZE, initrd?.bytes.length ?? 0, true);
 
-  const map = memoryMap(target.ramBytes);
+  const map = memoryMap(target.ramBytes, target.ramHoleStart);
   view.setUint8(E820_ENTRIES, map.length);
   map.forEach((entry, i) => {
     const at = E820_TABLE + i * E820_ENTRY_SIZE;

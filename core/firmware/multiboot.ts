@@ -82,7 +82,7 @@ export function planMultibootBoot(files: BootFiles, target: BootTarget): BootPla
   if (!segments.some((segment) => entry >= segment.gpa && entry < segment.gpa + segment.memorySize)) {
     throw new BootError('The entry point of the kernel lies outside of what it loads.', 'Build the kernel again.');
   }
-  const { lowBytes } = splitRam(target.ramBytes);
+  const { lowBytes } = splitRam(target.ramBytes, target.ramHoleStart);
   let kernelEnd = BIOS_AREA_END;
   for (const segment of segments) {
     const end = segment.gpa + segment.memorySize;
@@ -179,8 +179,8 @@ function information(target: BootTarget, module: { gpa: number; bytes: Uint8Arra
   const page = new Uint8Array(PAGE_SIZE);
   const view = new DataView(page.buffer);
   const u32 = (address: number, value: number): void => view.setUint32(address - INFO_ADDRESS, value, true);
-  const { lowBytes } = splitRam(target.ramBytes);
-  const map = memoryMap(target.ramBytes);
+  const { lowBytes } = splitRam(target.ramBytes, target.ramHoleStart);
+  const map = memoryMap(target.ramBytes, target.ramHoleStart);
 
   const flags = INFO_MEMORY | INFO_CMDLINE | INFO_MODULES | INFO_MEMORY_MAP | INFO_LOADER_NAME | INFO_FRAMEBUFFER;
   const info: readonly (readonly [offset: number, value: number])[] = [

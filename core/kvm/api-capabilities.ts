@@ -39,5 +39,6 @@ export const KVM_CAP_IMMEDIATE_EXIT = 136;
 export const KVM_CAP_GET_MSR_FEATURES = 153;
 export const KVM_CAP_EXCEPTION_PAYLOAD = 164;
 export const KVM_CAP_SREGS2 = 200;
+export const KVM_CAP_BINARY_STATS_FD = 203;
 export const KVM_CAP_XSAVE2 = 208;
 export const KVM_CAP_X86_TRIPLE_FAULT_EVENT = 218;

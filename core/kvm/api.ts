@@ -23,6 +23,7 @@ import type {
 export * from './api-capabilities.ts';
 export * from './api-run.ts';
 export * from './api-state.ts';
+export * from './api-stats.ts';
 
 /** Errors: the symbolic errno the kernel documents for the ioctl. */
 export type Errno =
@@ -190,6 +191,8 @@ export interface KvmVm {
   getDirtyLog(slot: number): Uint8Array;
   /** The VMM wrote [offset, offset + length) of `memory`: dirty log and decoded code follow. On hardware: nothing. */
   notifyWrite(offset: number, length: number): void;
+  /** What a read of the file of KVM_GET_STATS_FD gives (api-stats.ts). */
+  getStats(): Uint8Array;
   close(): void;
 }
 
@@ -240,7 +243,7 @@ export interface KvmVcpu {
   nmi(): void;
   /** KVM_SMI: a system management interrupt. */
   smi(): void;
-  /** Counters by name, as the KVM statistics interface has them ("exits", "io_exits", "insns", ...). */
-  stats(): Record<string, number>;
+  /** What a read of the file of KVM_GET_STATS_FD gives (api-stats.ts). */
+  getStats(): Uint8Array;
   close(): void;
 }

@@ -10,6 +10,7 @@ import { CPU_SLICE, type Cpu, type CpuExit, CpuOffsets as S } from '../cpu/index
 import * as A from './api.ts';
 import type { EnabledCapabilities } from './capabilities.ts';
 import type { Lapic } from './irqchip/irqchip.ts';
+import type { VcpuCounters } from './vcpu-stats.ts';
 
 /** Bits of DR6 that are cleared by what they tell; and B0 to B3, which each #DB sets anew. */
 const DR6_ACTIVE_LOW = 0xffff_0ff0n;
@@ -34,7 +35,7 @@ export interface EventPorts {
   readonly enabled: EnabledCapabilities;
   /** kvm_run.request_interrupt_window */
   windowRequested(): boolean;
-  count(name: string): void;
+  readonly counters: VcpuCounters;
   /** Something to look at at the next block boundary. */
   request(): void;
 }
@@ -109,7 +110,7 @@ export class VcpuEvents {
    * debugger holds back all but exceptions.
    */
   inject(blocked: boolean): CpuExit {
-    const { cpu, lapic, count } = this.ports;
+    const { cpu, lapic, counters } = this.ports;
     if (this.#exception) return this.#injectException(this.#exception);
     if (blocked) {
       cpu.windowWanted = false;
@@ -121,14 +122,14 @@ export class VcpuEvents {
     if (this.#nmiPending && !cpu.nmiMasked && !cpu.inShadow) {
       this.#nmiPending = false;
       cpu.nmiMasked = true;
-      count('nmi_injections');
+      counters.nmiInjections++;
       return cpu.inject(S.NMI_VECTOR, undefined, 'external');
     }
     this.#wantWindow();
     if (!this.#pendingInterrupt() || !cpu.interruptible) return CPU_SLICE;
     const vector = this.#interrupt >= 0 ? this.#interrupt : (lapic?.acknowledge() ?? 0);
     this.#interrupt = -1;
-    count('irq_injections');
+    counters.injected(vector);
     const exit = cpu.inject(vector, undefined, 'external');
     this.#wantWindow();
     return exit;

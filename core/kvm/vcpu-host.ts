@@ -8,6 +8,7 @@ import type { VmMsrs } from './msrs.ts';
 import type { RunPage } from './run-page.ts';
 import type { VcpuVm } from './vcpu.ts';
 import type { VcpuCpuid } from './vcpu-cpuid.ts';
+import type { VcpuCounters } from './vcpu-stats.ts';
 
 export interface HostedVcpu {
   readonly id: number;
@@ -16,19 +17,21 @@ export interface HostedVcpu {
   readonly lapic: Lapic | undefined;
   readonly page: RunPage;
   readonly guest: GuestMemory;
+  readonly counters: VcpuCounters;
   /** Made after its host. */
   cpu(): Cpu;
   cpuid(): VcpuCpuid;
 }
 
 export function cpuHost(vcpu: HostedVcpu): CpuHost {
-  const { id, vm, msrs, lapic, page, guest } = vcpu;
+  const { id, vm, msrs, lapic, page, guest, counters } = vcpu;
   const random = new Uint32Array(2);
   const irqchip = (): Irqchip => vm.irqchip as Irqchip;
   const fpuError = vm.irqchip && new FpuErrorLine(vm.irqchip, vcpu.cpu);
   return {
     ...(fpuError && { fpuError: () => fpuError.raise() }),
     tsc: () => msrs.tsc(),
+    nowNs: () => vm.options.thread.nowNs(),
     claims: (gpa) => vm.irqchip?.mmio(gpa, id) ?? false,
     read: (gpa, size) => irqchip().mmioRead(id, gpa, size),
     write: (gpa, size, value) => irqchip().mmioWrite(id, gpa, size, value),
@@ -39,8 +42,9 @@ export function cpuHost(vcpu: HostedVcpu): CpuHost {
     cpuid: (leaf, subleaf) => vcpu.cpuid().read(leaf, subleaf),
     readMsr: (index) => msrs.read(index),
     writeMsr: (index, value) => msrs.write(index, value),
-    hypercall: (number, args) =>
-      hypercall(
+    hypercall: (number, args) => {
+      counters.hypercalls++;
+      return hypercall(
         {
           kick: (apicId) => vm.vcpus.find((v) => v.id === apicId)?.unhalt(),
           tsc: () => msrs.tsc(),
@@ -49,7 +53,8 @@ export function cpuHost(vcpu: HostedVcpu): CpuHost {
         },
         number,
         args,
-      ),
+      );
+    },
     random64: () => {
       crypto.getRandomValues(random);
       return (BigInt(random[1] ?? 0) << 32n) | BigInt(random[0] ?? 0);

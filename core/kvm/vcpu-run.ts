@@ -17,6 +17,7 @@ import type { GuestDebug } from './guest-debug.ts';
 import type { RunPage } from './run-page.ts';
 import type { VcpuVm } from './vcpu.ts';
 import type { VcpuEvents } from './vcpu-events.ts';
+import type { VcpuCounters } from './vcpu-stats.ts';
 
 /** Instructions between two looks at the clock and the signals: about 0.2 ms. */
 const SLICE = 20_000;
@@ -27,7 +28,7 @@ export interface RunPorts {
   readonly page: RunPage;
   readonly events: VcpuEvents;
   readonly debug: GuestDebug;
-  count(name: string): void;
+  readonly counters: VcpuCounters;
   init(): void;
   /** Whether the vCPU belongs to an in-kernel irqchip, which HLT waits for. */
   readonly haltsInKernel: boolean;
@@ -52,18 +53,17 @@ export class VcpuRun {
 
   /** Returns with an exit in kvm_run; throws EINTR for a signal and for immediate_exit. */
   run(): void {
-    const { page, count } = this.#ports;
+    const { page } = this.#ports;
     page.exitReason = A.KVM_EXIT_UNKNOWN;
     if (!this.#completeLastExit()) {
       if (page.immediateExit) this.#interrupted();
       this.#loop();
     }
-    count('exits');
   }
 
   #interrupted(): never {
     this.#ports.page.exitReason = A.KVM_EXIT_INTR;
-    this.#ports.count('signal_exits');
+    this.#ports.counters.signalExits++;
     throw new A.KvmError('KVM_RUN', 'EINTR');
   }
 
@@ -90,14 +90,14 @@ export class VcpuRun {
   }
 
   #loop(): void {
-    const { cpu, vm, events, page, debug } = this.#ports;
+    const { cpu, vm, events, page, debug, counters } = this.#ports;
     const { thread } = vm.options;
     for (;;) {
       if (thread.signalPending()) this.#interrupted();
       if (vm.timers.nextDeadlineNs() !== Number.POSITIVE_INFINITY) vm.timers.runDue(thread.nowNs());
       Atomics.store(cpu.state.i32, S.REQUEST >> 2, 0);
       if (this.mpState !== A.KVM_MP_STATE_RUNNABLE && !this.#wake()) {
-        thread.sleepUntil(Math.min(vm.timers.nextDeadlineNs(), thread.alarmNs));
+        this.#sleep(Math.min(vm.timers.nextDeadlineNs(), thread.alarmNs));
         continue;
       }
       if (cpu.smm.latchedInit && !cpu.smm.active) this.#ports.init();
@@ -108,6 +108,7 @@ export class VcpuRun {
       if (this.#reported(events.inject(debug.blocksInterrupts))) return;
       if (page.requestInterruptWindow && events.canInject) {
         page.exitReason = A.KVM_EXIT_IRQ_WINDOW_OPEN;
+        counters.requestIrqExits++;
         return;
       }
       if (this.#runSlice()) return;
@@ -116,11 +117,14 @@ export class VcpuRun {
 
   /** Until the slice is over; true when it left for an exit of the vCPU. */
   #runSlice(): boolean {
-    const { cpu, events, count, haltsInKernel } = this.#ports;
-    count('slices');
+    const { cpu, events, counters, haltsInKernel } = this.#ports;
     this.#ports.beforeSlice();
     const exit = cpu.inShadow && events.awaited ? cpu.runShadowed() : cpu.run(SLICE);
     this.#ports.afterSlice();
+    counters.exits++;
+    if (exit === CPU_SLICE) counters.irqExits++;
+    else if (exit === CPU_HLT) counters.haltExits++;
+    if (cpu.windowWanted && cpu.interruptible) counters.irqWindowExits++;
     if (exit !== CPU_HLT || !haltsInKernel) return this.#reported(exit);
     this.mpState = A.KVM_MP_STATE_HALTED;
     return cpu.trapDue && this.#reported(cpu.takeTrap());
@@ -133,27 +137,36 @@ export class VcpuRun {
     this.unhalted = false;
     events.haltInterrupted = cpu.smiReady;
     this.mpState = A.KVM_MP_STATE_RUNNABLE;
-    this.#ports.count('halt_exits');
+    this.#ports.counters.haltWakeups++;
     return true;
+  }
+  #sleep(untilNs: number): void {
+    const { counters, vm } = this.#ports;
+    const { thread } = vm.options;
+    const beganNs = thread.nowNs();
+    counters.blocking = true;
+    thread.sleepUntil(untilNs);
+    counters.blocking = false;
+    counters.waited(thread.nowNs() - beganNs);
   }
 
   #postMmioWrite(): boolean {
     const fragment = this.#ports.cpu.memory.mmio.takeWrite();
     if (!fragment) return false;
-    this.#ports.count('mmio_exits');
+    this.#ports.counters.mmioExits++;
     this.#ports.page.mmio(fragment, true);
     return true;
   }
 
   #exit(exit: CpuExit): void {
-    const { cpu, page, count, debug } = this.#ports;
+    const { cpu, page, counters, debug } = this.#ports;
     switch (exit) {
       case CPU_IO:
-        count('io_exits');
+        counters.ioExits++;
         page.io(cpu.io);
         return;
       case CPU_MMIO_READ: {
-        count('mmio_exits');
+        counters.mmioExits++;
         const read = cpu.memory.mmio.pendingRead;
         if (!read) throw new Error('no MMIO read is pending');
         page.mmio(read, false);
@@ -172,6 +185,7 @@ export class VcpuRun {
         page.debug(cpu.debugException, debug.linearIp, cpu.debugReason, cpu.breakpoints.dr7);
         return;
       case CPU_FAILURE:
+        counters.emulationFailures++;
         page.internalError(cpu.failure);
         return;
       default:

@@ -16,6 +16,7 @@ import { VcpuFpuAccess } from './vcpu-fpu.ts';
 import { cpuHost } from './vcpu-host.ts';
 import { VcpuRun } from './vcpu-run.ts';
 import { VcpuStateAccess } from './vcpu-state.ts';
+import { VcpuCounters, vcpuStats } from './vcpu-stats.ts';
 import type { VmClock } from './vm-clock.ts';
 
 /** What a vCPU needs of its VM. */
@@ -47,16 +48,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
   readonly #debug: GuestDebug;
   #open = true;
   #hasRun = false;
-  readonly #counts: Record<string, number> = {
-    exits: 0,
-    io_exits: 0,
-    mmio_exits: 0,
-    halt_exits: 0,
-    signal_exits: 0,
-    irq_injections: 0,
-    nmi_injections: 0,
-    slices: 0,
-  };
+  readonly counters = new VcpuCounters();
 
   constructor(
     readonly id: number,
@@ -78,9 +70,10 @@ export class EmulatedVcpu implements A.KvmVcpu {
       offers: (feature) => this.cpu.features.has(feature),
     });
     if (this.lapic) this.lapic.pvEoi = this.msrs.paravirtual.eoi;
+    const { counters } = this;
     const physical = new PhysicalMemory(memory, vm.layout); // its own, for SMM chooses the address space
     const host = cpuHost({
-      ...{ id, vm, msrs: this.msrs, lapic: this.lapic, page: this.#page, guest },
+      ...{ id, vm, msrs: this.msrs, lapic: this.lapic, page: this.#page, guest, counters },
       cpu: () => this.cpu,
       cpuid: () => this.#cpuid,
     });
@@ -89,14 +82,13 @@ export class EmulatedVcpu implements A.KvmVcpu {
     this.#debug = new GuestDebug(this.cpu);
     this.#state = new VcpuStateAccess(this.cpu, this.msrs, this.lapic);
     this.#fpu = new VcpuFpuAccess(this.cpu);
-    const count = (name: string): void => this.#count(name);
     this.#events = new VcpuEvents({
       cpu: this.cpu,
       lapic: this.lapic,
       enabled: vm.enabled,
       windowRequested: () => this.#page.requestInterruptWindow,
       request: () => this.request(),
-      count,
+      counters,
     });
     this.#run = new VcpuRun(
       {
@@ -105,7 +97,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
         page: this.#page,
         events: this.#events,
         debug: this.#debug,
-        count,
+        counters,
         init: () => this.init(),
         haltsInKernel: this.lapic !== undefined,
         beforeSlice: () => {
@@ -117,10 +109,6 @@ export class EmulatedVcpu implements A.KvmVcpu {
       id === vm.bootCpuId ? A.KVM_MP_STATE_RUNNABLE : A.KVM_MP_STATE_UNINITIALIZED,
     );
     this.#sync = new SyncRegs(this.run, this);
-  }
-
-  #count(name: string): void {
-    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
   }
 
   #check(ioctl: string): void {
@@ -319,18 +307,8 @@ export class EmulatedVcpu implements A.KvmVcpu {
     this.#check('KVM_KVMCLOCK_CTRL');
     this.msrs.guestStopped();
   }
-  stats(): Record<string, number> {
-    const { cpu } = this;
-    return {
-      ...this.#counts,
-      insns: cpu.instructions,
-      exceptions: cpu.exceptions,
-      decoded_insns: cpu.blocks.decoded,
-      code_flushes: cpu.blocks.flushes,
-      block_lookups: cpu.blocks.lookups,
-      tlb_fills: cpu.memory.tlbFills,
-      translated_regions: cpu.translator.regions,
-      translated_insns: cpu.translator.instructions,
-    };
+  getStats(): Uint8Array {
+    this.#check('KVM_GET_STATS_FD');
+    return vcpuStats(this);
   }
 }

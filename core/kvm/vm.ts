@@ -7,6 +7,7 @@ import { Irqchip } from './irqchip/irqchip.ts';
 import { MemorySlots } from './slots.ts';
 import { EmulatedVcpu } from './vcpu.ts';
 import { VmClock } from './vm-clock.ts';
+import { type CountedVm, vmStats } from './vm-stats.ts';
 
 const SLOT_MASK = 0xffff;
 
@@ -21,6 +22,7 @@ export class EmulatedVm implements A.KvmVm {
   bootCpuId = 0;
   irqchip: Irqchip | undefined;
   readonly vcpus: EmulatedVcpu[] = [];
+  readonly counters: CountedVm['counters'] = { tlbFlushes: 0, irqLines: 0, msis: 0 };
   #hasPit = false;
   #nextMmap: number;
   readonly #userEnd: number;
@@ -71,6 +73,7 @@ export class EmulatedVm implements A.KvmVm {
   setUserMemoryRegion(region: A.KvmUserspaceMemoryRegion): void {
     this.#check('KVM_SET_USER_MEMORY_REGION');
     this.#space('KVM_SET_USER_MEMORY_REGION', region.slot).set({ ...region, slot: region.slot & SLOT_MASK });
+    this.counters.tlbFlushes++;
     for (const vcpu of this.vcpus) vcpu.cpu.mappingsChanged();
   }
 
@@ -130,6 +133,7 @@ export class EmulatedVm implements A.KvmVm {
     const irqchip = this.#requireIrqchip('KVM_IRQ_LINE');
     if (level.irq < 0 || level.irq >= A.KVM_MAX_IRQ_ROUTES)
       throw new A.KvmError('KVM_IRQ_LINE', 'EINVAL', `GSI ${level.irq}`);
+    this.counters.irqLines++;
     irqchip.setIrq(level.irq, level.level !== 0 ? 1 : 0);
   }
 
@@ -152,6 +156,7 @@ export class EmulatedVm implements A.KvmVm {
   signalMsi({ addressLo, addressHi, data, flags }: A.KvmMsi): boolean {
     const irqchip = this.#requireRouting('KVM_SIGNAL_MSI');
     if (flags !== 0) throw new A.KvmError('KVM_SIGNAL_MSI', 'EINVAL', `flags ${flags}`);
+    this.counters.msis++;
     return irqchip.signalMsi((addressHi >>> 0) * 2 ** 32 + (addressLo >>> 0), data);
   }
   /** What these calls answer without an irqchip is EINVAL. */
@@ -192,6 +197,11 @@ export class EmulatedVm implements A.KvmVm {
     this.#check('notifyWrite');
     for (const slots of this.slots) slots.written(offset, length);
     for (const vcpu of this.vcpus) vcpu.cpu.externalWrite(offset, length);
+  }
+
+  getStats(): Uint8Array {
+    this.#check('KVM_GET_STATS_FD');
+    return vmStats(this);
   }
 
   close(): void {

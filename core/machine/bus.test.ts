@@ -55,6 +55,33 @@ describe('Bus', () => {
     expect([...config.log, ...reset.log]).toEqual(['config w4@0=80000000', 'reset w1@0=6']);
   });
 
+  it('forgets a window that is taken away, and shows what lay behind it', () => {
+    const bus = new Bus();
+    const [fixed, moved] = [new Recorder('fixed'), new Recorder('moved')];
+    const first = bus.add(0x100, 4, fixed);
+    bus.read(0x100, 1);
+    const window = bus.add(0x100, 16, moved);
+    bus.read(0x102, 1);
+    bus.read(0x104, 1);
+    bus.remove(first);
+    bus.read(0x102, 1);
+    bus.remove(window);
+    expect([bus.read(0x102, 1), bus.read(0x104, 1)]).toEqual([0xff, 0xff]);
+    expect([...fixed.log, ...moved.log]).toEqual(['fixed r1@0', 'fixed r1@2', 'moved r1@4', 'moved r1@2']);
+  });
+
+  it('finds windows above 4 GiB, far apart and side by side', () => {
+    const bus = new Bus();
+    const recorders = [0, 1, 2, 3].map((i) => new Recorder(`r${i}`));
+    const starts = [0x1000, 0x2000, 0xfee0_0000, 0x8_0000_0000];
+    recorders.forEach((recorder, i) => {
+      bus.add(starts[i] ?? 0, 0x1000, recorder);
+    });
+    for (const start of starts) bus.read(start + 0xffc, 4);
+    expect(recorders.flatMap(({ log }) => log)).toEqual(['r0 r4@4092', 'r1 r4@4092', 'r2 r4@4092', 'r3 r4@4092']);
+    expect(bus.read(0x3000, 1)).toBe(0xff);
+  });
+
   it('answers at the end of the address space', () => {
     expect(new Bus().read(0xffff, 4)).toBe(0xffff_ffff);
   });

@@ -2,24 +2,43 @@
  * A bus: an ordered list of register windows in one address space, I/O ports or MMIO.
  *
  * The first window that covers all of an access answers it, so a small window listed before a larger one takes its
- * place there (the reset register at CF9 within the PCI address port). An access that no window covers is split in
- * halves, as a bridge splits a wide access for narrow devices. A byte that nobody answers reads all ones, or is
- * dropped, and counts.
+ * place there (the reset register at CF9 within the PCI address port), and fixed windows win over those that a guest
+ * moves. An access that no window covers is split in halves, as a bridge splits a wide access for narrow devices. A byte
+ * that nobody answers reads all ones, or is dropped, and counts.
  */
 import type { AccessCounters, AccessSize, IoRegion } from '../devices/device.ts';
 
-interface Window {
+export interface BusWindow {
   readonly start: number;
   readonly end: number;
   readonly region: IoRegion;
 }
 
+/** Addresses from `start` to the next segment's, and the windows that cover them, first things first. */
+interface Segment {
+  readonly start: number;
+  readonly end: number;
+  readonly windows: readonly BusWindow[];
+}
+
+const NOTHING: Segment = { start: 0, end: 0, windows: [] };
+
 export class Bus {
   readonly counters: AccessCounters = { unknownReads: 0, unknownWrites: 0 };
-  readonly #windows: Window[] = [];
+  #windows: readonly BusWindow[] = [];
+  /** Made of the windows when it is first needed; in ascending order, without gaps. */
+  #segments: readonly Segment[] | undefined;
+  #lastHit = NOTHING;
 
-  add(start: number, length: number, region: IoRegion): void {
-    this.#windows.push({ start, end: start + length, region });
+  add(start: number, length: number, region: IoRegion): BusWindow {
+    const window = { start, end: start + length, region };
+    this.#change([...this.#windows, window]);
+    return window;
+  }
+
+  /** Takes away a window that `add` gave. */
+  remove(window: BusWindow): void {
+    this.#change(this.#windows.filter((other) => other !== window));
   }
 
   /** An unsigned value of `size` bytes. */
@@ -48,10 +67,45 @@ export class Bus {
     }
   }
 
-  #find(address: number, size: AccessSize): Window | undefined {
-    for (const window of this.#windows) {
-      if (address >= window.start && address + size <= window.end) return window;
+  /** @hot */
+  #find(address: number, size: AccessSize): BusWindow | undefined {
+    let segment = this.#lastHit;
+    if (address < segment.start || address >= segment.end) {
+      segment = this.#segmentAt(address);
+      this.#lastHit = segment;
+    }
+    for (const window of segment.windows) {
+      if (address + size <= window.end) return window;
     }
     return undefined;
   }
+
+  #segmentAt(address: number): Segment {
+    this.#segments ??= segmentsOf(this.#windows);
+    let low = 0;
+    let high = this.#segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const segment = this.#segments[middle] ?? NOTHING;
+      if (address >= segment.end) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#segments[low];
+    return found && address >= found.start ? found : NOTHING;
+  }
+
+  #change(windows: readonly BusWindow[]): void {
+    this.#windows = windows;
+    this.#segments = undefined;
+    this.#lastHit = NOTHING;
+  }
+}
+
+function segmentsOf(windows: readonly BusWindow[]): Segment[] {
+  const borders = [...new Set(windows.flatMap(({ start, end }) => [start, end]))].sort((a, b) => a - b);
+  return borders.slice(0, -1).map((start, i) => ({
+    start,
+    end: borders[i + 1] ?? start,
+    windows: windows.filter((window) => window.start <= start && start < window.end),
+  }));
 }

@@ -80,13 +80,13 @@ const check =
 describe('Machine', () => {
   it('maps RAM around the VGA window and at 4 GiB, and the text window on video memory', () => {
     const { vm, machine } = build([], { ramBytes: 16 * MIB });
-    expect(vm.slots.map(({ guestPhysAddr, memorySize }) => [guestPhysAddr, memorySize])).toEqual([
-      [0, 0xa0000],
-      [0xc0000, 16 * MIB - 0xc0000],
-      [0xb8000, 0x8000],
-    ]);
-    expect(vm.slots[2]?.userspaceAddr).toBe(machine.vram.offset);
-    expect(vm.slots.every((slot, i) => slot.slot === i)).toBe(true);
+    const at = (gpa: number) => vm.slots.find((s) => gpa >= s.guestPhysAddr && gpa < s.guestPhysAddr + s.memorySize);
+    const ram = [0, 0x9f000, 0xc0000, 0xe4000, 0xf0000, 0xff000, 0x100000, 16 * MIB - 0x1000];
+    expect(ram.map((gpa) => gpa - (at(gpa)?.guestPhysAddr ?? 0) + (at(gpa)?.userspaceAddr ?? 0))).toEqual(ram);
+    const outside = [0xa0000, 0xb7000, 16 * MIB, 0xffff_0000, 0x1_0000_0000];
+    expect(outside.map(at)).toEqual(outside.map(() => undefined));
+    expect(at(0xb8000)?.userspaceAddr).toBe(machine.vram.offset + machine.vram.sizeBytes - 0x8000);
+    expect(new Set(vm.slots.map(({ slot }) => slot)).size).toBe(vm.slots.length);
   });
 
   it('puts kernel, ACPI tables and BIOS data into memory and the vCPU at the entry point', () => {
@@ -119,7 +119,7 @@ describe('Machine', () => {
 
   it('finds the chipset on the PCI bus', () => {
     const found: number[] = [];
-    const ids = [0x8000_0000, 0x8000_0800, 0x8000_0b00, 0x8000_1000];
+    const ids = [0x8000_0000, 0x8000_0800, 0x8000_0b00, 0x8000_1000, 0x8000_1800];
     const steps = ids.flatMap((address) => [
       io(0xcf8, 4, address),
       io(0xcfc, 4),
@@ -129,7 +129,7 @@ describe('Machine', () => {
       }) satisfies Step,
     ]);
     build([...steps, kick]).machine.run();
-    expect(found).toEqual([0x1237_8086, 0x7000_8086, 0x7113_8086, 0xffff_ffff]);
+    expect(found).toEqual([0x1237_8086, 0x7000_8086, 0x7113_8086, 0x1111_1234, 0xffff_ffff]);
   });
 
   it('drives an interrupt line of KVM when a device does, once per change', () => {

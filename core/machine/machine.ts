@@ -1,28 +1,35 @@
 /**
- * One virtual machine: memory, interrupt controllers, vCPU 0 and the devices of pc.ts, put together on a KVM; the loop
- * that runs the vCPU and answers its exits.
+ * One virtual machine: memory, interrupt controllers, vCPU 0 and the devices of a board (pc.ts, q35.ts), put together on a
+ * KVM; the loop that runs the vCPU and answers its exits.
  *
- * Reference: [API] the kernel's Documentation/virt/kvm/api.rst. Not here: more than one vCPU, firmware ROMs, hot plug.
+ * Reference: [API] the kernel's Documentation/virt/kvm/api.rst. Not here: more than one vCPU, hot plug.
  */
-import { Scanout, TEXT_MEMORY_BYTES } from '../backends/display/scanout.ts';
+import { Scanout } from '../backends/display/scanout.ts';
 import type { TimerQueue, WallClock } from '../base/clock.ts';
 import type { CpuConfig } from '../contracts/cpu.ts';
-import type { StopReason } from '../contracts/machine.ts';
-import type { CharBackend, IrqLine } from '../devices/device.ts';
-import { TEXT_WINDOW_GPA, VGA_MEMORY_BYTES } from '../devices/vga/vga.ts';
+import type { MachineType, StopReason } from '../contracts/machine.ts';
+import { PM_IO_BASE } from '../devices/acpi-pm/acpi-pm.regs.ts';
+import type { CharBackend } from '../devices/device.ts';
+import { vgaMemoryBytes } from '../devices/vga/vga.ts';
 import { acpiTables } from '../firmware/acpi/index.ts';
 import { biosDataArea } from '../firmware/bios-data-area.ts';
+import { ECAM_BASE, PC_ACPI, Q35_ACPI } from '../firmware/boards.ts';
 import { planBoot } from '../firmware/boot.ts';
 import type { BootFiles, BootPlan, MemoryChunk } from '../firmware/boot-image.ts';
 import { splitRam } from '../firmware/e820.ts';
 import * as platform from '../firmware/platform.ts';
 import * as kvm from '../kvm/api.ts';
+import type { Board, BoardDevices } from './board.ts';
 import { Bus } from './bus.ts';
 import { readCodeBytes } from './code-bytes.ts';
 import { guestCpuid } from './cpuid.ts';
+import { countersOf, ExitStats } from './exit-stats.ts';
+import { DisplayLog } from './display-log.ts';
 import { handleIo, handleMmio } from './exits.ts';
-import { type RamRange, SlotMemory } from './guest-memory.ts';
-import { createPcDevices, type PcDevices } from './pc.ts';
+import { IrqLines } from './irq-lines.ts';
+import { MachineMemory, ramHoleStart, sharedMemoryBytes } from './machine-memory.ts';
+import { createPc } from './pc.ts';
+import { createQ35 } from './q35.ts';
 import { formatRegisters } from './registers.ts';
 import {
   getIrqchipState,
@@ -48,17 +55,31 @@ export interface MachinePorts {
   readonly serial: CharBackend;
   /** Words for the display's scan-out state (SCANOUT_WORDS), shared with whoever shows it. */
   readonly scanoutWords: Int32Array;
+  /** What firmware prints for its developers; nobody listens when absent. */
+  readonly debugConsole?: CharBackend;
 }
 
 export interface MachineOptions {
   readonly ramBytes: number;
-  readonly boot: BootFiles;
+  /** 'pc' when absent. */
+  readonly machine?: MachineType;
+  /** A kernel, or firmware. */
+  readonly boot: BootFiles | FirmwareImages;
+  /** A power of two; 16 MiB when absent. */
+  readonly videoMemoryBytes?: number;
   /** Put isa-debug-exit at port 0xf4. */
   readonly debugExit?: boolean;
   /** DEFAULT_CPU when absent. */
   readonly cpu?: CpuConfig;
 }
 
+/** What runs first: an image for the end of the first 4 GiB, and the VGA's BIOS, for it to find. */
+export interface FirmwareImages {
+  readonly firmware: Uint8Array;
+  readonly vgaBios?: Uint8Array;
+}
+
+const DEFAULT_VIDEO_MEMORY = 16 * 2 ** 20;
 /** Longest code dump of a crash, in bytes. */
 const CODE_DUMP_BYTES = 24;
 const KVM_PIT_SPEAKER_DUMMY = 1; // port 0x61 is the kernel's, too
@@ -70,19 +91,24 @@ const SUBERRORS: Readonly<Record<number, string>> = {
 };
 
 export class Machine {
-  readonly devices: PcDevices;
+  readonly devices: BoardDevices;
   readonly vcpu: kvm.KvmVcpu;
+  readonly exitStats: ExitStats;
   /** Video memory: its place in the VM's shared memory. */
   readonly vram: { readonly offset: number; readonly sizeBytes: number };
   readonly #vm: kvm.KvmVm;
-  readonly #memory: SlotMemory;
+  readonly #memory: MachineMemory;
   readonly #ports: MachinePorts;
   readonly #options: MachineOptions;
-  readonly #plan: BootPlan;
+  readonly #machineType: MachineType;
+  /** Of a direct boot. */
+  readonly #plan: BootPlan | undefined;
   readonly #pio = new Bus();
   readonly #mmio = new Bus();
   readonly #powerOnVcpu: VcpuState;
   readonly #powerOnIrqchip: IrqchipState;
+  readonly #scanout: Scanout;
+  readonly #displayLog: DisplayLog;
   #stop: StopReason | undefined;
   #resetRequested = false;
 
@@ -93,24 +119,36 @@ export class Machine {
   constructor(system: kvm.KvmSystem, options: MachineOptions, ports: MachinePorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#plan = planBoot(options.boot, { ramBytes: options.ramBytes, rsdpAddress: platform.ACPI_TABLES_START });
+    this.exitStats = new ExitStats(ports.thread);
+    this.#machineType = options.machine ?? 'pc';
+    const { ramBytes, boot } = options;
+    this.#plan =
+      'kernel' in boot
+        ? planBoot(boot, {
+            ramBytes,
+            ramHoleStart: ramHoleStart(this.#machineType),
+            rsdpAddress: platform.ACPI_TABLES_START,
+          })
+        : undefined;
+    const sizes = {
+      machine: this.#machineType,
+      ramBytes,
+      vramBytes: vgaMemoryBytes(options.videoMemoryBytes ?? DEFAULT_VIDEO_MEMORY),
+      ...('firmware' in boot && boot),
+    };
+    this.#scanout = new Scanout(ports.scanoutWords);
+    this.#displayLog = new DisplayLog(this.#scanout.dirty);
     this.#vm = system.createVm({
-      userMemoryBytes: options.ramBytes + VGA_MEMORY_BYTES,
-      thread: ports.thread,
+      userMemoryBytes: sharedMemoryBytes(sizes),
+      thread: this.#displayLog.watch(ports.thread),
       wall: ports.wall,
     });
     this.#vm.setIdentityMapAddr(platform.KVM_IDENTITY_MAP);
     this.#vm.setTssAddr(platform.KVM_TSS);
     this.#vm.createIrqchip();
     this.#vm.createPit2({ flags: KVM_PIT_SPEAKER_DUMMY });
-    this.#memory = new SlotMemory(this.#vm, this.#mapRam());
-    this.vram = { offset: this.#vm.mmap(VGA_MEMORY_BYTES), sizeBytes: VGA_MEMORY_BYTES };
-    this.#mapSlot(this.#memory.ranges.length, {
-      gpa: TEXT_WINDOW_GPA,
-      sizeBytes: TEXT_MEMORY_BYTES,
-      offset: this.vram.offset,
-    });
-
+    this.#memory = new MachineMemory(this.#vm, this.#mmio, sizes);
+    this.vram = this.#memory.vram;
     this.vcpu = this.#vm.createVcpu(BOOT_VCPU);
     this.vcpu.setCpuid2(guestCpuid(system, BOOT_VCPU, options.cpu));
     this.#powerOnVcpu = getVcpuState(this.vcpu, system.getMsrIndexList());
@@ -127,14 +165,20 @@ export class Machine {
   /** Runs the guest until the thread is kicked (undefined) or the machine has stopped (why). */
   run(): StopReason | undefined {
     const { thread, timers } = this.#ports;
+    this.#displayLog.answer(this.#memory.map, this.vram);
     while (this.#stop === undefined) {
       if (thread.kicked()) return undefined;
       thread.setAlarm(timers.nextDeadlineNs());
       try {
+        this.exitStats.entering();
+        this.#displayLog.entering();
         this.vcpu.kvmRun();
+        this.exitStats.exited(this.vcpu.run);
+        this.#displayLog.exited();
         this.#handleExit();
       } catch (error) {
         if (!(error instanceof kvm.KvmError) || error.errno !== 'EINTR') throw error;
+        this.exitStats.exited(this.vcpu.run);
         timers.runDue(thread.nowNs());
       }
       if (this.#resetRequested) this.reset();
@@ -156,60 +200,58 @@ export class Machine {
   describeRegisters(): string {
     const regs = this.vcpu.getRegs();
     const sregs = this.vcpu.getSregs();
-    return formatRegisters(regs, sregs, readCodeBytes(this.#memory, regs, sregs, CODE_DUMP_BYTES));
+    return formatRegisters(regs, sregs, readCodeBytes(this.#memory.ram, regs, sregs, CODE_DUMP_BYTES));
   }
 
   /** Cumulative counters of the vCPU, and accesses that no device answered. */
   counters(): Record<string, number> {
     const buses = [this.#pio.counters, this.#mmio.counters];
     return {
-      ...this.vcpu.stats(),
+      ...this.#kvmCounters(),
       unmapped_reads: buses.reduce((sum, bus) => sum + bus.unknownReads, 0),
       unmapped_writes: buses.reduce((sum, bus) => sum + bus.unknownWrites, 0),
     };
+  }
+
+  /** A kernel before 5.14 keeps no statistics for its users. */
+  #kvmCounters(): Record<string, number> {
+    if (this.#vm.checkExtension(kvm.KVM_CAP_BINARY_STATS_FD) === 0) return {};
+    return countersOf([...kvm.readStats(this.#vm.getStats()), ...kvm.readStats(this.vcpu.getStats())]);
   }
 
   close(): void {
     this.#vm.close();
   }
 
-  /** RAM below the hole but for VGA's window, and above 4 GiB, in slots over one stretch of the shared memory. */
-  #mapRam(): RamRange[] {
-    const { lowBytes, highBytes } = splitRam(this.#options.ramBytes);
-    const offset = this.#vm.mmap(this.#options.ramBytes);
-    const low = (gpa: number, end: number): RamRange => ({ gpa, sizeBytes: end - gpa, offset: offset + gpa });
-    const ranges = [
-      low(0, platform.VGA_WINDOW_START),
-      low(platform.VGA_WINDOW_END, lowBytes),
-      { gpa: platform.HIGH_RAM_START, sizeBytes: highBytes, offset: offset + lowBytes },
-    ].filter((range) => range.sizeBytes > 0);
-    ranges.forEach((range, slot) => {
-      this.#mapSlot(slot, range);
-    });
-    return ranges;
-  }
-
-  #mapSlot(slot: number, range: RamRange): void {
-    this.#vm.setUserMemoryRegion({
-      slot,
-      flags: 0,
-      guestPhysAddr: range.gpa,
-      memorySize: range.sizeBytes,
-      userspaceAddr: range.offset,
-    });
-  }
-
-  #createDevices(): PcDevices {
-    const { timers, wall, serial, scanoutWords } = this.#ports;
-    const { lowBytes, highBytes } = splitRam(this.#options.ramBytes);
-    const devices = createPcDevices({
-      irq: (line) => this.#irqLine(line),
+  #createDevices(): BoardDevices {
+    const { timers, wall, serial, debugConsole } = this.#ports;
+    const { map, ram, shadow, vgaBios } = this.#memory;
+    const { lowBytes, highBytes } = splitRam(this.#options.ramBytes, ramHoleStart(this.#machineType));
+    const board: Board = {
+      directBoot: this.#plan !== undefined,
+      lines: new IrqLines(this.#vm),
+      msi: (addressLo, addressHi, data) => {
+        this.#vm.signalMsi({ addressLo, addressHi, data, flags: 0 });
+      },
+      pio: this.#pio,
+      mmio: this.#mmio,
+      map,
+      ram,
+      shadow,
       timers,
       wall,
-      memory: { below4gBytes: lowBytes, above4gBytes: highBytes },
+      cmos: { below4gBytes: lowBytes, above4gBytes: highBytes },
       serial,
-      vram: new Uint8Array(this.#vm.memory, this.vram.offset, this.vram.sizeBytes),
-      scanout: new Scanout(scanoutWords),
+      video: {
+        vram: new Uint8Array(this.#vm.memory, this.vram.offset, this.vram.sizeBytes),
+        vramOffset: this.vram.offset,
+        scanout: this.#scanout,
+        written: (offset, length) => this.#vm.notifyWrite(this.vram.offset + offset, length),
+        ...(vgaBios && { rom: { sizeBytes: vgaBios.sizeBytes, memory: { offset: vgaBios.offset, readOnly: true } } }),
+      },
+      ...(debugConsole && { debugConsole }),
+      firmwareFiles: [],
+      firmwareItems: [],
       powerOff: () => {
         this.#stop = { kind: 'guest-shutdown' };
       },
@@ -221,34 +263,30 @@ export class Machine {
           this.#stop = { kind: 'debug-exit', value };
         },
       }),
-    });
-    for (const { ports = [] } of devices.rows)
-      for (const [start, length, region] of ports) this.#pio.add(start, length, region);
-    return devices;
-  }
-
-  /** Devices drive their lines as often as they like; KVM hears of changes. */
-  #irqLine(irq: number): IrqLine {
-    let driven = false;
-    return {
-      set: (level) => {
-        if (level === driven) return;
-        driven = level;
-        this.#vm.irqLine({ irq, level: level ? 1 : 0 });
-      },
     };
+    return this.#machineType === 'q35' ? createQ35(board) : createPc(board);
   }
 
-  /** What firmware does before it jumps to a kernel: fills memory, sets the registers. */
+  /** Firmware starts where the vCPU does. Without one: what it does before it jumps to a kernel. */
   #boot(): void {
-    this.#vm.notifyWrite(this.vram.offset, TEXT_MEMORY_BYTES); // the adapter cleared its screen
-    const tables: MemoryChunk = { gpa: platform.ACPI_TABLES_START, bytes: acpiTables(platform.ACPI_TABLES_START, 1) };
-    for (const { gpa, bytes, zeroBytes = 0 } of [...biosDataArea(), tables, ...this.#plan.chunks]) {
-      this.#memory.write(gpa, bytes);
-      this.#memory.fillZero(gpa + bytes.length, zeroBytes);
+    if (!this.#plan) return;
+    const { ram } = this.#memory;
+    for (const { gpa, bytes, zeroBytes = 0 } of [...biosDataArea(), this.#acpiTables(), ...this.#plan.chunks]) {
+      ram.write(gpa, bytes);
+      ram.fillZero(gpa + bytes.length, zeroBytes);
     }
     this.vcpu.setSregs(this.#plan.applySregs(this.#powerOnVcpu.sregs));
     this.vcpu.setRegs(this.#plan.regs);
+  }
+
+  #acpiTables(): MemoryChunk {
+    const start = platform.ACPI_TABLES_START;
+    const common = { vcpus: 1, pmIoBase: PM_IO_BASE };
+    const board =
+      this.#machineType === 'q35'
+        ? { ...Q35_ACPI, ...common, ecam: { base: ECAM_BASE, buses: 256 } }
+        : { ...PC_ACPI, ...common };
+    return { gpa: start, bytes: acpiTables(start, board) };
   }
 
   /** [API] an exit's instruction is done only at the next KVM_RUN: let it finish before its registers are replaced. */

@@ -26,6 +26,7 @@ import {
   RUN_IMMEDIATE_EXIT,
   RUN_MMAP_SIZE,
 } from '../kvm/api.ts';
+import { stat, writeStats } from '../kvm/stats-file.ts';
 
 /** One KVM_RUN: fills in the run page, or throws KvmError EINTR. */
 export type Step = (vcpu: ScriptedVcpu) => void;
@@ -117,6 +118,7 @@ export class ScriptedVm implements KvmVm {
   notifyWrite(offset: number, length: number): void {
     this.written.push({ offset, length });
   }
+  getStats = (): Uint8Array => writeStats('kvm-0', [], this);
   close(): void {
     this.closed = true;
   }
@@ -212,7 +214,7 @@ export class ScriptedVcpu implements KvmVcpu {
   interrupt(): void {}
   nmi(): void {}
   smi(): void {}
-  stats = (): Record<string, number> => ({ exits: this.runs });
+  getStats = (): Uint8Array => writeStats('kvm-0/vcpu-0', [stat('exits', (vcpu: ScriptedVcpu) => vcpu.runs)], this);
   close(): void {}
 }
 

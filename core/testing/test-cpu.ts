@@ -20,6 +20,7 @@ import { isTranslatableMode } from '../cpu/translate/translatable.ts';
 /** No devices, no MSRs, time stands still. */
 const ALONE: CpuHost = {
   tsc: () => 0n,
+  nowNs: () => 0,
   claimsPort: () => false,
   readPort: () => 0,
   writePort: () => {},

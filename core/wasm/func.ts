@@ -57,6 +57,8 @@ const zeroOf = <T extends ValType>(type: T): Expr<T> => ZEROS[type] as Expr as E
 export class Func implements Callable {
   code = new ByteSink();
   readonly #start = new ByteSink();
+  /** Where an if is whose outcome is known to be rare, by the sink that has it. */
+  readonly #hints: { readonly sink: ByteSink; readonly at: number; readonly likely: boolean }[] = [];
   readonly #locals: ValType[] = [];
   /** Locals that may be used again, and those that the scope at hand has taken. */
   readonly #free = new Map<ValType, number[]>();
@@ -170,12 +172,25 @@ export class Func implements Callable {
 
   // -- control -----------------------------------------------------------------------------------------------------
   if(cond: I32, then: () => void, otherwise?: () => void): void {
+    this.#if(cond, then, otherwise);
+  }
+  /** For the optimizing compiler: `then` is what nearly always happens. */
+  ifLikely(cond: I32, then: () => void, otherwise?: () => void): void {
+    this.#if(cond, then, otherwise, true);
+  }
+  /** `then` hardly ever happens: registers are not kept for it. */
+  ifUnlikely(cond: I32, then: () => void, otherwise?: () => void): void {
+    this.#if(cond, then, otherwise, false);
+  }
+
+  #if(cond: I32, then: () => void, otherwise?: () => void, likely?: boolean): void {
     if (cond.value !== undefined) {
       if (cond.value !== 0) then();
       else otherwise?.();
       return;
     }
     cond.emit(this.code);
+    if (likely !== undefined) this.#hints.push({ sink: this.code, at: this.code.length, likely });
     this.code.byte(0x04);
     this.code.byte(BLOCK_VOID);
     this.#depth++;
@@ -207,6 +222,14 @@ export class Func implements Callable {
     cond.emit(this.code);
     this.code.byte(0x0d);
     this.code.u32(this.#depth - label.depth);
+  }
+
+  /** To labels[index], or to the last one when there are not so many. */
+  brTable(index: I32, labels: readonly Label[]): void {
+    index.emit(this.code);
+    this.code.byte(0x0e);
+    this.code.u32(labels.length - 1);
+    for (const label of labels) this.code.u32(this.#depth - label.depth);
   }
 
   return(...values: Expr[]): void {
@@ -244,6 +267,16 @@ export class Func implements Callable {
     this.code.byte(0x13);
     this.code.u32(this.typeIndexOf(type));
     this.code.u32(0);
+  }
+
+  /**
+   * Branch hints: [BH] WebAssembly/branch-hinting, "metadata.code.branch_hint"; offsets count from the body's first byte.
+   */
+  hints(): readonly { readonly offset: number; readonly likely: boolean }[] {
+    const locals = this.encode().length - this.#start.length - this.code.length - 1;
+    const from = new Map([[this.#start, locals], [this.code, locals + this.#start.length]]);
+    const found = this.#hints.map(({ sink, at, likely }) => ({ offset: (from.get(sink) ?? 0) + at, likely }));
+    return found.sort((a, b) => a.offset - b.offset);
   }
 
   /** The function body as the code section wants it. */

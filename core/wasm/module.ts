@@ -3,7 +3,7 @@ import { ByteSink } from './encode.ts';
 import type { ValType } from './expr.ts';
 import { type Callable, Func, type FuncType, VALTYPE_CODE } from './func.ts';
 
-const SECTION = { type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
 
 /** Of 64 KiB: 4 GiB. */
 const MAX_PAGES = 65536;
@@ -112,6 +112,7 @@ export class ModuleBuilder {
         s.u32(this.#table.length);
         for (const f of this.#table) s.u32(f.index);
       });
+    section(out, SECTION.custom, (s) => this.#encodeHints(s));
     section(out, SECTION.code, (s) => {
       s.u32(this.#functions.length);
       for (const f of this.#functions) {
@@ -121,6 +122,21 @@ export class ModuleBuilder {
       }
     });
     return out.view().slice() as Uint8Array<ArrayBuffer>;
+  }
+
+  #encodeHints(s: ByteSink): void {
+    s.name('metadata.code.branch_hint');
+    const hinted = this.#functions.map((f) => ({ f, hints: f.hints() })).filter(({ hints }) => hints.length > 0);
+    s.u32(hinted.length);
+    for (const { f, hints } of hinted) {
+      s.u32(f.index);
+      s.u32(hints.length);
+      for (const { offset, likely } of hints) {
+        s.u32(offset);
+        s.u32(1);
+        s.byte(likely ? 1 : 0);
+      }
+    }
   }
 
   #encodeImports(s: ByteSink, importTypes: number[]): void {

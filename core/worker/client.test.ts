@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SCANOUT_WORDS } from '../backends/display/scanout.ts';
 import type { MachineConfig } from '../contracts/machine.ts';
 import {
   buildThreads,
@@ -185,7 +186,7 @@ describe('a start that fails', () => {
 
 describe('a thread that dies', () => {
   const DISPLAY = `{ memory: new SharedArrayBuffer(0x40000), vramOffset: 0, vramSizeBytes: 0x40000,
-    scanout: new SharedArrayBuffer(256) }`;
+    scanout: new SharedArrayBuffer(${SCANOUT_WORDS * 4}) }`;
 
   /** The client beside a machine thread of the test's own. */
   async function startBeside(machineWorker: string): Promise<Client.Vm> {

@@ -18,7 +18,7 @@ interface Bench {
   readonly host: { ms: number };
   readonly clock: MachineClock;
   send(message: ToMachine, transfer?: MessagePort[]): void;
-  command(type: MachineCommand['type']): void;
+  command(type: Exclude<MachineCommand, { type: 'change-media' | 'time-exits' }>['type']): void;
   input(message: InputMessage): void;
   run(): void;
   /** linger(), on a clock that moves 10 ms at each look. */
@@ -221,6 +221,25 @@ describe('MachineRunner', () => {
     b.run();
     const stats = b.events.flatMap((event) => (event.type === 'stats' ? [event.stats] : []));
     expect(stats[0]).toMatchObject({ cpuPercent: 25, uptimeSeconds: 1, counters: { busy_ns: 250e6 } });
+  });
+
+  it('counts exits, and times them once it is asked to', () => {
+    const timing = (on: boolean): ToMachine => ({ type: 'command', command: { type: 'time-exits', on } });
+    const b = bench([
+      (self) => self.send(timing(true)),
+      () => {},
+      (self) => {
+        self.host.ms += 1; // before the exit: no time of it
+        self.send(timing(false));
+      },
+      (self) => self.command('destroy'),
+    ]);
+    b.run();
+    const stats = b.events.flatMap((event) => (event.type === 'stats' ? [event.stats] : []));
+    expect(stats.at(-1)).toMatchObject({ counters: { exits: expect.any(Number) } });
+    expect(stats.at(-1)?.exits).toEqual([
+      { reason: 'INTR', place: undefined, count: 4, timed: 2, totalNs: 0, minNs: 0, maxNs: 0 },
+    ]);
   });
 
   it('turns a fault of its own into a crash with the registers', () => {

@@ -128,6 +128,12 @@ export class MachineRunner {
       case 'power-button':
         machine.devices.pm.pressPowerButton();
         return;
+      case 'change-media':
+        this.#log('warning', `There is no drive ${command.target} whose medium could be changed.`);
+        return;
+      case 'time-exits':
+        machine.exitStats.timed = command.on;
+        return;
       case 'destroy':
         this.#stop = { kind: 'destroyed' };
         return;
@@ -184,6 +190,7 @@ export class MachineRunner {
         cpuPercent: Math.round(Math.min(Math.max(busy, 0), 1) * 1000) / 10,
         uptimeSeconds: nowNs / NS_PER_S,
         counters: { ...machine.counters(), busy_ns: nowNs - clock.sleptNs },
+        exits: machine.exitStats.rows,
       },
     });
     this.#startSample();

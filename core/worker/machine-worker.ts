@@ -6,13 +6,16 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { SerialConsole } from '../backends/chardev/serial-console.ts';
 import { SCANOUT_WORDS } from '../backends/display/scanout.ts';
 import { TimerQueue } from '../base/clock.ts';
+import type { MachineConfig } from '../contracts/machine.ts';
 import { BootError } from '../firmware/boot-image.ts';
 import { describeBootImage } from '../firmware/inspect.ts';
 import { KvmError, openKvm } from '../kvm/index.ts';
 import { CpuModelError } from '../machine/cpuid.ts';
-import { Machine } from '../machine/machine.ts';
-import { readBootFiles } from './boot-files.ts';
+import { Machine, type MachineOptions } from '../machine/machine.ts';
+import { readBootFiles, readFirmware } from './boot-files.ts';
 import { StartError } from './client-api.ts';
+import { setEngineFlags } from './engine-flags.ts';
+import { openDebugConsole } from './debug-console.ts';
 import { Kick, MachineClock } from './machine-clock.ts';
 import { MachineRunner } from './machine-runner.ts';
 import type { FromMachine, MachineWorkerData } from './messages.ts';
@@ -28,6 +31,7 @@ if (!control) throw new Error('machine-worker is the entry of a worker thread');
 const post = (message: FromMachine): void => control.postMessage(message);
 
 try {
+  setEngineFlags();
   const runner = start(control, data);
   runner.run();
   runner.linger(LINGER_MS, () => performance.now());
@@ -41,16 +45,26 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
   const timers = new TimerQueue(clock);
   const serial = new SerialConsole(timers);
   const scanout = new SharedArrayBuffer(SCANOUT_WORDS * Int32Array.BYTES_PER_ELEMENT);
-  const boot = readBootFiles(config.boot, config.memoryMiB);
+  const boot = readBoot(config);
+  const debugConsole = config.debugConsole === undefined ? undefined : openDebugConsole(config.debugConsole);
   const machine = new Machine(
     openKvm(),
     {
       ramBytes: config.memoryMiB * MIB,
       boot,
       debugExit: config.debugExit ?? false,
+      ...(config.machine && { machine: config.machine }),
+      ...(config.videoMemoryMiB !== undefined && { videoMemoryBytes: config.videoMemoryMiB * MIB }),
       ...(config.cpu && { cpu: config.cpu }),
     },
-    { thread: clock, timers, wall: { nowMs: () => Date.now() }, serial, scanoutWords: new Int32Array(scanout) },
+    {
+      thread: clock,
+      timers,
+      wall: { nowMs: () => Date.now() },
+      serial,
+      scanoutWords: new Int32Array(scanout),
+      ...(debugConsole && { debugConsole }),
+    },
   );
   const display = {
     memory: machine.sharedMemory,
@@ -68,16 +82,28 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
     emit: (event) => post({ type: 'event', event }),
   });
   post({ type: 'started', display });
-  const message = `Booting ${describeBootImage(boot.kernel).description}.`;
-  post({ type: 'event', event: { type: 'log', level: 'info', message } });
+  if ('kernel' in boot) {
+    const message = `Booting ${describeBootImage(boot.kernel).description}.`;
+    post({ type: 'event', event: { type: 'log', level: 'info', message } });
+  }
   return runner;
+}
+
+/** What runs first: a kernel, or firmware. */
+function readBoot({ boot, firmware, memoryMiB }: MachineConfig): MachineOptions['boot'] {
+  if (boot) return readBootFiles(boot, memoryMiB);
+  if (firmware?.kind === 'image') return readFirmware(firmware.path);
+  throw new StartError(
+    'This version has no BIOS of its own yet.',
+    'Choose a firmware image, or a kernel to boot directly.',
+  );
 }
 
 /** Words for whatever kept the machine from starting. */
 function explain(error: unknown): StartError {
   if (error instanceof StartError) return error;
   if (error instanceof BootError) {
-    return new StartError(`Cannot boot ${data.config.boot.kernel}. ${error.message}`, error.hint, error.subject);
+    return new StartError(`Cannot boot ${data.config.boot?.kernel}. ${error.message}`, error.hint, error.subject);
   }
   if (error instanceof CpuModelError) return new StartError(error.message, error.hint);
   const outOfMemory = error instanceof RangeError || (error instanceof KvmError && error.errno === 'ENOMEM');

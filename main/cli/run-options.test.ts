@@ -13,7 +13,7 @@ describe('viv run options', () => {
   });
 
   it('take everything', () => {
-    const text = '--kernel /k --initrd /i --memory 64 --timeout 9 --screenshot /s.png --stats';
+    const text = '--kernel /k --initrd /i --memory 64 --timeout 9 --screenshot /s.png --stats --stats-every 5';
     expect(parseRunOptions([...text.split(' '), '--append', 'console=ttyS0 quiet'])).toEqual({
       kernel: '/k',
       initrd: '/i',
@@ -22,6 +22,7 @@ describe('viv run options', () => {
       timeoutSeconds: 9,
       screenshot: '/s.png',
       stats: true,
+      statsEverySeconds: 5,
     });
   });
 
@@ -54,6 +55,7 @@ describe('viv run options', () => {
     ['--kernel k --memory 1048576', /from 1 to 3584/],
     ['--kernel k --memory 1e3', /whole number/],
     ['--kernel k --timeout -5', /timeout/],
+    ['--kernel k --stats-every 0', /--stats-every '0' is not a whole number of seconds/],
     ['--kernel k --cpu Z80', /no CPU model 'Z80'; viv cpu-models/],
     ['--kernel k --cpu EPYC,avx', /'avx' is neither/],
     ['--kernel k --nonsense', /--nonsense/],

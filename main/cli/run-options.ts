@@ -2,37 +2,56 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CpuConfig, type CpuFeatureRequest, DEFAULT_CPU, isCpuModelName } from '../../core/contracts/cpu.ts';
-import { MAX_MEMORY_MIB, MIN_MEMORY_MIB } from '../../core/contracts/machine.ts';
+import {
+  type DiskConfig,
+  MAX_MEMORY_MIB,
+  type MachineConfig,
+  type MachineType,
+  MIN_MEMORY_MIB,
+} from '../../core/contracts/machine.ts';
 
 export interface RunOptions {
-  readonly kernel: string;
-  readonly initrd?: string;
-  readonly append: string;
+  readonly machine: MachineType;
+  /** A kernel to boot directly; else the machine starts with its firmware. */
+  readonly boot?: MachineConfig['boot'];
+  readonly firmware?: MachineConfig['firmware'];
+  readonly disks: readonly DiskConfig[];
+  readonly debugConsole?: string;
   readonly memoryMiB: number;
   readonly cpu?: CpuConfig;
   readonly timeoutSeconds?: number;
   /** Where to put a picture of the last screen. */
   readonly screenshot?: string;
   readonly stats: boolean;
+  readonly statsEverySeconds?: number;
 }
 
 const DEFAULT_MEMORY_MIB = 512;
 
-export const RUN_HELP = `Usage: viv run --kernel FILE [OPTION...]
+export const RUN_HELP = `Usage: viv run [OPTION...]
 
-Boots a 64-bit Linux kernel (bzImage) or a multiboot 1 kernel, without a window.
+Boots a 64-bit Linux kernel (bzImage), a multiboot 1 kernel, or from disks by firmware, without a window.
 Its serial port is this terminal; in a terminal, Ctrl-A x quits and Ctrl-A Ctrl-A sends Ctrl-A.
 
   --kernel FILE       the kernel
   --initrd FILE       the initial RAM disk, or the multiboot module
   --append TEXT       the kernel command line, e.g. "console=ttyS0"
+  --machine TYPE      pc (the default) or q35
+  --firmware FILE     a firmware image for the end of the first 4 GiB: SeaBIOS, or OVMF's code
+  --nvram FILE        OVMF's variables, made from a template beforehand; the guest changes them
+  --disk FILE, --cdrom FILE, --floppy FILE
+                      raw images, each as often as there is room for: on IDE with pc, on SATA with q35
+  --debugcon FILE     write what firmware prints for its developers to this file, - is standard error
   --memory MIB        memory, ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB} MiB (default ${DEFAULT_MEMORY_MIB})
   --cpu MODEL[,+FEATURE|-FEATURE]...
                       the processor: maximum (the default) or a model that 'viv cpu-models' lists,
                       with features more or less, e.g. Haswell,-avx2
   --timeout SECONDS   end the machine after this time
   --screenshot FILE   write what the screen shows at the end to a PNG file
-  --stats             print exit counts, speed and memory use to standard error at the end
+  --stats             time exits to the machine, and print a table of them, all counters, speed and
+                      memory use to standard error at the end
+  --stats-every SECONDS
+                      print a line of rates to standard error every so often
 
 Exit status: 0 the guest powered off, value * 2 + 1 it wrote value to the debug-exit port 0xf4, 124 timeout,
 130 ended from the keyboard, 70 the virtual CPU shut down (registers on standard error), 64 wrong usage,
@@ -46,19 +65,41 @@ export class UsageError extends Error {}
 export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
   const values = parseValues(args);
   if (values.help) return 'help';
-  if (!values.kernel) throw new UsageError('--kernel FILE is missing');
+  if (values.kernel === undefined && (values.initrd ?? values.append) !== undefined) {
+    throw new UsageError('--initrd and --append are for a --kernel');
+  }
+  if (values.nvram !== undefined && values.firmware === undefined) throw new UsageError('--nvram is for a --firmware');
+  const machine = machineType(values.machine);
   const memoryMiB = wholeNumber('--memory', values.memory, MIN_MEMORY_MIB, MAX_MEMORY_MIB, 'MiB') ?? DEFAULT_MEMORY_MIB;
   const cpu = values.cpu === undefined ? undefined : parseCpu(values.cpu);
   const timeoutSeconds = wholeNumber('--timeout', values.timeout, 1, 1_000_000, 'seconds');
+  const statsEverySeconds = wholeNumber('--stats-every', values['stats-every'], 1, 86_400, 'seconds');
   return {
-    kernel: resolve(values.kernel),
-    ...(values.initrd !== undefined && { initrd: resolve(values.initrd) }),
-    append: values.append ?? '',
+    machine,
+    ...(values.kernel !== undefined && {
+      boot: {
+        kernel: resolve(values.kernel),
+        ...(values.initrd !== undefined && { initrd: resolve(values.initrd) }),
+        cmdline: values.append ?? '',
+      },
+    }),
+    ...(values.firmware !== undefined && {
+      firmware: {
+        kind: 'image' as const,
+        path: resolve(values.firmware),
+        ...(values.nvram !== undefined && { nvram: resolve(values.nvram) }),
+      },
+    }),
+    disks: disksOf(machine, values.disk ?? [], values.cdrom ?? [], values.floppy ?? []),
+    ...(values.debugcon !== undefined && {
+      debugConsole: values.debugcon === '-' ? '-' : resolve(values.debugcon),
+    }),
     memoryMiB,
     ...(cpu !== undefined && { cpu }),
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(values.screenshot !== undefined && { screenshot: resolve(values.screenshot) }),
     stats: values.stats ?? false,
+    ...(statsEverySeconds !== undefined && { statsEverySeconds }),
   };
 }
 
@@ -70,11 +111,19 @@ function parseValues(args: readonly string[]) {
         kernel: { type: 'string' },
         initrd: { type: 'string' },
         append: { type: 'string' },
+        machine: { type: 'string' },
+        firmware: { type: 'string' },
+        nvram: { type: 'string' },
+        disk: { type: 'string', multiple: true },
+        cdrom: { type: 'string', multiple: true },
+        floppy: { type: 'string', multiple: true },
+        debugcon: { type: 'string' },
         memory: { type: 'string' },
         cpu: { type: 'string' },
         timeout: { type: 'string' },
         screenshot: { type: 'string' },
         stats: { type: 'boolean' },
+        'stats-every': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -82,6 +131,43 @@ function parseValues(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function machineType(text = 'pc'): MachineType {
+  if (text === 'pc' || text === 'q35') return text;
+  throw new UsageError(`--machine: there is no machine type '${text}'; there are pc and q35`);
+}
+
+const MOST_DRIVES = { ide: 4, sata: 6, fdc: 2 } as const;
+const DRIVE_NAMES = { ide: 'hd', sata: 'sd', fdc: 'fd' } as const;
+
+/** Disks first, as the firmware of a PC counts them; a CD-ROM is booted first when there is one, then a floppy. */
+function disksOf(
+  machine: MachineType,
+  disks: readonly string[],
+  cdroms: readonly string[],
+  floppies: readonly string[],
+): DiskConfig[] {
+  const bus = machine === 'q35' ? 'sata' : 'ide';
+  const drives = [
+    ...disks.map((source) => ({ device: 'disk' as const, source })),
+    ...cdroms.map((source) => ({ device: 'cdrom' as const, source })),
+  ];
+  if (drives.length > MOST_DRIVES[bus]) throw new UsageError(`a ${machine} has room for ${MOST_DRIVES[bus]} drives`);
+  if (floppies.length > MOST_DRIVES.fdc) throw new UsageError(`there are ${MOST_DRIVES.fdc} floppy drives`);
+  const letter = (i: number): string => String.fromCharCode('a'.charCodeAt(0) + i);
+  const all = [
+    ...drives.map((drive, i) => ({ ...drive, bus, target: DRIVE_NAMES[bus] + letter(i) })),
+    ...floppies.map((source, i) => ({ device: 'floppy' as const, source, bus: 'fdc' as const, target: `fd${letter(i)}` })),
+  ];
+  const order = ['cdrom', 'floppy', 'disk'].flatMap((device) => all.filter((drive) => drive.device === device));
+  return all.map((drive) => ({
+    ...drive,
+    source: resolve(drive.source),
+    format: 'raw',
+    readOnly: drive.device === 'cdrom',
+    bootOrder: order.indexOf(drive) + 1,
+  }));
 }
 
 /** "Haswell,+rdpid,-avx2". What a model has beyond this hypervisor is left out; what `+` asks for must be there. */

@@ -14,6 +14,7 @@ import {
   exitStatusOf,
 } from './exit-status.ts';
 import { parseRunOptions, RUN_HELP, type RunOptions, UsageError } from './run-options.ts';
+import { type HostFigures, StatsLines, statsReport } from './stats.ts';
 import { openTerminal } from './terminal.ts';
 
 type Ending = StopReason | 'timeout' | 'quit';
@@ -41,14 +42,18 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function machineConfig({ kernel, initrd, append, memoryMiB, cpu }: RunOptions): MachineConfig {
+function machineConfig({ machine, boot, firmware, disks, debugConsole, memoryMiB, cpu }: RunOptions): MachineConfig {
   return {
     id: 'viv-run',
     name: 'viv run',
     memoryMiB,
     vcpus: 1,
     ...(cpu !== undefined && { cpu }),
-    boot: { kernel, ...(initrd !== undefined && { initrd }), cmdline: append },
+    machine,
+    ...(boot && { boot }),
+    ...(firmware && { firmware }),
+    disks,
+    ...(debugConsole !== undefined && { debugConsole }),
     debugExit: true,
   };
 }
@@ -56,6 +61,8 @@ function machineConfig({ kernel, initrd, append, memoryMiB, cpu }: RunOptions): 
 async function runMachine(options: RunOptions, vm: Vm): Promise<number> {
   const startedMs = performance.now();
   let stats: MachineStats | undefined;
+  const lines = options.statsEverySeconds === undefined ? undefined : new StatsLines(options.statsEverySeconds);
+  if (options.stats) vm.command({ type: 'time-exits', on: true });
   const ending = await new Promise<Ending>((resolve) => {
     const end = (how: Ending) => () => resolve(how);
     const serial = vm.openStream('serial');
@@ -69,7 +76,11 @@ async function runMachine(options: RunOptions, vm: Vm): Promise<number> {
     process.once('SIGINT', end('quit')).once('SIGTERM', end('quit'));
     if (options.timeoutSeconds !== undefined) setTimeout(end('timeout'), options.timeoutSeconds * 1000);
     vm.onEvent((event) => {
-      if (event.type === 'stats') stats = event.stats;
+      if (event.type === 'stats') {
+        stats = event.stats;
+        const line = lines?.next(stats, hostFigures(startedMs));
+        if (line !== undefined) complain(line);
+      }
       if (event.type === 'log' && event.level !== 'info') complain(event.message);
       if (event.type === 'state' && event.reason) resolve(event.reason);
     });
@@ -77,7 +88,7 @@ async function runMachine(options: RunOptions, vm: Vm): Promise<number> {
   });
   const screenshotSaved = options.screenshot === undefined || (await saveScreenshot(vm, options.screenshot));
   await vm.terminate();
-  if (options.stats) complain(describeStats(stats, performance.now() - startedMs));
+  if (options.stats) complain(statsReport(stats, hostFigures(startedMs)));
   explain(ending);
   return screenshotSaved ? statusOf(ending) : EXIT_OS_ERROR;
 }
@@ -109,18 +120,12 @@ function explain(ending: Ending): void {
   }
 }
 
-function describeStats(stats: MachineStats | undefined, elapsedMs: number): string {
-  if (!stats) return 'no statistics: the machine ended too soon';
-  const { counters, uptimeSeconds } = stats;
-  const busySeconds = counters['busy_ns'] === undefined ? uptimeSeconds : counters['busy_ns'] / 1e9;
-  const instructions = counters['insns'] ?? 0;
-  return [
-    `ran ${(elapsedMs / 1000).toFixed(2)} s, guest time ${uptimeSeconds.toFixed(2)} s`,
-    `vCPU busy ${busySeconds.toFixed(2)} s, idle ${(100 * (1 - busySeconds / Math.max(uptimeSeconds, 1e-9))).toFixed(1)} %`,
-    `${instructions} instructions, ${(instructions / Math.max(busySeconds, 1e-9) / 1e6).toFixed(1)} MIPS while busy`,
-    `peak resident memory ${(process.resourceUsage().maxRSS / 2 ** 10).toFixed(0)} MiB`,
-    ...Object.entries(counters).map(([name, value]) => `  ${name.padEnd(24)} ${value}`),
-  ].join('\n');
+function hostFigures(startedMs: number): HostFigures {
+  return {
+    elapsedMs: performance.now() - startedMs,
+    residentBytes: process.memoryUsage.rss(),
+    peakResidentBytes: process.resourceUsage().maxRSS * 2 ** 10,
+  };
 }
 
 function complain(message: string): void {

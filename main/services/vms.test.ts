@@ -200,7 +200,7 @@ describe('running a VM', () => {
 
   it('shows figures as the machine gives them, and none when it is off', async () => {
     const { vm, machine } = await run(await open());
-    machine.emit({ type: 'stats', stats: { cpuPercent: 42, uptimeSeconds: 7, counters: {} } });
+    machine.emit({ type: 'stats', stats: { cpuPercent: 42, uptimeSeconds: 7, counters: {}, exits: [] } });
     expect(events.at(-1)).toMatchObject({ type: 'vm-changed', vm: { cpuPercent: 42, uptimeSeconds: 7 } });
     await vm.destroy();
     expect(vm.summary()).toMatchObject({ cpuPercent: 0, uptimeSeconds: 0 });

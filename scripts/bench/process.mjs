@@ -58,6 +58,11 @@ export class TalkingProcess {
     return peakResidentMiB(this.#child.pid);
   }
 
+  /** The end of what it wrote to standard error. */
+  get errorText() {
+    return this.#errors;
+  }
+
   send(line) {
     this.#child.stdin.write(`${line}\n`);
   }

@@ -33,4 +33,19 @@ export interface BlockBackend {
 export interface MediaListener {
   /** A medium was put in, or (undefined) taken out. */
   mediaChanged(medium: BlockBackend | undefined): void;
+  /** Somebody pressed the eject button of a drive that the guest has locked. */
+  ejectRequested?(): void;
+}
+
+/** A drive for removable media as its controller sees it. */
+export interface MediumSlot {
+  /** What can be read: undefined in an empty drive, and while the tray is open. */
+  readonly medium: BlockBackend | undefined;
+  readonly trayOpen: boolean;
+  /** The guest holds the medium: the button does not eject it. */
+  locked: boolean;
+  /** By the guest's command. The listener hears of what that changes. */
+  moveTray(open: boolean): void;
+  /** There is one listener: the controller. */
+  listen(listener: MediaListener): void;
 }

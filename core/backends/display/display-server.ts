@@ -1,5 +1,5 @@
 /**
- * A VM's display as its host sees it: the text screen drawn from shared memory, served to viewers, read as text, taken
+ * A VM's display as its host sees it: the screen drawn from shared memory, served to viewers, read as text, taken
  * as a picture. Put together here from the parts of this folder; the thread it runs in brings the ports.
  */
 import type { TimerHost } from '../../base/clock.ts';
@@ -8,9 +8,9 @@ import { DisplayPump } from './display-pump.ts';
 import { RfbServer } from './rfb-server.ts';
 import type { ByteChannel, DisplayInput } from './rfb-session.ts';
 import type { Scanout } from './scanout.ts';
+import { ScreenRenderer } from './screen-renderer.ts';
 import { encodePng } from './screenshot.ts';
 import { Surface } from './surface.ts';
-import { TextRenderer } from './text-renderer.ts';
 import { readTextScreen, type TextScreenContent } from './text-screen.ts';
 
 /** The size until the adapter shows something: that of 80x25 text. */
@@ -28,22 +28,24 @@ export interface DisplayServerPorts {
   /** The VM's name. */
   readonly name: string;
   readonly log: (message: string) => void;
+  /** Has the machine's thread mark in the scanout's dirty map what its guest wrote. */
+  readonly collectWrites?: () => void;
 }
 
 export class DisplayServer {
   readonly #ports: DisplayServerPorts;
   readonly #surface = new Surface(FIRST_WIDTH, FIRST_HEIGHT);
-  readonly #renderer: TextRenderer;
+  readonly #renderer: ScreenRenderer;
   readonly #rfb: RfbServer;
   readonly #pump: DisplayPump;
 
   constructor(ports: DisplayServerPorts) {
     this.#ports = ports;
     const surface = this.#surface;
-    this.#renderer = new TextRenderer({ vram: ports.vram, scanout: ports.scanout, surface });
+    this.#renderer = new ScreenRenderer({ vram: ports.vram, scanout: ports.scanout, surface });
     this.#pump = new DisplayPump({
       timers: ports.timers,
-      draw: (nowNs) => this.#renderer.update(nowNs),
+      draw: (nowNs) => this.#draw(nowNs),
       send: () => {
         this.#rfb.flush();
         return this.#rfb.waiting;
@@ -65,13 +67,22 @@ export class DisplayServer {
 
   /** What the screen shows now, as a PNG file. */
   screenshot(): Promise<Uint8Array> {
-    this.#renderer.update(this.#ports.timers.nowNs());
-    return encodePng(this.#surface, this.#ports.deflate);
+    const { vram, scanout, timers, deflate } = this.#ports;
+    const surface = new Surface(FIRST_WIDTH, FIRST_HEIGHT);
+    new ScreenRenderer({ vram, scanout, surface }).drawOnce(timers.nowNs());
+    return encodePng(surface, deflate);
   }
 
   /** Ends all sessions and the pacing. */
   close(): void {
     this.#pump.stop();
     this.#rfb.close();
+  }
+
+  /** What the guest writes from here on is for the next frame, and asked for now so as to be there by then. */
+  #draw(nowNs: number): void {
+    const { scanout, collectWrites } = this.#ports;
+    this.#renderer.update(nowNs);
+    if (scanout.dirty.request()) collectWrites?.();
   }
 }

@@ -3,18 +3,17 @@ import { FONT_8X16, GLYPH_LINES } from '../../base/text/font.ts';
 import type { TextScreen } from '../../contracts/machine.ts';
 import { SeededRandom } from '../../testing/seeded-random.ts';
 import { VgaRig } from '../../testing/vga-rig.ts';
+import { ScreenRenderer } from './screen-renderer.ts';
 import { type Rect, Surface } from './surface.ts';
-import { TextRenderer } from './text-renderer.ts';
 import { readTextScreen } from './text-screen.ts';
 
 const GREY = 0xaaaaaa;
-const FONT_PLANE = 0x20000;
 
 function setUp() {
   const rig = new VgaRig();
   rig.hideCursor();
   const surface = new Surface(1, 1);
-  const renderer = new TextRenderer({ vram: rig.vram, scanout: rig.scanout, surface });
+  const renderer = new ScreenRenderer({ vram: rig.vram, scanout: rig.scanout, surface });
   const log: { damaged: Rect[]; moved: number[][]; resized: number } = { damaged: [], moved: [], resized: 0 };
   surface.addListener({
     damaged: (rect) => {
@@ -50,8 +49,23 @@ function differences(a: Uint32Array, b: Uint32Array): number {
 /** What a fresh renderer draws: the truth an incremental one must agree with. */
 function freshPicture(rig: VgaRig, nowNs = 0): Uint32Array {
   const surface = new Surface(1, 1);
-  new TextRenderer({ vram: rig.vram, scanout: rig.scanout, surface }).update(nowNs);
+  new ScreenRenderer({ vram: rig.vram, scanout: rig.scanout, surface }).drawOnce(nowNs);
   return surface.pixels;
+}
+
+/** Opens plane 2 at A0000, as a program does to load a font, and back to text memory. */
+function loadFont(rig: VgaRig, load: () => void): void {
+  const before = [rig.get(0x3c4, 2), rig.get(0x3c4, 4), rig.get(0x3ce, 5), rig.get(0x3ce, 6)];
+  rig.set(0x3c4, 2, 4);
+  rig.set(0x3c4, 4, 7);
+  rig.set(0x3ce, 5, 0);
+  rig.set(0x3ce, 6, 4);
+  load();
+  const [sr2 = 0, sr4 = 0, gr5 = 0, gr6 = 0] = before;
+  rig.set(0x3c4, 2, sr2);
+  rig.set(0x3c4, 4, sr4);
+  rig.set(0x3ce, 5, gr5);
+  rig.set(0x3ce, 6, gr6);
 }
 
 describe('TextRenderer', () => {
@@ -141,7 +155,7 @@ describe('TextRenderer', () => {
     const { rig, surface, frame, dots } = setUp();
     rig.put(0, 0, 'A');
     frame();
-    rig.vram[FONT_PLANE + 0x41 * 32] = 0xff;
+    loadFont(rig, () => rig.poke(0xa0000 + 0x41 * 32, 0xff));
     frame();
     expect(dots(0, 0, 0).slice(0, 8)).toEqual(Array(8).fill(GREY));
     rig.out(0x3c8, 7);
@@ -153,22 +167,54 @@ describe('TextRenderer', () => {
     expect(frame().resized).toBe(1);
     expect([surface.width, surface.height]).toEqual([360, 400]);
   });
-  it('says that a graphics mode is not supported, with its size, and comes back to text', () => {
+  it('leaves for a graphics mode and comes back to the same text', () => {
     const { rig, surface, frame } = setUp();
     rig.put(0, 0, 'text');
     frame();
     const text = surface.pixels.slice();
-    rig.out(0x3ce, 6);
-    rig.out(0x3cf, 5);
+    rig.setVbeMode(640, 480, 32);
     frame();
-    expect([surface.width, surface.height]).toEqual([720, 400]);
-    const message = surface.pixels.reduce((lit, pixel) => lit + (pixel ? 1 : 0), 0);
-    expect(message).toBeGreaterThan(500);
-    expect(surface.copyOut({ x: 0, y: 0, width: 720, height: 192 }).every((pixel) => pixel === 0)).toBe(true);
-    expect(frame().damaged).toEqual([]);
-    rig.out(0x3cf, 0x0e);
+    expect([surface.width, surface.height]).toEqual([640, 480]);
+    rig.vga.reset();
+    rig.hideCursor();
+    rig.put(0, 0, 'text');
     frame();
     expect(differences(surface.pixels, text)).toBe(0);
+  });
+  it('draws 132 columns of 8 dots, doubled lines and any height of a cell', () => {
+    const { rig, surface, frame } = setUp();
+    rig.crtc(0x11, 0x0e);
+    rig.crtc(0x01, 131);
+    rig.crtc(0x13, 66);
+    rig.set(0x3c4, 1, 1);
+    rig.crtc(0x09, 0xcb); // 12 lines, each twice
+    frame();
+    expect([surface.width, surface.height]).toEqual([1056, 400]);
+    rig.poke(0xb8000 + (132 + 1) * 2, 0x41);
+    frame();
+    const dots = (y: number) => [...surface.copyOut({ x: 8, y: 24 + y, width: 8, height: 1 })];
+    for (let y = 0; y < 24; y++) {
+      const bits = FONT_8X16[0x41 * GLYPH_LINES + (y >> 1)] ?? 0;
+      expect(dots(y)).toEqual(Array.from({ length: 8 }, (_, x) => (bits & (0x80 >> x) ? GREY : 0)));
+    }
+  });
+  it('scrolls smoothly by dots and by lines', () => {
+    const { rig, surface, frame } = setUp();
+    for (let row = 0; row < 26; row++) rig.put(row, 0, `row ${row} of the text that moves about`);
+    rig.put(0, 80, '|');
+    frame();
+    const still = freshPicture(rig);
+    rig.crtc(0x08, 5);
+    rig.attribute(0x13, 2); // three dots
+    frame();
+    for (const [x, y] of [
+      [0, 0],
+      [100, 50],
+      [500, 300],
+    ] as const) {
+      expect(surface.pixels[y * 720 + x]).toBe(still[(y + 5) * 720 + x + 3]);
+    }
+    expect(differences(surface.pixels, freshPicture(rig))).toBe(0);
   });
   it('is black while the screen is off', () => {
     const { rig, surface, frame } = setUp();
@@ -212,13 +258,14 @@ describe('readTextScreen', () => {
     rig.hideCursor();
     expect(readTextScreen(rig.vram, rig.scanout).cursor).toBeUndefined();
   });
-  it('reads blanks from a screen that is off and nothing in a graphics mode', () => {
+  it('reads blanks from a screen that is off, and of a graphics mode that it is one', () => {
     const rig = new VgaRig();
     rig.put(0, 0, 'hidden');
     rig.out(0x3c0, 0);
     expect(readTextScreen(rig.vram, rig.scanout).lines.join('').trim()).toBe('');
-    rig.out(0x3ce, 6);
-    rig.out(0x3cf, 5);
-    expect(readTextScreen(rig.vram, rig.scanout)).toEqual({ columns: 0, rows: 0, lines: [] });
+    rig.in(0x3da);
+    rig.out(0x3c0, 0x20);
+    rig.setVbeMode(800, 600, 16);
+    expect(readTextScreen(rig.vram, rig.scanout)).toEqual({ columns: 19, rows: 1, lines: ['(graphics, 800x600)'] });
   });
 });

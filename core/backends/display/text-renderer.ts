@@ -1,24 +1,13 @@
 /**
- * Draws a text screen: scanout and video memory to pixels, only the cells whose appearance changed since the last
- * frame. A screen that scrolled is moved first, so that viewers can move it too and only the new lines are drawn.
+ * Draws a text screen: video memory to pixels, only the cells whose appearance changed since the last frame. A screen
+ * that scrolled is moved first, so that viewers can move it too and only the new lines are drawn.
  *
  * Each cell's appearance is one word: code, colours, font and cursor as they show now, blinking resolved. The words
  * of the last frame are kept; what a cell looks like never depends on anything else but fonts, palette and geometry,
  * and a change of those draws everything.
  */
-import { encodeCp437 } from '../../base/text/cp437.ts';
-import { FONT_8X16, GLYPH_LINES } from '../../base/text/font.ts';
 import { CellGrid } from './cell-grid.ts';
-import {
-  cellOffset,
-  createScanoutState,
-  cursorOffset,
-  rowStartCell,
-  SCANOUT_TEXT,
-  SCANOUT_UNSUPPORTED,
-  type Scanout,
-  type ScanoutState,
-} from './scanout.ts';
+import { cellOffset, cursorOffset, PLANES, type ScanoutState, type TextRow, textRows } from './scanout.ts';
 import type { Surface } from './surface.ts';
 
 const FRAME_NS = 1e9 / 70.086; // mode 3
@@ -26,8 +15,8 @@ const FRAME_NS = 1e9 / 70.086; // mode 3
 const CURSOR_PHASE_NS = 16 * FRAME_NS;
 const TEXT_PHASE_NS = 32 * FRAME_NS;
 
-const FONT_GLYPH_BYTES = 32;
-const FONT_WORDS = (256 * FONT_GLYPH_BYTES) / 4;
+const GLYPH_BYTES = 32;
+const FONT_BYTES = 256 * GLYPH_BYTES;
 
 // A cell's appearance. Bits 0-7 code, 8-11 foreground, 12-15 background, then:
 const BOLD_FONT = 1 << 16;
@@ -35,150 +24,79 @@ const CURSOR = 1 << 17;
 const CURSOR_TOP_SHIFT = 18; //    bits 18-22
 const CURSOR_BOTTOM_SHIFT = 23; // bits 23-27
 
-/** Fields whose change alters the look of every cell. */
-const LOOK_FIELDS = [
-  'mode',
-  'columns',
-  'rows',
-  'cellWidth',
-  'cellHeight',
-  'underlineLine',
-  'lineGraphics',
-  'fontOffset',
-  'boldFontOffset',
-  'width',
-  'height',
-] as const;
-
-const MESSAGE_COLUMNS = 80;
-const MESSAGE_ROWS = 25;
-const MESSAGE_CELL_WIDTH = 9;
-const MESSAGE_COLOUR = 0xaaaaaa;
-
-export interface TextRendererPorts {
-  /** Video memory, 4-byte aligned. */
-  readonly vram: Uint8Array;
-  readonly scanout: Scanout;
-  readonly surface: Surface;
-}
-
 export class TextRenderer {
   readonly #vram: Uint8Array;
-  readonly #vramWords: Int32Array;
-  readonly #scanout: Scanout;
   readonly #surface: Surface;
-  #sequence = -1;
-  #view = createScanoutState();
-  #nextView = createScanoutState();
   #cells = new CellGrid(0, 0);
+  #rows: readonly TextRow[] = [];
+  /** Rows are all alike, so that one can take another's place. */
+  #scrolls = false;
   /** The glyphs as they were drawn, to see a guest change them. */
-  readonly #fonts = [new Int32Array(FONT_WORDS), new Int32Array(FONT_WORDS)] as const;
+  readonly #fonts = [new Uint8Array(FONT_BYTES), new Uint8Array(FONT_BYTES)] as const;
 
-  constructor(ports: TextRendererPorts) {
-    const { vram } = ports;
+  constructor(vram: Uint8Array, surface: Surface) {
     this.#vram = vram;
-    this.#vramWords = new Int32Array(vram.buffer, vram.byteOffset, vram.byteLength >> 2);
-    this.#scanout = ports.scanout;
-    this.#surface = ports.surface;
+    this.#surface = surface;
+  }
+
+  /** From here on everything looks different: the next update draws it all. */
+  startOver(view: ScanoutState): void {
+    this.#surface.resize(view.width, view.height);
+    this.#rows = textRows(view);
+    const cellLines = view.cellHeight * view.lineRepeat;
+    this.#scrolls = this.#rows.every((row) => row.height === cellLines && row.panDots === 0);
+    this.#scrolls &&= view.splitLine >= view.height;
+    const panned = this.#rows.some((row) => row.panDots > 0) ? 1 : 0;
+    this.#cells = new CellGrid(view.columns + panned, this.#rows.length);
+    this.#refreshFonts(view);
   }
 
   /**
    * Brings the surface up to date and tells its listeners what changed. Cheap where nothing did.
    * @param nowNs any steady time; cursor and blinking characters go by it.
+   * @param fontsTouched video memory outside of the text window was written to.
    */
-  update(nowNs: number): void {
-    this.#refreshView();
-    if (this.#view.mode !== SCANOUT_TEXT) return;
-    this.#refreshFonts();
-    this.#readCells(nowNs);
+  update(view: ScanoutState, nowNs: number, fontsTouched: boolean): void {
+    // Rows begin elsewhere after a change of the start address, but look no different.
+    this.#rows = textRows(view);
+    if (fontsTouched && this.#refreshFonts(view)) this.#cells.forget();
+    this.#readCells(view, nowNs);
     if (!this.#cells.changed()) return;
-    const shift = this.#cells.findScroll();
-    if (shift > 0) this.#scroll(shift);
-    this.#cells.forEachChangedRun((row, from, to) => this.#drawRun(row, from, to));
+    const shift = this.#scrolls ? this.#cells.findScroll() : 0;
+    if (shift > 0) this.#scroll(view, shift);
+    this.#cells.forEachChangedRun((row, from, to) => this.#drawRun(view, row, from, to));
   }
 
-  #refreshView(): void {
-    const sequence = this.#scanout.sequence;
-    if (sequence === this.#sequence || !this.#scanout.read(this.#nextView)) return;
-    const old = this.#view;
-    const view = this.#nextView;
-    this.#view = view;
-    this.#nextView = old;
-    const first = this.#sequence === -1;
-    this.#sequence = sequence;
-    const paletteChanged = view.palette.some((colour, index) => colour !== old.palette[index]);
-    if (first || paletteChanged || LOOK_FIELDS.some((field) => view[field] !== old[field])) this.#startOver(view);
-  }
-
-  #startOver(view: ScanoutState): void {
-    if (view.mode === SCANOUT_TEXT) {
-      this.#surface.resize(view.width, view.height);
-      this.#cells = new CellGrid(view.columns, view.rows);
-      return;
-    }
-    if (view.mode === SCANOUT_UNSUPPORTED) {
-      this.#drawMessage(`This graphics mode, ${view.width}x${view.height}, is not supported yet.`);
-      return;
-    }
-    this.#clear();
-  }
-
-  #clear(): void {
-    const { pixels, width, height } = this.#surface;
-    pixels.fill(0);
-    this.#surface.damaged({ x: 0, y: 0, width, height });
-  }
-
-  /** A line of our own in the middle of an otherwise black screen, in our own font: the guest's may be gone. */
-  #drawMessage(message: string): void {
-    this.#surface.resize(MESSAGE_COLUMNS * MESSAGE_CELL_WIDTH, MESSAGE_ROWS * GLYPH_LINES);
-    const { pixels, width } = this.#surface;
-    pixels.fill(0);
-    const codes = encodeCp437(message.slice(0, MESSAGE_COLUMNS));
-    const left = Math.floor((MESSAGE_COLUMNS - codes.length) / 2) * MESSAGE_CELL_WIDTH;
-    const top = Math.floor(MESSAGE_ROWS / 2) * GLYPH_LINES;
-    codes.forEach((code, index) => {
-      for (let y = 0; y < GLYPH_LINES; y++) {
-        const bits = FONT_8X16[code * GLYPH_LINES + y] ?? 0;
-        const start = (top + y) * width + left + index * MESSAGE_CELL_WIDTH;
-        for (let x = 0; x < 8; x++) if (bits & (0x80 >> x)) pixels[start + x] = MESSAGE_COLOUR;
-      }
-    });
-    this.#surface.damaged({ x: 0, y: 0, width, height: this.#surface.height });
-  }
-
-  #refreshFonts(): void {
-    const { fontOffset, boldFontOffset } = this.#view;
+  /** True where a glyph changed. */
+  #refreshFonts({ fontOffset, boldFontOffset }: ScanoutState): boolean {
     const changed = this.#fontChanged(this.#fonts[0], fontOffset);
-    const boldChanged = boldFontOffset !== fontOffset && this.#fontChanged(this.#fonts[1], boldFontOffset);
-    if (changed || boldChanged) this.#cells.forget();
+    return (boldFontOffset !== fontOffset && this.#fontChanged(this.#fonts[1], boldFontOffset)) || changed;
   }
 
-  #fontChanged(known: Int32Array, byteOffset: number): boolean {
-    const words = this.#vramWords;
-    const first = byteOffset >> 2;
-    for (let i = 0; i < FONT_WORDS; i++) {
-      if (known[i] === words[first + i]) continue;
-      known.set(words.subarray(first, first + FONT_WORDS));
-      return true;
+  #fontChanged(known: Uint8Array, offset: number): boolean {
+    let changed = false;
+    for (let i = 0; i < FONT_BYTES; i++) {
+      const byte = this.#vram[offset + i * PLANES] ?? 0;
+      if (known[i] === byte) continue;
+      known[i] = byte;
+      changed = true;
     }
-    return false;
+    return changed;
   }
 
   /** @hot */
-  #readCells(nowNs: number): void {
-    const view = this.#view;
+  #readCells(view: ScanoutState, nowNs: number): void {
     const vram = this.#vram;
     const textHidden = Math.floor(nowNs / TEXT_PHASE_NS) % 2 === 1;
     const cursorShown = Math.floor(nowNs / CURSOR_PHASE_NS) % 2 === 0;
     const cursorAt = cursorShown ? cursorOffset(view) : -1;
     const cursor = CURSOR | (view.cursorTop << CURSOR_TOP_SHIFT) | (view.cursorBottom << CURSOR_BOTTOM_SHIFT);
     const bold = view.fontOffset === view.boldFontOffset ? 0 : BOLD_FONT;
-    const next = this.#cells.next;
-    for (let row = 0, cell = 0; row < view.rows; row++) {
-      const start = rowStartCell(view, row);
-      for (let column = 0; column < view.columns; column++, cell++) {
-        const offset = cellOffset(start + column);
+    const { next, columns } = this.#cells;
+    let cell = 0;
+    for (const row of this.#rows) {
+      for (let column = 0; column < columns; column++, cell++) {
+        const offset = cellOffset(view, row.startCell + column);
         const attribute = vram[offset + 1] ?? 0;
         let background = attribute >> 4;
         let foreground = attribute & 0x0f;
@@ -194,40 +112,46 @@ export class TextRenderer {
     }
   }
 
-  #scroll(rows: number): void {
-    const { cellHeight, rows: all } = this.#view;
-    this.#surface.moveLines(rows * cellHeight, 0, (all - rows) * cellHeight);
+  #scroll({ cellHeight, lineRepeat }: ScanoutState, rows: number): void {
+    const lines = cellHeight * lineRepeat;
+    this.#surface.moveLines(rows * lines, 0, (this.#rows.length - rows) * lines);
     this.#cells.scroll(rows);
   }
 
-  #drawRun(row: number, from: number, to: number): void {
-    const { columns, cellWidth, cellHeight } = this.#view;
+  #drawRun(view: ScanoutState, rowIndex: number, from: number, to: number): void {
+    const row = this.#rows[rowIndex];
+    if (!row) return;
+    const { next, columns } = this.#cells;
+    const left = -row.panDots;
     for (let column = from; column < to; column++) {
-      this.#drawCell(column * cellWidth, row * cellHeight, this.#cells.next[row * columns + column] ?? 0);
+      this.#drawCell(view, row, left + column * view.cellWidth, next[rowIndex * columns + column] ?? 0);
     }
-    const x = from * cellWidth;
-    this.#surface.damaged({ x, y: row * cellHeight, width: to * cellWidth - x, height: cellHeight });
+    const x = Math.max(left + from * view.cellWidth, 0);
+    const right = Math.min(left + to * view.cellWidth, view.width);
+    if (right > x) this.#surface.damaged({ x, y: row.top, width: right - x, height: row.height });
   }
 
   /** @hot */
-  #drawCell(x: number, y: number, word: number): void {
-    const view = this.#view;
+  #drawCell(view: ScanoutState, row: TextRow, x: number, word: number): void {
     const { pixels, width } = this.#surface;
     const code = word & 0xff;
     const foreground = view.palette[(word >> 8) & 0x0f] ?? 0;
     const background = view.palette[(word >> 12) & 0x0f] ?? 0;
-    const font = (word & BOLD_FONT ? view.boldFontOffset : view.fontOffset) + code * FONT_GLYPH_BYTES;
-    const cursorTop = word & CURSOR ? (word >> CURSOR_TOP_SHIFT) & 0x1f : FONT_GLYPH_BYTES;
+    const glyph = (word & BOLD_FONT ? view.boldFontOffset : view.fontOffset) + code * GLYPH_BYTES * PLANES;
+    const cursorTop = word & CURSOR ? (word >> CURSOR_TOP_SHIFT) & 0x1f : GLYPH_BYTES;
     const cursorBottom = (word >> CURSOR_BOTTOM_SHIFT) & 0x1f;
     // Attributes 01 and 09 on black underline; colour modes put the underline beyond the cell. [VGA] CR14
     const underline = (word & 0x7700) === 0x0100 ? view.underlineLine : -1;
     const joins = view.lineGraphics !== 0 && code >= 0xc0 && code <= 0xdf;
-    for (let line = 0; line < view.cellHeight; line++) {
-      let bits = (this.#vram[font + line] ?? 0) << 1;
+    const firstDot = Math.max(-x, 0);
+    const endDot = Math.min(view.cellWidth, view.width - x);
+    for (let y = 0; y < row.height; y++) {
+      const line = row.firstLine + Math.floor(y / view.lineRepeat);
+      let bits = (this.#vram[glyph + line * PLANES] ?? 0) << 1;
       if (joins) bits |= (bits >> 1) & 1;
       if (line === underline || (line >= cursorTop && line <= cursorBottom)) bits = 0x1ff;
-      const start = (y + line) * width + x;
-      for (let dot = 0; dot < view.cellWidth; dot++) {
+      const start = (row.top + y) * width + x;
+      for (let dot = firstDot; dot < endDot; dot++) {
         pixels[start + dot] = bits & (0x100 >> dot) ? foreground : background;
       }
     }

@@ -4,10 +4,10 @@ import {
   cellOffset,
   createScanoutState,
   cursorOffset,
-  rowStartCell,
+  SCANOUT_GRAPHICS,
   SCANOUT_TEXT,
-  SCANOUT_UNSUPPORTED,
   type Scanout,
+  textRows,
 } from './scanout.ts';
 
 /** The shape of TextScreen in core/contracts/machine.ts, which back ends do not import. */
@@ -23,26 +23,28 @@ export interface TextScreenContent {
 const NO_SCREEN: TextScreenContent = { columns: 0, rows: 0, lines: [] };
 
 /**
- * What the screen shows now. A screen that is off reads as blanks, a graphics mode as no rows at all.
- * @param vram video memory, text in its first TEXT_MEMORY_BYTES.
+ * What the screen shows now. A screen that is off reads as blanks; a graphics mode as one line that says so.
+ * @param vram video memory.
  */
 export function readTextScreen(vram: Uint8Array, scanout: Scanout): TextScreenContent {
   const state = createScanoutState();
-  if (!scanout.read(state) || state.mode === SCANOUT_UNSUPPORTED || state.rows === 0) return NO_SCREEN;
-  const { columns, rows } = state;
+  if (!scanout.read(state) || state.cellHeight === 0) return NO_SCREEN;
+  if (state.mode === SCANOUT_GRAPHICS) {
+    const line = `(graphics, ${state.width}x${state.height})`;
+    return { columns: line.length, rows: 1, lines: [line] };
+  }
+  const { columns } = state;
   const shown = state.mode === SCANOUT_TEXT;
   const cursorAt = shown ? cursorOffset(state) : -1;
-  const lines: string[] = [];
   let cursor: TextScreenContent['cursor'];
-  for (let row = 0; row < rows; row++) {
-    const start = rowStartCell(state, row);
+  const lines = textRows(state).map(({ startCell }, row) => {
     let line = '';
     for (let column = 0; column < columns; column++) {
-      const offset = cellOffset(start + column);
+      const offset = cellOffset(state, startCell + column);
       line += shown ? (CP437[vram[offset] ?? 0] ?? ' ') : ' ';
       if (offset === cursorAt && !cursor) cursor = { column, row };
     }
-    lines.push(line);
-  }
-  return cursor ? { columns, rows, lines, cursor } : { columns, rows, lines };
+    return line;
+  });
+  return cursor ? { columns, rows: lines.length, lines, cursor } : { columns, rows: lines.length, lines };
 }

@@ -169,8 +169,8 @@ export class Assembler {
   text(text: string): void {
     this.bytes(...[...text].map((c) => c.charCodeAt(0)));
   }
-  u16(...values: readonly number[]): void {
-    for (const value of values) this.bytes(value, value >> 8);
+  u16(...values: readonly (number | Label)[]): void {
+    for (const value of values) this.#word(value, 2);
   }
   u32(...values: readonly (number | Label)[]): void {
     for (const value of values) this.#word(value, 4);
@@ -186,7 +186,7 @@ export class Assembler {
     while (this.here % size !== 0) this.#bytes.push(fill);
   }
 
-  #word(value: number | bigint | Label, size: 4 | 8): void {
+  #word(value: number | bigint | Label, size: 2 | 4 | 8): void {
     const at = this.#bytes.length;
     if (value instanceof Label) this.#fixups.push({ at, size, label: value, plus: 0, relative: false, end: 0 });
     const known = value instanceof Label ? 0n : BigInt(value);

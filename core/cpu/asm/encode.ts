@@ -191,7 +191,7 @@ function placeLabel(
   size: OperandSize,
   options: EncodeOptions,
 ): boolean {
-  if (spec.place === 'I' && bytes >= 4) {
+  if (spec.place === 'I' && bytes >= 2) {
     parts.tail.push({ value: label, plus: 0, size: bytes as OperandSize, relative: false });
     return true;
   }

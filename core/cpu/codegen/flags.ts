@@ -77,7 +77,7 @@ export class LazyFlags implements Flags {
     this.stepped(size, a, r, this.cf());
   }
   /** The greater one of a sum by one tells OF, when it is the most negative value, and AF, when its low nibble is 0. */
-  protected stepped(size: OpSize, greater: Int, r: Int, cf: I32): void {
+  stepped(size: OpSize, greater: Int, r: Int, cf: I32): void {
     const w = width(size);
     this.#withCf(size, r, cf, w.eq(greater, this.#mostNegative(size)), w.eqz(this.#lowNibble(size, greater)));
   }
@@ -100,6 +100,12 @@ export class LazyFlags implements Flags {
     const change = i32.xor(i32.shrU(aux, i32.const(31)), cf);
     const flip = i32.and(i32.sub(i32.const(0), change), i32.const(AUX_CF_OF));
     this.words.setAux(i32.xor(aux, flip));
+  }
+
+  rotate(cf: I32, of: I32): void {
+    const c = this.f.let(cf);
+    const carries = i32.or(i32.shl(c, i32.const(31)), i32.shl(i32.xor(c, of), i32.const(30)));
+    this.words.setAux(i32.or(i32.and(this.#aux(), i32.const(~AUX_CF_OF)), carries));
   }
 
   cf(): I32 {

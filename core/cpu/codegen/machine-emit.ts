@@ -12,7 +12,6 @@ import {
   i64,
   i64x2,
   type Label,
-  type Local,
   type V128,
   v128,
 } from '../../wasm/index.ts';
@@ -42,6 +41,12 @@ export interface Routines extends Readonly<Record<X87RoutineName, Callable>> {
   readonly float: Callable;
 }
 
+/** A memory operand between its reading and its writing. */
+export interface Reserved {
+  readonly source: I32;
+  store(put: (address: I32) => void): void;
+}
+
 const PAGE_MASK = ~0xfffn;
 const ZERO_VECTOR = i64x2.const(0n);
 
@@ -52,8 +57,8 @@ export abstract class MachineEmit implements Emit {
   abstract readonly repeat: number;
   abstract readonly vectorLength: 0 | 16 | 32;
   abstract readonly flags: Flags;
-  protected readonly hosts: (Local<'i32'> | undefined)[] = [];
-  protected readonly linears: (I64 | undefined)[] = [];
+  /** Memory operands that have been read for writing. */
+  protected readonly reserved: (Reserved | undefined)[] = [];
 
   constructor(
     readonly f: Func,
@@ -90,8 +95,6 @@ export abstract class MachineEmit implements Emit {
   protected abstract stackLinear(pointer: Int, size: OpSize, writes: boolean): I64;
   /** Leaves at this instruction, whose exception is pending. */
   protected abstract faultIf(cond: I32): void;
-  /** Leaves after this instruction when the store said SLOW_STOP. */
-  protected abstract noteStop(status: I32): void;
   abstract interruptShadow(): void;
   abstract ip(): I64;
   abstract nextIp(): I64;
@@ -110,117 +113,63 @@ export abstract class MachineEmit implements Emit {
   }
 
   // -- the TLB -----------------------------------------------------------------------------------------------------
-  /** The TLB entry of a linear address. */
-  #tlbEntry(linear: I64): I32 {
+  /** Looks up a linear address; `hit`: the entry allows an access of `bytes` bytes, its page is that of the last byte. */
+  protected probe(linear: I64, bytes: number, tag: number): { hit: I32; host: I32 } {
     const index = i32.and(
       i32.shrU(i32.wrap(linear), i32.const(12 - 5)),
       i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE),
     );
-    return this.f.let(i32.add(index, this.tlbBase()));
-  }
-  /** 1 when the entry allows an access of `bytes` bytes: its page is that of the last byte. */
-  #hit(entry: I32, tag: number, linear: I64, bytes: number): I32 {
+    const entry = this.f.let(i32.add(index, this.tlbBase()));
     const last = bytes === 1 ? linear : i64.add(linear, i64.const(BigInt(bytes - 1)));
-    return i64.eq(i64.load(entry, tag), i64.and(last, i64.const(PAGE_MASK)));
+    return {
+      hit: i64.eq(i64.load(entry, tag), i64.and(last, i64.const(PAGE_MASK))),
+      host: i32.add(i32.wrap(linear), i32.load(entry, S.TLB_ADDEND)),
+    };
   }
-  #host(entry: I32, linear: I64): I32 {
-    return i32.add(i32.wrap(linear), i32.load(entry, S.TLB_ADDEND));
-  }
-  #slow(callee: Callable, linear: I64, bytes: number): I32 {
-    return this.f.call(callee, i32.wrap(linear), i32.wrap(i64.shrU(linear, i64.const(32n))), i32.const(bytes));
-  }
+  /** Where `bytes` bytes of guest memory can be read, or a copy of them; evaluated. */
+  protected abstract source(linear: I64, bytes: number): I32;
+  /** Stores by `put`, which gets the address. */
+  protected abstract store(linear: I64, bytes: number, put: (address: I32) => void): void;
+  /** An operand that is read and will be written: what fails, fails now. */
+  protected abstract reserve(linear: I64, bytes: number): Reserved;
+
   // -- memory ------------------------------------------------------------------------------------------------------
   protected load(linear: I64, size: OpSize): Int {
-    const f = this.f;
-    const value = f.local(size === 8 ? 'i64' : 'i32') as Local<'i32' | 'i64'>;
-    const entry = this.#tlbEntry(linear);
-    f.if(
-      this.#hit(entry, S.TLB_READ, linear, size),
-      () => f.set(value, loadInt(this.#host(entry, linear), size)),
-      () => {
-        this.faultIf(this.#slow(this.routines.slowRead, linear, size));
-        f.set(value, loadInt(this.at(S.SCRATCH), size));
-      },
-    );
-    return value;
+    return this.f.let(loadInt(this.source(linear, size), size));
   }
-
-  #storeSlow(linear: I64, bytes: number): void {
-    const status = this.#slow(this.routines.slowWrite, linear, bytes);
-    this.faultIf(i32.eq(status, i32.const(SLOW_FAULT)));
-    this.noteStop(status);
-  }
-
   #store(linear: I64, size: OpSize, value: Int): void {
-    const entry = this.#tlbEntry(linear);
-    this.f.if(
-      this.#hit(entry, S.TLB_WRITE, linear, size),
-      () => storeInt(this.f, this.#host(entry, linear), size, value),
-      () => {
-        storeInt(this.f, this.at(S.SCRATCH), size, value);
-        this.#storeSlow(linear, size);
-      },
-    );
+    this.store(linear, size, (address) => storeInt(this.f, address, size, value));
   }
 
   hostOrFallBack(i: number, bytes: number, writes: boolean): I32 {
-    const linear = this.linear(i, writes);
-    const entry = this.#tlbEntry(linear);
-    this.fallBackIf(i32.eqz(this.#hit(entry, writes ? S.TLB_WRITE : S.TLB_READ, linear, bytes)));
-    return this.f.let(this.#host(entry, linear));
+    const { hit, host } = this.probe(this.linear(i, writes), bytes, writes ? S.TLB_WRITE : S.TLB_READ);
+    this.fallBackIf(i32.eqz(hit));
+    return this.f.let(host);
   }
 
   readForWrite(i: number): Int {
     if (!this.isMemory(i)) return this.read(i);
-    const f = this.f;
     const size = this.operandSize(i);
-    const linear = this.linear(i, true);
-    this.linears[i] = linear;
-    const host = f.local('i32');
-    this.hosts[i] = host;
-    const value = f.local(size === 8 ? 'i64' : 'i32') as Local<'i32' | 'i64'>;
-    const entry = this.#tlbEntry(linear);
-    f.if(
-      this.#hit(entry, S.TLB_WRITE, linear, size),
-      () => {
-        f.set(host, this.#host(entry, linear));
-        f.set(value, loadInt(host, size));
-      },
-      () => {
-        this.faultIf(this.#slow(this.routines.slowReadForWrite, linear, size));
-        f.set(host, i32.const(0));
-        f.set(value, loadInt(this.at(S.SCRATCH), size));
-      },
-    );
-    return value;
+    const reserved = this.reserve(this.linear(i, true), size);
+    this.reserved[i] = reserved;
+    return this.f.let(loadInt(reserved.source, size));
   }
 
   checkWrite(i: number): void {
-    const size = this.operandSize(i);
-    const linear = this.linear(i, true);
-    const hit = this.#hit(this.#tlbEntry(linear), S.TLB_WRITE, linear, size);
-    this.f.if(i32.eqz(hit), () => this.faultIf(this.#slow(this.routines.slowReadForWrite, linear, size)));
+    this.reserve(this.linear(i, true), this.operandSize(i));
   }
 
   write(i: number, value: Int): void {
-    const own = this.operandSize(i);
     if (this.isRegister(i)) {
       this.writeRegister(i, value);
       return;
     }
-    const host = this.hosts[i];
-    const linear = this.linears[i];
+    const size = this.operandSize(i);
     const v = this.f.let(value);
-    if (host && linear) {
-      this.f.if(
-        host,
-        () => storeInt(this.f, host, own, v),
-        () => {
-          storeInt(this.f, this.at(S.SCRATCH), own, v);
-          this.#storeSlow(linear, own);
-        },
-      );
-    } else this.#store(this.linear(i, true), own, v);
+    const put = (address: I32): void => storeInt(this.f, address, size, v);
+    const reserved = this.reserved[i];
+    if (reserved) reserved.store(put);
+    else this.store(this.linear(i, true), size, put);
   }
 
   xmm(number: number): V128 {
@@ -241,19 +190,9 @@ export abstract class MachineEmit implements Emit {
     const f = this.f;
     const linear = this.linear(i);
     if (aligned) this.#requireAligned(linear);
-    const load = (address: I32): V128 =>
-      bytes === 16 ? v128.load(address) : bytes === 8 ? v128.load64Zero(address) : v128.load32Zero(address);
-    const value = f.local('v128');
-    const entry = this.#tlbEntry(linear);
-    f.if(
-      this.#hit(entry, S.TLB_READ, linear, bytes),
-      () => f.set(value, load(this.#host(entry, linear))),
-      () => {
-        this.faultIf(this.#slow(this.routines.slowRead, linear, bytes));
-        f.set(value, load(this.at(S.SCRATCH)));
-      },
-    );
-    return value;
+    const source = this.source(linear, bytes);
+    if (bytes === 16) return f.let(v128.load(source));
+    return f.let(bytes === 8 ? v128.load64Zero(source) : v128.load32Zero(source));
   }
 
   writeVector(i: number, value: V128, bytes: 4 | 8 | 16, aligned = false): void {
@@ -270,23 +209,14 @@ export abstract class MachineEmit implements Emit {
     const v = f.let(value);
     const linear = this.linear(i, true);
     if (aligned) this.#requireAligned(linear);
-    const store = (address: I32): void => {
+    this.store(linear, bytes, (address) => {
       if (bytes === 16) f.storeV128(address, v);
       else if (bytes === 8) f.store64(address, v128.extractI64(0, v));
       else f.store32(address, v128.extractI32(0, v));
-    };
-    const entry = this.#tlbEntry(linear);
-    f.if(
-      this.#hit(entry, S.TLB_WRITE, linear, bytes),
-      () => store(this.#host(entry, linear)),
-      () => {
-        store(this.at(S.SCRATCH));
-        this.#storeSlow(linear, bytes);
-      },
-    );
+    });
   }
   #requireAligned(linear: I64, bytes = 16): void {
-    this.f.if(i32.and(i32.wrap(linear), i32.const(bytes - 1)), () => this.raise(S.GP));
+    this.f.ifUnlikely(i32.and(i32.wrap(linear), i32.const(bytes - 1)), () => this.raise(S.GP));
   }
 
   readLanes(i: number, aligned = false): readonly V128[] {
@@ -298,16 +228,7 @@ export abstract class MachineEmit implements Emit {
     }
     const linear = this.linear(i);
     if (aligned) this.#requireAligned(linear, 32);
-    const source = f.local('i32');
-    const entry = this.#tlbEntry(linear);
-    f.if(
-      this.#hit(entry, S.TLB_READ, linear, 32),
-      () => f.set(source, this.#host(entry, linear)),
-      () => {
-        this.faultIf(this.#slow(this.routines.slowRead, linear, 32));
-        f.set(source, this.at(S.SCRATCH));
-      },
-    );
+    const source = this.source(linear, 32);
     return [f.let(v128.load(source)), f.let(v128.load(source, 16))];
   }
 
@@ -319,25 +240,18 @@ export abstract class MachineEmit implements Emit {
       return;
     }
     const f = this.f;
-    const store = (address: I32): void => {
-      f.storeV128(address, low);
-      f.storeV128(address, high, 16);
+    const put = (address: I32): void => {
+      const at = f.let(address);
+      f.storeV128(at, low);
+      f.storeV128(at, high, 16);
     };
     if (this.isVector(i)) {
-      store(this.vectorRegister(i));
+      put(this.vectorRegister(i));
       return;
     }
     const linear = this.linear(i, true);
     if (aligned) this.#requireAligned(linear, 32);
-    const entry = this.#tlbEntry(linear);
-    f.if(
-      this.#hit(entry, S.TLB_WRITE, linear, 32),
-      () => store(f.let(this.#host(entry, linear))),
-      () => {
-        store(this.at(S.SCRATCH));
-        this.#storeSlow(linear, 32);
-      },
-    );
+    this.store(linear, 32, put);
   }
   isMmx(i: number): boolean {
     return this.isVector(i) && this.operandSize(i) === 8;

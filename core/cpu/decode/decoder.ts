@@ -4,10 +4,11 @@
 
 import type { Feature } from '../features.ts';
 import { CS, DS, ES, FS, GS, RAX, RBP, RBX, RDI, RSI, RSP, SS } from '../state.ts';
-import { NOP_ROW, type Row, rowsOf, vexRowsOf } from '../table/index.ts';
+import { NOP_ROW, type Row } from '../table/index.ts';
 import type { OperandSpec, SizeCode, VectorLength } from '../table/row.ts';
 import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand, type Size } from './insn.ts';
 import { MODE_32, MODE_64, MODE_REAL, MODE_SIZE_MASK } from './mode.ts';
+import { type Encoding, type OpcodeRows, Opcodes } from './opcodes.ts';
 
 /** Where code bytes come from. `byte` throws what a failed fetch raises. */
 export interface CodeSource {
@@ -20,7 +21,34 @@ export type DecodeFailure = { readonly failure: 'undefined' | 'too-long'; readon
 class TooLong extends Error {}
 
 const MAX_LENGTH = 15;
-const SEGMENT_PREFIX: Readonly<Record<number, number>> = { 38: ES, 46: CS, 54: SS, 62: DS, 100: FS, 101: GS };
+
+/** What the first bytes of an instruction may be, in and outside 64-bit mode. */
+const OPCODE = 0;
+const REX = 1;
+const OPERAND_SIZE = 2;
+const ADDRESS_SIZE = 3;
+const LOCK = 4;
+const REPEAT = 5;
+const SEGMENT = 6; // and the segment register's number
+const PREFIXES = new Uint8Array(256);
+for (const [at, kind] of [
+  [0x66, OPERAND_SIZE],
+  [0x67, ADDRESS_SIZE],
+  [0xf0, LOCK],
+  [0xf2, REPEAT],
+  [0xf3, REPEAT],
+] as const)
+  PREFIXES[at] = kind;
+for (const [at, segment] of [
+  [0x26, ES],
+  [0x2e, CS],
+  [0x36, SS],
+  [0x3e, DS],
+  [0x64, FS],
+  [0x65, GS],
+] as const)
+  PREFIXES[at] = SEGMENT + segment;
+const LONG_PREFIXES = PREFIXES.slice().fill(REX, 0x40, 0x50);
 
 /** Opcode maps of a three-byte VEX prefix, as the table has them. */
 const VEX_MAP_0F = 0x0f00;
@@ -44,9 +72,35 @@ export class Decoder {
   #vvvv = 0;
   #vectorLength: VectorLength = 0;
   #vexPrefix: 0 | 0x66 | 0xf2 | 0xf3 = 0;
-  #memory: Omit<MemoryOperand, 'size'> | undefined;
+  /** ModRM's memory operand, if it has one. */
+  #isMemory = false;
+  #base = NO_REGISTER;
+  #index = NO_REGISTER;
+  #scale = 0;
+  #displacement = 0;
+  #byStack = false;
+  #vectorIndex = false;
+  readonly #encoding = {
+    long: false,
+    modrm: 0,
+    isMemory: false,
+    vectorIndex: false,
+    wide: false,
+    vectorLength: 0,
+    prefix: 0,
+  } as { -readonly [K in keyof Encoding]: Encoding[K] };
+  #opcodes: Opcodes;
 
-  constructor(public features: ReadonlySet<Feature>) {}
+  constructor(features: ReadonlySet<Feature>) {
+    this.#opcodes = new Opcodes(features);
+  }
+
+  get features(): ReadonlySet<Feature> {
+    return this.#opcodes.features;
+  }
+  set features(features: ReadonlySet<Feature>) {
+    this.#opcodes = new Opcodes(features);
+  }
 
   decode(source: CodeSource, mode: number): Insn | DecodeFailure {
     this.#source = source;
@@ -82,23 +136,35 @@ export class Decoder {
       opcode = 0x0f00 | this.#u8();
       if (opcode === 0x0f38 || opcode === 0x0f3a) opcode = (opcode << 8) | this.#u8();
     }
-    const rows = rowsOf(opcode);
     if (opcode === 0x90 && (this.#rex & 1) === 0) return this.#finish(NOP_ROW, opcode);
-    if (rows.length === 0) return { failure: 'undefined', length: this.#at };
-    return this.#byRows(rows, opcode);
+    return this.#byRows(this.#opcodes.legacy(opcode), opcode);
   }
 
-  #byRows(rows: readonly Row[], opcode: number): Insn | DecodeFailure {
-    this.#memory = undefined;
-    if (rows.some((r) => r.hasModrm)) {
+  #byRows(rows: OpcodeRows, opcode: number): Insn | DecodeFailure {
+    this.#isMemory = false;
+    this.#vectorIndex = false;
+    this.#modrm = 0;
+    if (rows.hasModrm) {
       this.#modrm = this.#u8();
       // MOV to and from control and debug registers ignore mod
       const registerOnly = opcode >= 0x0f20 && opcode <= 0x0f23 && this.#vectorLength === 0;
-      if (this.#modrm < 0xc0 && !registerOnly) this.#memory = this.#memoryOperand(rows.some((r) => r.vsib));
-    } else this.#modrm = 0;
-    const row = rows.find((r) => this.#matches(r));
+      if (this.#modrm < 0xc0 && !registerOnly) this.#memoryOperand(rows.vsib);
+    }
+    const row = rows.select(this.#encodingOf());
     if (!row) return { failure: 'undefined', length: this.#at };
     return this.#finish(row, opcode);
+  }
+  #encodingOf(): Encoding {
+    const e = this.#encoding;
+    const isVex = this.#vectorLength !== 0;
+    e.long = this.#long;
+    e.modrm = this.#modrm;
+    e.isMemory = this.#isMemory;
+    e.vectorIndex = this.#vectorIndex;
+    e.wide = isVex && (this.#rex & 8) !== 0;
+    e.vectorLength = this.#vectorLength;
+    e.prefix = isVex ? this.#vexPrefix : this.#repeat !== 0 ? this.#repeat : this.#operandPrefix ? 0x66 : 0;
+    return e;
   }
 
   /** C4 and C5 are VEX prefixes in 64-bit mode, and elsewhere where LES and LDS would have a register operand. */
@@ -122,9 +188,8 @@ export class Decoder {
     this.#vectorLength = (last & 4) !== 0 ? 32 : 16;
     this.#vexPrefix = VEX_PREFIXES[last & 3] ?? 0;
     const opcode = map | this.#u8();
-    const rows = map < 0 ? [] : vexRowsOf(opcode);
-    if (rows.length === 0) return { failure: 'undefined', length: this.#at };
-    const insn = this.#byRows(rows, opcode); // too long is #GP, whatever else is wrong
+    if (map < 0) return { failure: 'undefined', length: this.#at };
+    const insn = this.#byRows(this.#opcodes.vex(opcode), opcode); // too long is #GP, whatever else is wrong
     if ('failure' in insn) return insn;
     if (legacy) return { failure: 'undefined', length: this.#at };
     const usesVvvv = insn.row.operands.some((o) => o.place === 'H' || o.place === 'B');
@@ -140,64 +205,33 @@ export class Decoder {
     this.#lock = false;
     this.#repeat = 0;
     let addressPrefix = false;
+    const kinds = this.#long ? LONG_PREFIXES : PREFIXES;
     for (;;) {
       const b = this.#u8();
-      const segment = SEGMENT_PREFIX[b];
-      if (segment !== undefined) {
-        // in 64-bit mode ES CS SS DS overrides are ignored
-        if (!this.#long || segment >= FS) this.#segment = segment;
-        this.#rex = 0;
-      } else if (b === 0x66) {
-        this.#operandPrefix = true;
-        this.#rex = 0;
-      } else if (b === 0x67) {
-        addressPrefix = true;
-        this.#rex = 0;
-      } else if (b === 0xf0) {
-        this.#lock = true;
-        this.#rex = 0;
-      } else if (b === 0xf2 || b === 0xf3) {
-        this.#repeat = b;
-        this.#rex = 0;
-      } else if (this.#long && b >= 0x40 && b <= 0x4f) this.#rex = b;
-      else {
+      const kind = kinds[b] ?? OPCODE;
+      if (kind === OPCODE) {
         const size = this.#mode & MODE_SIZE_MASK;
         if (size === MODE_64) this.#addressSize = addressPrefix ? 4 : 8;
         else this.#addressSize = (size === MODE_32) !== addressPrefix ? 4 : 2;
         return b;
       }
+      this.#rex = kind === REX ? b : 0; // one that another prefix follows is ignored
+      if (kind === OPERAND_SIZE) this.#operandPrefix = true;
+      else if (kind === ADDRESS_SIZE) addressPrefix = true;
+      else if (kind === LOCK) this.#lock = true;
+      else if (kind === REPEAT) this.#repeat = b;
+      // in 64-bit mode ES CS SS DS overrides are ignored
+      else if (kind >= SEGMENT && (!this.#long || kind >= SEGMENT + FS)) this.#segment = kind - SEGMENT;
     }
-  }
-
-  #matches(r: Row): boolean {
-    const isMemory = this.#memory !== undefined;
-    if (r.ext !== undefined && r.ext !== ((this.#modrm >> 3) & 7)) return false;
-    if (r.rm !== undefined && r.rm !== (this.#modrm & 7)) return false;
-    if (r.mod !== undefined && (r.mod === 'mem') !== isMemory) return false;
-    if (r.only !== undefined && (r.only === '64') !== this.#long) return false;
-    if (r.cpuid !== undefined && !this.features.has(r.cpuid)) return false;
-    if (this.#vectorLength !== 0) {
-      if (r.pp !== this.#vexPrefix) return false;
-      if (r.w !== undefined && r.w !== ((this.#rex >> 3) & 1)) return false;
-      if ((r.vex === 'L0' && this.#vectorLength !== 16) || (r.vex === 'L1' && this.#vectorLength !== 32)) return false;
-    } else if (r.pp !== undefined) {
-      const prefix = this.#repeat !== 0 ? this.#repeat : this.#operandPrefix ? 0x66 : 0;
-      if (r.pp !== prefix) return false;
-    }
-    for (const o of r.operands) {
-      if ((o.place === 'M' && !isMemory) || ((o.place === 'U' || o.place === 'N') && isMemory)) return false;
-      if (o.place === 'R' && isMemory) return false;
-    }
-    if (r.vsib && this.#memory?.vectorIndex !== true) return false;
-    return true;
   }
 
   #operandSize(row: Row): 1 | 2 | 4 | 8 {
     if (row.sizes.length === 1) return row.sizes[0] ?? 4;
     const wide = (this.#rex & 8) !== 0;
-    if (row.operands.some((o) => o.size === 'y')) {
+    for (const { size, place } of row.operands) {
+      if (size !== 'y') continue;
       // control and debug registers move whole registers
-      const whole = row.operands.some((o) => o.place === 'C' || o.place === 'D');
+      const whole = place === 'C' || place === 'D' || row.operands.some((o) => o.place === 'C' || o.place === 'D');
       return this.#long && (wide || whole) ? 8 : 4;
     }
     // a mandatory prefix is not an operand-size prefix
@@ -245,7 +279,7 @@ export class Decoder {
     switch (spec.place) {
       case 'E':
       case 'M':
-        return this.#memory ? { ...this.#memory, size } : this.#register(rm, rexB, narrow);
+        return this.#isMemory ? this.#sized(size) : this.#register(rm, rexB, narrow);
       case 'R':
         return this.#register(rm, rexB, narrow);
       case 'G':
@@ -296,7 +330,7 @@ export class Decoder {
       case 'V':
         return { kind: 'vector', register: reg | rexR };
       case 'W':
-        return this.#memory ? { ...this.#memory, size } : { kind: 'vector', register: rm | rexB };
+        return this.#isMemory ? this.#sized(size) : { kind: 'vector', register: rm | rexB };
       case 'U':
         return { kind: 'vector', register: rm | rexB };
       case 'H':
@@ -308,7 +342,7 @@ export class Decoder {
       case 'P':
         return { kind: 'mmx', register: reg };
       case 'Q':
-        return this.#memory ? { ...this.#memory, size } : { kind: 'mmx', register: rm };
+        return this.#isMemory ? this.#sized(size) : { kind: 'mmx', register: rm };
       case 'N':
         return { kind: 'mmx', register: rm };
     }
@@ -348,10 +382,14 @@ export class Decoder {
   }
 
   /** ModRM memory forms. [SDM] tables 2-1 to 2-3. */
-  #memoryOperand(vsib: boolean): Omit<MemoryOperand, 'size'> {
+  #memoryOperand(vsib: boolean): void {
     const mod = this.#modrm >> 6;
     const rm = this.#modrm & 7;
-    if (this.#addressSize === 2) return this.#memory16(mod, rm);
+    this.#isMemory = true;
+    if (this.#addressSize === 2) {
+      this.#memory16(mod, rm);
+      return;
+    }
     let base: number = rm | ((this.#rex & 1) << 3);
     let index = NO_REGISTER;
     let scale = 0;
@@ -372,35 +410,46 @@ export class Decoder {
     }
     if (mod === 1) displacement = (this.#u8() << 24) >> 24;
     else if (mod === 2) displacement = this.#s32();
-    const byStack = base === RSP || base === RBP;
-    const operand = this.#place(base, index, scale, displacement, byStack);
-    return vsib && rm === 4 ? { ...operand, vectorIndex: true } : operand;
+    this.#vectorIndex = vsib && rm === 4;
+    this.#place(base, index, scale, displacement, base === RSP || base === RBP);
   }
 
-  #memory16(mod: number, rm: number): Omit<MemoryOperand, 'size'> {
-    const BASES = [RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX];
-    const INDEXES = [RSI, RDI, RSI, RDI, NO_REGISTER, NO_REGISTER, NO_REGISTER, NO_REGISTER];
-    let base = BASES[rm] ?? NO_REGISTER;
+  #memory16(mod: number, rm: number): void {
+    let base = BASES_16[rm] ?? NO_REGISTER;
     let displacement = 0;
     if (mod === 0 && rm === 6) {
       base = NO_REGISTER;
       displacement = (this.#u16() << 16) >> 16;
     } else if (mod === 1) displacement = (this.#u8() << 24) >> 24;
     else if (mod === 2) displacement = (this.#u16() << 16) >> 16;
-    return this.#place(base, INDEXES[rm] ?? NO_REGISTER, 0, displacement, base === RBP);
+    this.#place(base, INDEXES_16[rm] ?? NO_REGISTER, 0, displacement, base === RBP);
   }
 
-  #place(
-    base: number,
-    index: number,
-    scale: number,
-    displacement: number,
-    byStack: boolean,
-  ): Omit<MemoryOperand, 'size'> {
-    const segment = this.#segment !== NO_REGISTER ? this.#segment : byStack ? SS : DS;
-    return { kind: 'memory', base, index, scale, displacement, displacementHigh: displacement >> 31, segment };
+  #place(base: number, index: number, scale: number, displacement: number, byStack: boolean): void {
+    this.#base = base;
+    this.#index = index;
+    this.#scale = scale;
+    this.#displacement = displacement;
+    this.#byStack = byStack;
+  }
+  #sized(size: Size): MemoryOperand {
+    const operand: MemoryOperand = {
+      kind: 'memory',
+      size,
+      base: this.#base,
+      index: this.#index,
+      scale: this.#scale,
+      displacement: this.#displacement,
+      displacementHigh: this.#displacement >> 31,
+      segment: this.#segment !== NO_REGISTER ? this.#segment : this.#byStack ? SS : DS,
+    };
+    return this.#vectorIndex ? { ...operand, vectorIndex: true } : operand;
   }
 }
+
+/** ModRM with 16-bit addresses. [SDM] volume 2, table 2-1. */
+const BASES_16 = [RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX] as const;
+const INDEXES_16 = [RSI, RDI, RSI, RDI] as const;
 
 /** An immediate as its size holds it: zero-extended below 4 bytes. */
 function sizedImmediate(low: number, high: number, size: 1 | 2 | 4 | 8): Operand {

@@ -18,7 +18,15 @@ import {
   type V128,
 } from '../../wasm/index.ts';
 import { type FlagWords, LazyFlags } from '../codegen/flags.ts';
-import { loadInt, MachineEmit, type Routines, SLOW_STOP, storeInt } from '../codegen/machine-emit.ts';
+import {
+  loadInt,
+  MachineEmit,
+  type Reserved,
+  type Routines,
+  SLOW_FAULT,
+  SLOW_STOP,
+  storeInt,
+} from '../codegen/machine-emit.ts';
 import type { Size } from '../decode/insn.ts';
 import type { StringKind } from '../semantics/emit.ts';
 import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
@@ -55,6 +63,8 @@ export const EXIT_LIMIT = 6; // the block reaches beyond the code segment's limi
 export interface InterpreterRuntime extends Routines {
   /** (kind, size, dstLo, dstHi, srcLo, srcHi, count) -> elements done */
   readonly bulk: Callable;
+  /** (host, size) -> SLOW_*: writes SCRATCH where code is. */
+  readonly writeCode: Callable;
   /** A function of so many vectors to one, by name. */
   readonly shared: (name: string, params: number, body: (f: Func, args: readonly V128[]) => V128) => Callable;
   /** (field, displacement, access) -> linear address; access = bytes, plus ACCESS_WRITE */
@@ -63,6 +73,8 @@ export interface InterpreterRuntime extends Routines {
   readonly offset: Callable;
   /** (offset, access) -> linear address within SS, limit checked */
   readonly stackLinear: Callable;
+  /** (linear address, READ or WRITE, bytes) -> host address, in the TLB from now on; 0 when only the slow paths can tell */
+  readonly touch: Callable;
   /** (link) -> EXIT: goes on at RIP, and remembers in the link where that was */
   readonly next: Callable;
   /** (record) -> EXIT */
@@ -162,13 +174,11 @@ export class InterpreterEmit extends MachineEmit {
   // -- addresses ---------------------------------------------------------------------------------------------------
   displace(i: number, displacement: I64): void {
     this.#displacements[i] = this.f.let(displacement);
-    this.hosts[i] = undefined;
-    this.linears[i] = undefined;
+    this.reserved[i] = undefined;
   }
   advance(i: number, bytes: I64): void {
     this.#advances[i] = this.f.let(bytes);
-    this.hosts[i] = undefined;
-    this.linears[i] = undefined;
+    this.reserved[i] = undefined;
   }
   protected linear(i: number, writes = false): I64 {
     const access = i32.const(this.#field(i).size | (writes ? ACCESS_WRITE : 0));
@@ -201,11 +211,65 @@ export class InterpreterEmit extends MachineEmit {
     this.f.if(cond, () => this.f.returnCall(this.rt.fault, this.#record));
   }
 
-  /** Leaves after this instruction when the store said so. */
-  protected noteStop(status: I32): void {
+  // -- memory ------------------------------------------------------------------------------------------------------
+  protected source(linear: I64, bytes: number): I32 {
+    const f = this.f;
+    const address = f.local('i32');
+    const { hit, host } = this.probe(linear, bytes, S.TLB_READ);
+    f.ifLikely(
+      hit,
+      () => f.set(address, host),
+      () => {
+        this.faultIf(this.#slow(this.rt.slowRead, linear, bytes));
+        f.set(address, this.at(S.SCRATCH));
+      },
+    );
+    return address;
+  }
+  protected store(linear: I64, bytes: number, put: (address: I32) => void): void {
+    const { hit, host } = this.probe(linear, bytes, S.TLB_WRITE);
+    this.f.ifLikely(
+      hit,
+      () => put(host),
+      () => this.#storeSlow(linear, bytes, put),
+    );
+  }
+  protected reserve(linear: I64, bytes: number): Reserved {
+    const f = this.f;
+    const known = f.local('i32');
+    const source = f.local('i32');
+    const { hit, host } = this.probe(linear, bytes, S.TLB_WRITE);
+    f.ifLikely(
+      hit,
+      () => {
+        f.set(known, host);
+        f.set(source, known);
+      },
+      () => {
+        this.faultIf(this.#slow(this.rt.slowReadForWrite, linear, bytes));
+        f.set(source, this.at(S.SCRATCH));
+      },
+    );
+    const store = (put: (address: I32) => void): void =>
+      f.ifLikely(
+        known,
+        () => put(known),
+        () => this.#storeSlow(linear, bytes, put),
+      );
+    return { source, store };
+  }
+  #storeSlow(linear: I64, bytes: number, put: (address: I32) => void): void {
+    put(this.at(S.SCRATCH));
+    const status = this.#slow(this.rt.slowWrite, linear, bytes);
+    this.faultIf(i32.eq(status, i32.const(SLOW_FAULT)));
+    // leaves after this instruction when the store said so
     this.#stop ??= this.f.local('i32');
     this.f.set(this.#stop, i32.or(this.#stop, i32.eq(status, i32.const(SLOW_STOP))));
   }
+  #slow(callee: Callable, linear: I64, bytes: number): I32 {
+    return this.f.call(callee, i32.wrap(linear), i32.wrap(i64.shrU(linear, i64.const(32n))), i32.const(bytes));
+  }
+
   // -- integer operands --------------------------------------------------------------------------------------------
   read(i: number): Int {
     const { kind, size, at } = this.#field(i);

@@ -2,7 +2,7 @@
 import type { Insn } from '../decode/insn.ts';
 import type { Emitter } from '../semantics/emit.ts';
 import type { InterpreterExports, InterpreterImports, InterpreterModule } from './module.ts';
-import { variantKey } from './variant.ts';
+import { shapeOf, variantKey } from './variant.ts';
 
 /** So many slots at a time: growing the table is dear. */
 const SLOTS = 512;
@@ -13,6 +13,8 @@ export class Interpreter {
   readonly #table: WebAssembly.Table;
   /** Table slots of the extensions' handlers. */
   readonly #slots = new Map<string, number>();
+  /** Those of instructions met before, by shape. */
+  readonly #known = new Map<number, number>();
   readonly #vacant: number[] = [];
 
   constructor(
@@ -27,8 +29,16 @@ export class Interpreter {
     this.#table = exports['table'] as WebAssembly.Table;
   }
 
-  /** Table slot of an instruction's handler. */
+  /** Table slot of an instruction's handler. @hot */
   slot(insn: Insn, emit: Emitter): number {
+    const shape = shapeOf(insn);
+    const known = this.#known.get(shape);
+    if (known !== undefined) return known;
+    const slot = this.#find(insn, emit);
+    this.#known.set(shape, slot);
+    return slot;
+  }
+  #find(insn: Insn, emit: Emitter): number {
     const key = variantKey(insn, emit);
     const slot = this.module.slots.get(key) ?? this.#slots.get(key) ?? this.#extend(key);
     if (slot === undefined) throw new Error(`no handler for ${insn.row.name} ${key}`);

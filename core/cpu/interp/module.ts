@@ -24,7 +24,7 @@ import {
 import { buildExtension, type Extension, HandlerBuilder, INNER_ROUTINES, OUTER_ROUTINES } from './handlers.ts';
 import { emitPrivilegeChanges, privilegeHandler } from './privilege-changes.ts';
 import * as R from './record.ts';
-import { emitSlowPaths, SLOW_NAMES } from './slow-paths.ts';
+import { emitSlowPaths, emitTouch, SLOW_NAMES } from './slow-paths.ts';
 import { commonVariants, rareGroup, type Variant } from './variant.ts';
 
 /** What a system instruction answers (system/). */
@@ -54,6 +54,7 @@ export interface InterpreterImports {
   slowRead(lo: number, hi: number, size: number): number;
   slowWrite(lo: number, hi: number, size: number): number;
   slowReadForWrite(lo: number, hi: number, size: number): number;
+  writeCode(host: number, size: number): number;
   raise(vector: number): void;
   bulk(kind: number, size: number, dstLo: number, dstHi: number, srcLo: number, srcHi: number, count: number): number;
   system(record: number): number;
@@ -94,6 +95,7 @@ class Builder extends HandlerBuilder {
       offset,
       linear: this.#linear(offset, checked),
       stackLinear: this.#stackLinear(checked),
+      touch: emitTouch(m, at, refill),
       next: this.next,
       fault,
       stop: this.#leave(true, EXIT_STOP),

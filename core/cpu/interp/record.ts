@@ -4,6 +4,7 @@
  *   +0  u32  table slot of its handler
  *   +4  u16  start: offset of the instruction from the block's first byte
  *   +6  u8   length of the instruction
+ *   +7  u8   of a block's first: number of the entry, where a translated region begins here
  *
  * A record of a system instruction, or of one whose emitter may fall back to it, goes on with
  *
@@ -26,6 +27,9 @@ import type { Size } from '../decode/insn.ts';
 export const RECORD_HANDLER = 0;
 export const RECORD_START = 4;
 export const RECORD_LENGTH = 6;
+/** The length in the word at RECORD_START. */
+export const RECORD_LENGTH_MASK = 0xff_0000;
+export const RECORD_ENTRY = 7;
 export const RECORD_HEADER = 8;
 export const RECORD_INSN = 8;
 export const RECORD_SIZE = 12;
@@ -59,6 +63,8 @@ export const LINK_SIZE = 12;
 export const LINK_RECORD = 0;
 export const LINK_COUNT = 4;
 export const LINK_GENERATION = 8;
+/** Generation of a link that has not been made. */
+export const UNLINKED = 0;
 /** Generation of a link that leads out of the block's page and is looked up each time. */
 export const NEVER_LINKED = -1;
 

@@ -2,6 +2,7 @@
 import { type Callable, type Func, type I32, i32, i64, type ModuleBuilder, v128 } from '../../wasm/index.ts';
 import { SLOW_DONE } from '../codegen/machine-emit.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
+import { isCode, whereCodeMayBe } from '../mmu/code-writes.ts';
 import { READ, WRITE } from '../mmu/walk.ts';
 import * as S from '../state.ts';
 
@@ -13,17 +14,28 @@ export function emitSlowPaths(
   m: ModuleBuilder,
   at: VcpuLayout,
   refill: Func,
-  outer: Readonly<Record<Slow, Callable>>,
+  outer: Readonly<Record<Slow | 'writeCode', Callable>>,
 ): Record<Slow, Func> {
   const made = (name: Slow): Func => {
     const f = m.func(['i32', 'i32', 'i32'], ['i32']);
     const [lo, hi, size] = [f.param(0, 'i32'), f.param(1, 'i32'), f.param(2, 'i32')];
     const last = i32.add(i32.and(lo, i32.const(PAGE_SIZE - 1)), size);
     f.if(i32.leU(last, i32.const(PAGE_SIZE)), () => {
-      const linear = i64.or(i64.shl(i64.extendU(hi), i64.const(32n)), i64.extendU(lo));
-      const host = f.call(refill, linear, i32.const(name === 'slowRead' ? READ : WRITE));
+      const linear = f.let(i64.or(i64.shl(i64.extendU(hi), i64.const(32n)), i64.extendU(lo)));
       const scratch = i32.const(at.state + S.SCRATCH);
-      f.if(host, () => (name === 'slowWrite' ? copy(f, host, scratch, size) : copy(f, scratch, host, size)));
+      const write = (to: I32): void => copy(f, to, scratch, size);
+      const read = (from: I32): void => copy(f, scratch, from, size);
+      if (name !== 'slowRead')
+        whereCodeMayBe(f, at, linear, (code) => {
+          if (name === 'slowReadForWrite') {
+            read(code);
+            return;
+          }
+          f.if(isCode(f, at, code, size), () => f.returnCall(outer.writeCode, code, size));
+          write(code);
+        });
+      const host = f.call(refill, linear, i32.const(name === 'slowRead' ? READ : WRITE));
+      f.if(host, () => (name === 'slowWrite' ? write(host) : read(host)));
     });
     f.returnCall(outer[name], lo, hi, size);
     f.unreachable();
@@ -48,4 +60,21 @@ function copy(f: Func, to: I32, from: I32, size: I32): void {
     f.storeV128(to, v128.load(from));
     f.storeV128(to, v128.load(from, 16), 16);
   });
+}
+
+/** Of an access within a page: its host address, when a refill is all it takes, or no code lies there; 0 otherwise. */
+export function emitTouch(m: ModuleBuilder, at: VcpuLayout, refill: Func): Func {
+  const f = m.func(['i64', 'i32', 'i32'], ['i32']);
+  const linear = f.param(0, 'i64');
+  const last = i32.add(i32.and(i32.wrap(linear), i32.const(PAGE_SIZE - 1)), f.param(2, 'i32'));
+  f.if(i32.gtU(last, i32.const(PAGE_SIZE)), () => f.return(i32.const(0)));
+  f.if(i32.eq(f.param(1, 'i32'), i32.const(WRITE)), () =>
+    whereCodeMayBe(f, at, linear, (host) => {
+      f.if(isCode(f, at, host, f.param(2, 'i32')), () => f.return(i32.const(0)));
+      f.return(host);
+    }),
+  );
+  f.returnCall(refill, linear, f.param(1, 'i32'));
+  f.unreachable();
+  return f;
 }

@@ -69,6 +69,24 @@ export function variantKey(insn: Insn, emit: Emitter): string {
   );
 }
 
+/**
+ * What decides the variant of an instruction whose row has an emitter, as a number: the row, and all in which its instructions
+ * can differ. Two shapes may have one variant. @hot
+ */
+export function shapeOf(insn: Insn): number {
+  const { row, operandSize, addressSize, mode } = insn;
+  let memory = 0;
+  for (const o of insn.operands) if (o.kind === 'memory') memory = isNear(o, insn) ? 1 : 2;
+  // sizes of 1 2 4 8 and lengths of 0 16 32 as two bits each
+  let shape = (row.id << 2) | (31 - Math.clz32(operandSize));
+  shape = (shape << 2) | (31 - Math.clz32(addressSize));
+  shape = (shape << 2) | (insn.vectorLength >> 4);
+  shape = (shape << 2) | (insn.repeat & 3); // 0, F2, F3
+  shape = (shape << 2) | memory;
+  const stack = (mode & MODE_SIZE_MASK) === MODE_64 ? 2 : (mode & MODE_STACK32) !== 0 ? 1 : 0;
+  return (shape << 3) | (stack << 1) | ((mode & MODE_FLAT_CODE) !== 0 ? 1 : 0);
+}
+
 /** MOVS, STOS and LODS do not tell REPE from REPNE. */
 function repeatOf(row: Row, repeat: number): number {
   return repeat !== 0 && row.writes === undefined ? 0xf3 : repeat;

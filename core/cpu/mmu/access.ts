@@ -22,7 +22,7 @@ import {
 } from './bulk-strings.ts';
 import { MmioFragments } from './mmio.ts';
 import { FLAG_CODE, type PhysicalMemory } from './physical.ts';
-import type { Tlb } from './tlb.ts';
+import type { Tlb, WriteAccess } from './tlb.ts';
 import {
   type Access,
   type Accessor,
@@ -110,10 +110,16 @@ export class MemoryAccess {
       if (access === WRITE) this.memory.markDirty(gpa);
       if (this.watch.watchesData(lo, hi, accessor)) walker.readable = false;
       if (this.watch.watchesCode(lo, hi)) walker.executable = false;
-      const write = walker.readable && walker.writable && this.memory.isPlain(gpa);
-      this.tlb.fill(lo, hi, accessor, host - (lo & OFFSET), walker, write);
+      this.tlb.fill(lo, hi, accessor, host - (lo & OFFSET), walker, this.#writeAccess(gpa));
     }
     return gpa;
+  }
+
+  /** How the page that was walked to may be written from now on. */
+  #writeAccess(gpa: number): WriteAccess {
+    if (!this.walker.readable || !this.walker.writable) return 'none';
+    if (this.memory.isPlain(gpa)) return 'plain';
+    return this.memory.hasOnlyCode(gpa) ? 'code' : 'none';
   }
 
   get #accessor(): Accessor {
@@ -130,6 +136,12 @@ export class MemoryAccess {
 
   slowWrite(lo: number, hi: number, size: number): number {
     return this.#guarded(() => (this.#write(lo, hi, size, this.#scratch, this.#accessor) ? SLOW_STOP : SLOW_DONE));
+  }
+
+  /** Writes `size` bytes to a page with code, at a place of memory, where some of it is. */
+  writeCode(host: number, size: number): number {
+    this.memory.u8.copyWithin(host, this.#scratch, this.#scratch + size);
+    return this.codeWritten(host, size) ? SLOW_STOP : SLOW_DONE;
   }
 
   slowReadForWrite(lo: number, hi: number, size: number): number {

@@ -24,6 +24,8 @@ export class PhysicalMemory {
   readonly u8: Uint8Array;
   readonly u32: Uint32Array;
   readonly flags: Uint8Array;
+  /** Address of the bits of address 0 in the map of code (interp/code-map.ts). */
+  readonly codeMap: number;
   readonly #maps: readonly [Int32Array, Int32Array];
   /** The page map in use. */
   map: Int32Array;
@@ -38,6 +40,7 @@ export class PhysicalMemory {
     const mapAt = (at: number) => new Int32Array(buffer, at, PAGE_MAP_ENTRIES);
     this.#maps = [mapAt(layout.pageMaps[SPACE_NORMAL]), mapAt(layout.pageMaps[SPACE_SMM])];
     this.map = this.#maps[space];
+    this.codeMap = layout.codeMap;
     this.flags = new Uint8Array(buffer, layout.pageFlags, buffer.byteLength / PAGE_SIZE);
   }
 
@@ -64,6 +67,12 @@ export class PhysicalMemory {
   isPlain(gpa: number): boolean {
     const entry = this.map[Math.floor(gpa / PAGE_SIZE)] ?? 0;
     return (entry & (READ_ONLY | LOG_CLEAN)) === 0 && ((this.flags[entry & PAGE_NUMBER] ?? 0) & FLAG_CODE) === 0;
+  }
+
+  /** Code alone keeps writes to the page from being plain. */
+  hasOnlyCode(gpa: number): boolean {
+    const entry = this.map[Math.floor(gpa / PAGE_SIZE)] ?? 0;
+    return (entry & (READ_ONLY | LOG_CLEAN)) === 0 && ((this.flags[entry & PAGE_NUMBER] ?? 0) & FLAG_CODE) !== 0;
   }
 
   /** The page has been written: its bit of the dirty log is on from now. */

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 const fill = (linear: number, allowed = PAGE, accessor: Accessor = SUPERVISOR, hi = 0): void =>
-  tlb.fill(linear, hi, accessor, 0x100000 + linear, allowed, allowed.writable);
+  tlb.fill(linear, hi, accessor, 0x100000 + linear, allowed, allowed.writable ? 'plain' : 'none');
 const has = (linear: number, accessor: Accessor = SUPERVISOR, kind = S.TLB_READ, hi = 0): boolean =>
   tlb.lookup(linear, hi, accessor, kind) >= 0;
 

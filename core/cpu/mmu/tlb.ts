@@ -17,6 +17,9 @@ const GLOBAL = S.TLB_GLOBAL >> 2;
 const WORDS = S.TLB_ENTRY_SIZE >> 2;
 const PART_WORDS = S.TLB_PART_SIZE >> 2;
 const LARGE = S.TLB_PART_OF_LARGE;
+const WRITES_CODE = S.TLB_WRITES_CODE;
+/** Whether writes are allowed as they are, by looking out for code, or not yet. */
+export type WriteAccess = 'plain' | 'code' | 'none';
 /** The gigabyte that a linear address lies in. */
 const gigabyteOf = (lo: number, hi: number): number => (hi | 0) * 4 + (lo >>> 30);
 
@@ -31,6 +34,9 @@ export class Tlb {
   readonly #pcids = new Int32Array(S.TLB_CONTEXTS).fill(-1);
   readonly #selected = new Float64Array(S.TLB_CONTEXTS);
   #selections = 0;
+  /** Of all translations, or those of a PCID; and of pages. */
+  flushes = 0;
+  pageFlushes = 0;
   #context = 0;
   /** Gigabytes of linear addresses with parts of large pages. */
   readonly #large: Uint8Array;
@@ -72,7 +78,7 @@ export class Tlb {
   }
 
   /** Allows what a translation allows; writes only as given. `host` is that of the page's first byte. @hot */
-  fill(lo: number, hi: number, accessor: Accessor, host: number, allowed: Translation, write: boolean): void {
+  fill(lo: number, hi: number, accessor: Accessor, host: number, allowed: Translation, write: WriteAccess): void {
     const w = this.#words;
     const part = this.#part(accessor);
     const at = this.#entry(lo, part);
@@ -83,14 +89,14 @@ export class Tlb {
       this.#clear(at);
       w[at + ADDEND] = addend;
     }
-    w[at + GLOBAL] = (allowed.global ? 1 : 0) | (allowed.large ? LARGE : 0);
+    w[at + GLOBAL] = (allowed.global ? 1 : 0) | (allowed.large ? LARGE : 0) | (write === 'code' ? WRITES_CODE : 0);
     this.#holdings[part] = (this.#holdings[part] ?? 0) | (allowed.global ? HOLDS_GLOBAL : HOLDS_OWN);
     if (allowed.large) this.#large[gigabyteOf(lo, hi) & (S.TLB_GIGABYTES - 1)] = 1;
     if (allowed.readable) {
       w[at + TAG_READ] = page;
       w[at + TAG_READ + 1] = hi;
     }
-    if (write) {
+    if (write === 'plain') {
       w[at + TAG_WRITE] = page;
       w[at + TAG_WRITE + 1] = hi;
     }
@@ -127,6 +133,7 @@ export class Tlb {
   // -- invalidation ------------------------------------------------------------------------------------------------
   /** Everything, of every PCID. */
   flush(): void {
+    this.flushes++;
     for (let part = 0; part < this.#holdings.length; part++) if (this.#holdings[part] !== 0) this.#empty(part);
     this.#large.fill(0);
   }
@@ -137,16 +144,20 @@ export class Tlb {
 
   /** All but global pages of the PCID in use. */
   flushNonGlobal(): void {
+    this.flushes++;
     this.#dropOwn(this.#context);
   }
   /** All but global pages of every PCID. */
   flushAllNonGlobal(): void {
+    this.flushes++;
     for (let context = 0; context < S.TLB_CONTEXTS; context++) this.#dropOwn(context);
   }
   /** All but global pages of one PCID. */
   flushPcid(pcid: number): void {
     const context = this.#pcids.indexOf(pcid);
-    if (context >= 0) this.#dropOwn(context);
+    if (context < 0) return;
+    this.flushes++;
+    this.#dropOwn(context);
   }
 
   #dropOwn(context: number): void {
@@ -181,6 +192,7 @@ export class Tlb {
 
   /** A page, global or not, in every PCID: all of it, if it is a large one that is here in parts. */
   flushPage(lo: number, hi: number): void {
+    this.pageFlushes++;
     const page = lo & ~(PAGE_SIZE - 1);
     this.#eachHeld((part) => this.#clearPage(part, page, hi));
     const gigabyte = gigabyteOf(lo, hi);
@@ -196,23 +208,24 @@ export class Tlb {
     );
   }
 
-  /** Forbids direct writes to the page at `host` until the next slow write (code or dirty log came upon it). */
+  /** Code came upon the page at `host`: writes must look out for it. */
   protectHostPage(host: number): void {
     const w = this.#words;
     this.#eachHeld((part) => {
       for (let at = part * PART_WORDS; at < (part + 1) * PART_WORDS; at += WORDS) {
         const page = w[at + TAG_WRITE] ?? -1;
-        if (page !== -1 && (page + (w[at + ADDEND] ?? 0)) >>> 0 === host) this.#protect(at);
+        if (page !== -1 && (page + (w[at + ADDEND] ?? 0)) >>> 0 === host) this.#protect(at, WRITES_CODE);
       }
     });
   }
-  /** The same for every page. */
+  /** Forbids direct writes to every page until the next slow one (the dirty log begins anew). */
   protectAll(): void {
     this.#eachHeld((part) => {
-      for (let at = part * PART_WORDS; at < (part + 1) * PART_WORDS; at += WORDS) this.#protect(at);
+      for (let at = part * PART_WORDS; at < (part + 1) * PART_WORDS; at += WORDS) this.#protect(at, 0);
     });
   }
-  #protect(at: number): void {
+  #protect(at: number, access: number): void {
+    this.#words[at + GLOBAL] = ((this.#words[at + GLOBAL] ?? 0) & ~WRITES_CODE) | access;
     this.#words[at + TAG_WRITE] = -1;
     this.#words[at + TAG_WRITE + 1] = -1;
   }

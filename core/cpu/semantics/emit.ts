@@ -30,6 +30,8 @@ export interface Flags {
   increment(size: OpSize, r: Int): void;
   decrement(size: OpSize, a: Int, r: Int): void;
   setCf(cf: I32): void;
+  /** CF and OF as given, the others stay. */
+  rotate(cf: I32, of: I32): void;
   /** 0 or 1 */
   cf(): I32;
   /** 0 or 1 */

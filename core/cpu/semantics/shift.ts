@@ -60,18 +60,12 @@ export const emitSar: Emitter = (e) =>
     e.flags.result(e.size, r, cf, i32.const(0));
   });
 
-/** Rotates leave SF ZF AF PF. */
-function setRotateFlags(e: Emit, cf: I32, of: I32): void {
-  const image = i32.and(e.flags.arith(), i32.const(~0x801));
-  e.flags.setArith(e.f.let(i32.or(i32.or(image, cf), i32.shl(of, i32.const(11)))));
-}
-
 export const emitRol: Emitter = (e) =>
   counted(e, 1, (a, count) => {
     const r = e.f.let(rotateLeft(e, a, count));
     const cf = e.f.let(bit(e, r, i32.const(0)));
     e.write(0, r);
-    setRotateFlags(e, cf, i32.xor(e.w.msb(r), cf));
+    e.flags.rotate(cf, i32.xor(e.w.msb(r), cf));
   });
 
 export const emitRor: Emitter = (e) =>
@@ -79,7 +73,7 @@ export const emitRor: Emitter = (e) =>
     const right = i32.and(i32.sub(i32.const(e.w.bits), count), i32.const(e.w.bits - 1));
     const r = e.f.let(rotateLeft(e, a, e.f.let(right)));
     e.write(0, r);
-    setRotateFlags(e, e.f.let(e.w.msb(r)), i32.xor(e.w.msb(r), nextToMsb(e, r)));
+    e.flags.rotate(e.f.let(e.w.msb(r)), i32.xor(e.w.msb(r), nextToMsb(e, r)));
   });
 
 /** a rotated left by count modulo its size. */
@@ -119,7 +113,7 @@ function throughCarry(e: Emit, toLeft: (n: I32) => I32, direction: 'left' | 'rig
     const r = e.f.let(w.trim(w.or(w.or(upper, carry), lower)));
     const cf = e.f.let(bit(e, a, i32.sub(i32.const(w.bits), left)));
     e.write(0, r);
-    setRotateFlags(e, cf, direction === 'left' ? i32.xor(w.msb(r), cf) : i32.xor(w.msb(r), nextToMsb(e, r)));
+    e.flags.rotate(cf, direction === 'left' ? i32.xor(w.msb(r), cf) : i32.xor(w.msb(r), nextToMsb(e, r)));
   };
   e.f.if(n, rotate, () => unchanged(e, a));
 }

@@ -49,6 +49,7 @@ export class SystemManagement {
     physical.select(this.#active ? SPACE_SMM : SPACE_NORMAL);
     state.set32(S.PAGE_MAP, physical.map.byteOffset);
     state.set32(S.PAGE_FLAGS, physical.flags.byteOffset);
+    state.set32(S.CODE_MAP, physical.codeMap);
   }
 
   reset(): void {

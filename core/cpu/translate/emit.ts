@@ -1,10 +1,11 @@
 /** Emit for the translator: operands are constants and locals; where control goes is the region's business. */
 import { type Func, type I32, type I64, i32, i64, type Label, type V128 } from '../../wasm/index.ts';
-import { MachineEmit, SLOW_STOP } from '../codegen/machine-emit.ts';
+import { MachineEmit, type Reserved } from '../codegen/machine-emit.ts';
 import { BASE_RIP, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
 import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
 import { X87_REGISTER_BYTES, X87_REGISTERS } from '../fpu/state.ts';
 import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
+import { READ, WRITE } from '../mmu/walk.ts';
 import * as S from '../state.ts';
 import type { DeferredFlags } from './deferred-flags.ts';
 import type { RegionInsn } from './region.ts';
@@ -40,6 +41,7 @@ export class TranslatorEmit extends MachineEmit {
   /** Whether the instruction behind it follows. */
   finish(): boolean {
     if (this.#ended) return false;
+    this.flags.end();
     this.#stopIfAsked();
     return true;
   }
@@ -100,13 +102,11 @@ export class TranslatorEmit extends MachineEmit {
   // -- addresses ---------------------------------------------------------------------------------------------------
   displace(i: number, displacement: I64): void {
     this.#displacements[i] = this.f.let(displacement);
-    this.hosts[i] = undefined;
-    this.linears[i] = undefined;
+    this.reserved[i] = undefined;
   }
   advance(i: number, bytes: I64): void {
     this.#advances[i] = this.f.let(bytes);
-    this.hosts[i] = undefined;
-    this.linears[i] = undefined;
+    this.reserved[i] = undefined;
   }
   offset(i: number): I64 {
     const o = this.#operand(i);
@@ -141,6 +141,33 @@ export class TranslatorEmit extends MachineEmit {
     return this.region.tlbBase;
   }
 
+  // -- memory ------------------------------------------------------------------------------------------------------
+  /** What is more than a TLB fill is left to the interpreter, from the beginning of the instruction. */
+  #reach(linear: I64, bytes: number, access: typeof READ | typeof WRITE): I32 {
+    const f = this.f;
+    const address = f.local('i32');
+    const { hit, host } = this.probe(linear, bytes, access === READ ? S.TLB_READ : S.TLB_WRITE);
+    f.ifLikely(
+      hit,
+      () => f.set(address, host),
+      () => {
+        f.set(address, f.call(this.region.rt.touch, linear, i32.const(access), i32.const(bytes)));
+        f.ifUnlikely(i32.eqz(address), () => this.region.leave('record', this.here));
+      },
+    );
+    return address;
+  }
+  protected source(linear: I64, bytes: number): I32 {
+    return this.#reach(linear, bytes, READ);
+  }
+  protected store(linear: I64, bytes: number, put: (address: I32) => void): void {
+    put(this.#reach(linear, bytes, WRITE));
+  }
+  protected reserve(linear: I64, bytes: number): Reserved {
+    const address = this.#reach(linear, bytes, WRITE);
+    return { source: address, store: (put) => put(address) };
+  }
+
   // -- stack -------------------------------------------------------------------------------------------------------
   protected readonly stackWidth = width(8);
   protected stackLinear(pointer: Int): I64 {
@@ -153,14 +180,14 @@ export class TranslatorEmit extends MachineEmit {
     return this.here.at + this.here.insn.length;
   }
   protected faultIf(cond: I32): void {
-    this.f.if(cond, () => this.region.leave('fault', this.here));
+    this.f.ifUnlikely(cond, () => this.region.leave('fault', this.here));
   }
   raise(vector: number): void {
     this.f.call(this.routines.raise, i32.const(vector));
     this.region.leave('fault', this.here);
   }
   fallBackIf(cond: I32): void {
-    this.f.if(cond, () => this.region.leave('fallBack', this.here));
+    this.f.ifUnlikely(cond, () => this.region.leave('fallBack', this.here));
   }
   modrm(): I32 {
     return i32.const(this.here.insn.modrm);
@@ -170,16 +197,12 @@ export class TranslatorEmit extends MachineEmit {
     if (o.kind !== 'memory') throw new Error(`operand ${i} is a ${o.kind}`);
     return i32.const(o.segment);
   }
-  protected noteStop(status: I32): void {
-    this.#mayStop = true;
-    this.f.set(this.region.stop, i32.or(this.region.stop, i32.eq(status, i32.const(SLOW_STOP))));
-  }
   #stopIfAsked(): void {
-    if (this.#mayStop) this.f.if(this.region.stop, () => this.region.leave('stop', this.here));
+    if (this.#mayStop) this.f.ifUnlikely(this.region.stop, () => this.region.leave('stop', this.here));
   }
   /** The same behind a jump. */
   #stopAt(ip: I64): void {
-    if (this.#mayStop) this.f.if(this.region.stop, () => this.region.leaveTo('stopped', ip));
+    if (this.#mayStop) this.f.ifUnlikely(this.region.stop, () => this.region.leaveTo('stopped', ip));
   }
   interruptShadow(): void {
     this.f.store64(this.at(S.SHADOW_RIP), this.nextIp());
@@ -218,7 +241,7 @@ export class TranslatorEmit extends MachineEmit {
     if (this.size !== 8) return;
     const unused = this.f.let(i64.extendU(i32.load(this.at(S.CANONICAL_SHIFT))));
     const bad = i64.ne(i64.shrS(i64.shl(to, unused), unused), to);
-    this.f.if(i32.and(bad, taken), () => this.raise(S.GP));
+    this.f.ifUnlikely(i32.and(bad, taken), () => this.raise(S.GP));
   }
   #target(i: number): number {
     const o = this.#operand(i);

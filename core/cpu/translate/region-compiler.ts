@@ -3,10 +3,20 @@
  * and leaves as handlers do: to the next block, to a fault, or to the interpreter's record of an instruction, where
  * everything is exact again.
  */
-import { type Callable, type Func, type I32, type I64, i32, i64, type Label, type Local } from '../../wasm/index.ts';
-import type { FlagWords } from '../codegen/flags.ts';
-import { chain, EXIT_SLICE, EXIT_STOP, type InterpreterRuntime } from '../interp/emit.ts';
-import type { VcpuLayout } from '../layout.ts';
+import {
+  type Callable,
+  type Func,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  type Label,
+  type Local,
+  select,
+} from '../../wasm/index.ts';
+import { chain, EXIT_SLICE, EXIT_STOP, type InterpreterRuntime, memoryWords } from '../interp/emit.ts';
+import { RECORD_ENTRY } from '../interp/record.ts';
+import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { ControlFlow } from './control-flow.ts';
 import { DeferredFlags } from './deferred-flags.ts';
@@ -14,18 +24,28 @@ import { TranslatorEmit } from './emit.ts';
 import { flagUse, needsFlags } from './flag-use.ts';
 import { type Region, type RegionBlock, type RegionEntry, type RegionInsn, successorsOf } from './region.ts';
 import { Registers } from './registers.ts';
+import type { SettleFlags } from './settle-flags.ts';
 
-/** Ways out: to the block at RIP, at an instruction that faults, behind one, to its record, or back to the run loop. */
-const EXITS = ['next', 'fault', 'stop', 'fallBack', 'record', 'slice', 'stopped'] as const;
+/**
+ * Ways out: to the block at RIP, to an instruction's record (in two ways: where an entry is, it must not lead back here), at
+ * an instruction that faults, behind one, or back to the run loop.
+ */
+const EXITS = ['next', 'rest', 'record', 'handler', 'fault', 'stop', 'fallBack', 'slice', 'stopped'] as const;
 type Exit = (typeof EXITS)[number];
+/** Those that do not hardly ever happen: `rest` leads to an instruction that is not translated. */
+const FREQUENT: ReadonlySet<Exit> = new Set(['next', 'rest']);
 
 /** The node of the control flow where the region is entered, and where indirect jumps within it come by. */
 const DISPATCHER = 0;
 
+/** Instructions of a block fit into so many bits, less one; so many of them into a word. */
+const COUNT_BITS = 6n;
+const COUNTS_IN_WORD = 10;
+
 export class RegionCompiler {
   readonly registers: Registers;
   readonly flags: DeferredFlags;
-  /** RIP of the entry: the same code may be mapped at many addresses. */
+  /** RIP of the first entry: the same code may be mapped at many addresses. */
   readonly rip: Local<'i64'>;
   readonly tlbBase: Local<'i32'>;
   readonly stop: Local<'i32'>;
@@ -33,15 +53,16 @@ export class RegionCompiler {
   readonly #exit: Local<'i32'>;
   readonly #record: Local<'i32'>;
   readonly #exitRip: Local<'i64'>;
-  readonly #result: Local<'i64'>;
-  readonly #aux: Local<'i32'>;
-  /** Where the dispatcher leads: from the first entry, in bytes. */
+  /** Where the dispatcher leads: a number of #dispatched, or their count, and the place from the first entry in bytes. */
   readonly #target: Local<'i32'>;
+  readonly #place: Local<'i32'>;
   /** By node: 0 is the dispatcher, which has none. */
   readonly #blocks: readonly (RegionBlock | undefined)[];
   readonly #nodes: ReadonlyMap<number, number>;
-  /** Where the dispatcher can lead, in ascending order. */
+  /** Where the dispatcher can lead: the entries first, in their order. */
   readonly #dispatched: readonly number[];
+  /** The interpreter's handlers of the entries' records. */
+  readonly #handlers: ReadonlyMap<number, number>;
   readonly #flow: ControlFlow;
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
@@ -52,6 +73,7 @@ export class RegionCompiler {
     readonly f: Func,
     readonly at: VcpuLayout,
     readonly rt: InterpreterRuntime,
+    settle: SettleFlags,
     readonly region: Region,
   ) {
     const blocks = [...region.blocks.values()];
@@ -59,26 +81,28 @@ export class RegionCompiler {
     this.#nodes = new Map(blocks.map((block, n) => [block.at, n + 1]));
     const dispatched = new Set(region.entries.map((entry) => entry.at));
     this.#flow = this.#makeReducible(dispatched);
-    this.#dispatched = [...dispatched].sort((a, b) => a - b);
+    this.#dispatched = [...dispatched];
+    this.#handlers = new Map(region.entries.map(({ record, handler }) => [record, handler]));
     this.registers = new Registers(f, at.state);
     this.rip = f.permanent('i64');
     this.tlbBase = f.permanent('i32');
     this.stop = f.permanent('i32');
     this.#target = f.permanent('i32');
+    this.#place = f.permanent('i32');
     this.#budget = f.permanent('i32');
     this.#exit = f.permanent('i32');
     this.#record = f.permanent('i32');
     this.#exitRip = f.permanent('i64');
-    this.#result = f.permanent('i64');
-    this.#aux = f.permanent('i32');
-    this.flags = new DeferredFlags(f, this.#words());
+    this.flags = new DeferredFlags(f, memoryWords(f, at.state), settle);
   }
 
   /** A way back to what is no loop's head, because it has another entry, leads through the dispatcher. */
   #makeReducible(dispatched: Set<number>): ControlFlow {
     for (;;) {
       const successors = this.#blocks.map((block) => (block ? this.#successors(block) : []));
-      successors[DISPATCHER] = [...dispatched].flatMap((at) => this.#nodes.get(at) ?? []);
+      const entered = [...dispatched].flatMap((at) => this.#nodes.get(at) ?? []);
+      // by number and by place: each is a point where ways meet
+      successors[DISPATCHER] = dispatched.size === 1 ? entered : [...entered, ...entered];
       const flow = new ControlFlow(successors);
       const others = flow.entriesOfOtherLoops().flatMap((n) => this.#blocks[n]?.at ?? []);
       const fresh = others.filter((at) => !dispatched.has(at));
@@ -88,21 +112,6 @@ export class RegionCompiler {
   }
   #successors(block: RegionBlock): number[] {
     return successorsOf(block).flatMap((at) => this.#nodes.get(at) ?? []);
-  }
-
-  #words(): FlagWords {
-    const now = <T extends 'i32' | 'i64'>({ type, emit }: Local<T>) => ({ type, emit });
-    return {
-      result: () => now(this.#result),
-      aux: () => now(this.#aux),
-      set: (result, aux) => {
-        // the second may be made of the first word as it was
-        const next = this.f.let(aux);
-        this.f.set(this.#result, result);
-        this.f.set(this.#aux, next);
-      },
-      setAux: (aux) => this.f.set(this.#aux, aux),
-    };
   }
 
   compile(): void {
@@ -122,36 +131,53 @@ export class RegionCompiler {
   #begin(): void {
     const { f } = this;
     this.registers.load();
-    f.set(this.rip, i64.load(this.#state(S.RIP)));
+    const page = i64.and(i64.load(this.#state(S.RIP)), i64.const(~BigInt(PAGE_SIZE - 1)));
+    f.set(this.rip, i64.sub(page, i64.const(BigInt(this.region.from))));
     f.set(this.tlbBase, i32.load(this.#state(S.TLB_BASE)));
-    f.set(this.#budget, i32.load(this.#state(S.BUDGET)));
-    for (const entry of this.region.entries)
-      f.if(i32.eq(f.param(0, 'i32'), i32.const(entry.record)), () => this.#enterAt(entry));
-    f.set(this.#result, i64.load(this.#state(S.FLAG_RESULT)));
-    f.set(this.#aux, i32.load(this.#state(S.FLAG_AUX)));
+    if (this.#dispatched.length > 1) f.set(this.#target, i32.load8U(f.param(0, 'i32'), RECORD_ENTRY));
+    f.set(this.#budget, i32.add(i32.load(this.#state(S.BUDGET)), this.#countOfEntry()));
   }
   /** The interpreter has counted the whole of its block; here blocks count when they begin. */
-  #enterAt({ at, count }: RegionEntry): void {
-    this.f.set(this.#target, i32.const(at));
-    this.f.set(this.rip, i64.sub(this.rip, i64.const(BigInt(at))));
-    this.f.set(this.#budget, i32.add(this.#budget, i32.const(count)));
+  #countOfEntry(): I32 {
+    const { entries } = this.region;
+    const words: bigint[] = [];
+    entries.forEach(({ count }, n) => {
+      const word = Math.floor(n / COUNTS_IN_WORD);
+      words[word] = (words[word] ?? 0n) | (BigInt(count - 1) << (COUNT_BITS * BigInt(n % COUNTS_IN_WORD)));
+    });
+    const [first = 0n, ...others] = words;
+    if (entries.length === 1) return i32.const(Number(first) + 1);
+    let packed: I64 = i64.const(first);
+    let within: I32 = this.#target;
+    others.forEach((word, n) => {
+      const from = (n + 1) * COUNTS_IN_WORD;
+      const beyond = i32.geU(this.#target, i32.const(from));
+      packed = select(beyond, i64.const(word), packed);
+      within = select(beyond, i32.sub(this.#target, i32.const(from)), within);
+    });
+    const shift = i64.extendU(i32.mul(within, i32.const(Number(COUNT_BITS))));
+    const count = i32.and(i32.wrap(i64.shrU(packed, shift)), i32.const(2 ** Number(COUNT_BITS) - 1));
+    return i32.add(count, i32.const(1));
   }
   #finish(): void {
     const { f } = this;
     this.registers.store();
-    f.store64(this.#state(S.FLAG_RESULT), this.#result);
-    f.store32(this.#state(S.FLAG_AUX), this.#aux);
+    this.flags.finish();
     f.store32(this.#state(S.BUDGET), this.#budget);
     f.store64(this.#state(S.RIP), this.#exitRip);
     const way = (exit: Exit, go: () => void): void => f.if(i32.eq(this.#exit, i32.const(EXITS.indexOf(exit))), go);
     way('next', () => f.returnCall(this.rt.next, this.#state(S.NO_LINK)));
     const record = (callee: Callable) => (): void => f.returnCall(callee, this.#record);
+    way('rest', () => chain(f, this.#record, 0));
+    way('record', () => chain(f, this.#record, 0));
+    way('handler', () =>
+      f.returnCallIndirect({ params: ['i32'], results: ['i32'] }, this.#target, this.#record),
+    );
     way('fault', record(this.rt.fault));
     way('stop', record(this.rt.stop));
     way('fallBack', record(this.rt.fallBack));
     way('slice', () => f.return(i32.const(EXIT_SLICE)));
-    way('stopped', () => f.return(i32.const(EXIT_STOP)));
-    chain(f, this.#record, 0);
+    f.return(i32.const(EXIT_STOP));
     f.unreachable();
   }
 
@@ -182,11 +208,11 @@ export class RegionCompiler {
   #block(n: number): void {
     const block = this.#blocks[n];
     this.#current = n;
-    this.flags.pending = undefined;
     if (!block) {
-      this.#dispatch(this.#dispatched);
+      this.#dispatch();
       return;
     }
+    if (this.#flow.isMerge(n) || this.#flow.isLoop(n)) this.flags.met();
     this.f.set(this.#budget, i32.sub(this.#budget, i32.const(block.insns.length)));
     for (const here of block.insns) {
       let goesOn = true;
@@ -195,32 +221,43 @@ export class RegionCompiler {
       });
       if (!goesOn) return;
     }
-    if (block.rest) this.leave('record', block.rest);
+    if (block.rest) this.leave('rest', block.rest);
     else this.goto(block.end);
   }
 
-  /** Goes to the one of these places that the target is. */
-  #dispatch(places: readonly number[]): void {
-    const [first] = places;
-    if (first === undefined) return;
-    if (places.length === 1) {
-      const away = i64.add(this.rip, i64.extendS(this.#target));
-      const found = i32.eq(this.#target, i32.const(first));
-      const isOnly = this.#dispatched.length === 1;
-      if (!isOnly) this.f.if(i32.eqz(found), () => this.leaveTo('next', away));
-      this.#current = DISPATCHER;
-      this.flags.pending = undefined; // of a block that stands before this in the function
-      this.#enter(this.#nodes.get(first) as number);
+  /** Where the region is entered, and where jumps come by that know no better. */
+  #dispatch(): void {
+    const nodes = this.#dispatched.map((at) => this.#nodes.get(at) as number);
+    const [only] = nodes;
+    if (nodes.length === 1) {
+      this.flags.enter();
+      this.#enter(only as number);
       return;
     }
+    this.flags.met();
+    this.f.block((search) => {
+      const labels = nodes.map((n) => this.#labels.get(n) as Label);
+      this.f.brTable(this.#target, [...labels, search]);
+    });
+    const ascending = [...this.#dispatched].sort((a, b) => a - b);
+    this.#search(ascending);
+  }
+  /** Goes to the one of these places that the jump leads to. */
+  #search(places: readonly number[]): void {
     const half = places.length >> 1;
-    const right = i32.geS(this.#target, i32.const(places[half] ?? 0));
-    this.f.if(
-      right,
-      () => this.#dispatch(places.slice(half)),
-      () => this.#dispatch(places.slice(0, half)),
-    );
-    this.f.unreachable();
+    const middle = places[half] ?? 0;
+    if (places.length > 1) {
+      this.f.if(
+        i32.geS(this.#place, i32.const(middle)),
+        () => this.#search(places.slice(half)),
+        () => this.#search(places.slice(0, half)),
+      );
+      this.f.unreachable();
+      return;
+    }
+    const elsewhere = i32.ne(this.#place, i32.const(middle));
+    this.f.if(elsewhere, () => this.leaveTo('next', i64.add(this.rip, i64.extendS(this.#place))));
+    this.f.br(this.#labels.get(this.#nodes.get(middle) as number) as Label);
   }
 
   #insn(here: RegionInsn): boolean {
@@ -238,10 +275,10 @@ export class RegionCompiler {
   }
   /** Both ways on, each with the flags as they are here. */
   fork(cond: I32, taken: () => void, otherwise: () => void): void {
-    const { pending } = this.flags;
+    const { known } = this.flags;
     const from = this.#current;
     const way = (go: () => void) => (): void => {
-      this.flags.pending = pending;
+      this.flags.known = known;
       this.#current = from;
       go();
     };
@@ -259,25 +296,24 @@ export class RegionCompiler {
     const backward = this.#flow.isBackward(this.#current, to);
     if (backward) this.#takeTurn(ip);
     if (backward && !this.#flow.dominates(to, this.#current)) {
-      this.f.set(this.#target, i32.const(at));
+      this.f.set(this.#target, i32.const(this.#dispatched.indexOf(at)));
       this.#redispatch();
     } else this.#enter(to);
   }
   #enter(to: number): void {
     const block = this.#blocks[to];
-    if (block && needsFlags(block)) this.flags.materialize();
     const backward = this.#flow.isBackward(this.#current, to);
     const label = backward ? this.#loops.get(to) : this.#flow.isMerge(to) ? this.#labels.get(to) : undefined;
+    if ((label || this.#flow.isLoop(to)) && block && needsFlags(block)) this.flags.meet();
     if (label) this.f.br(label);
     else this.#tree(to);
   }
-  /** Before going round: time may be up, or somebody may want something. */
+  /** Before going round: time may be up. Nothing within a region asks for anything else. */
   #takeTurn(ip: I64): void {
-    const waiting = i32.or(i32.ltS(this.#budget, i32.const(0)), i32.load(this.#state(S.REQUEST)));
-    this.f.if(waiting, () => this.leaveTo('slice', ip));
+    this.f.ifUnlikely(i32.ltS(this.#budget, i32.const(0)), () => this.leaveTo('slice', ip));
   }
   #redispatch(): void {
-    this.flags.materialize();
+    this.flags.meet();
     this.f.br(this.#loops.get(DISPATCHER) as Label);
   }
   /** To an address that is not known before: there may be an entry for it. */
@@ -288,22 +324,26 @@ export class RegionCompiler {
       const inPage = i64.ltU(i64.sub(at, i64.const(BigInt(from))), i64.const(BigInt(to - from)));
       this.f.if(inPage, () => {
         this.#takeTurn(ip);
-        this.f.set(this.#target, i32.wrap(at));
-        const { pending } = this.flags;
+        this.f.set(this.#place, i32.wrap(at));
+        this.f.set(this.#target, i32.const(this.#dispatched.length));
+        const { known } = this.flags;
         this.#redispatch();
-        this.flags.pending = pending;
+        this.flags.known = known;
       });
     }
     this.leaveTo('next', ip);
   }
 
   /** Out, with RIP at the block that the instruction's record belongs to. */
-  leave(exit: 'fault' | 'stop' | 'fallBack' | 'record', here: RegionInsn): void {
+  leave(exit: 'rest' | 'record' | 'fault' | 'stop' | 'fallBack', here: RegionInsn): void {
+    const handler = exit === 'record' ? this.#handlers.get(here.record) : undefined;
+    if (handler !== undefined) this.f.set(this.#target, i32.const(handler));
     this.f.set(this.#record, i32.const(here.record));
-    this.leaveTo(exit, i64.add(this.rip, i64.const(BigInt(here.blockAt))));
+    this.leaveTo(handler === undefined ? exit : 'handler', i64.add(this.rip, i64.const(BigInt(here.blockAt))));
   }
   leaveTo(exit: Exit, ip: I64): void {
-    this.flags.write();
+    if (FREQUENT.has(exit)) this.flags.leave();
+    else this.flags.leaveRarely();
     this.f.set(this.#exit, i32.const(EXITS.indexOf(exit)));
     this.f.set(this.#exitRip, ip);
     this.f.br(this.#out);

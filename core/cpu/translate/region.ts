@@ -31,10 +31,14 @@ export interface RegionBlock {
   readonly fallsThrough: boolean;
 }
 
-/** A block where the region can be entered: the interpreter's record of it, and how many instructions that counts. */
+/**
+ * A block where the region can be entered: the interpreter's record of it, the handler that this had, and how many
+ * instructions that block counts.
+ */
 export interface RegionEntry {
   readonly at: number;
   readonly record: number;
+  readonly handler: number;
   readonly count: number;
 }
 
@@ -54,6 +58,8 @@ export interface CodePage {
   decode(at: number): readonly DecodedInsn[];
   /** Blocks that have been run. */
   known(): readonly number[];
+  /** The interpreter's handler of a record. */
+  handler(record: number): number;
 }
 
 /** Undefined when there is nothing to translate at the entry. */
@@ -93,7 +99,8 @@ class RegionFinder {
     const decoded = this.page.decode(at);
     const [first] = decoded;
     if (!first || !this.leaders.has(at) || this.entries.size >= MAX_ENTRIES) return;
-    this.entries.set(at, { at, record: first.record, count: decoded.length });
+    const { record } = first;
+    this.entries.set(at, { at, record, handler: this.page.handler(record), count: decoded.length });
   }
 
   /** Takes in the instructions of a block; where it may go, or undefined when its first is not for a translator. */

@@ -8,8 +8,10 @@ import type { BlockCache } from '../interp/blocks.ts';
 import { ExtensionBuilder } from '../interp/handlers.ts';
 import type { Interpreter } from '../interp/interpreter.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
-import { findRegion, type Region } from './region.ts';
+import { findRegion } from './region.ts';
 import { RegionCompiler } from './region-compiler.ts';
+import { type FoundRegion, Regions } from './regions.ts';
+import { emitSettleFlags } from './settle-flags.ts';
 import { isTranslatableMode } from './translatable.ts';
 
 /** When a block is translated: when it turns out to be hot, at its first execution (for tests), or never. */
@@ -20,7 +22,7 @@ const HOT = 16;
 /** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
 const BATCH = 24;
 const BATCH_SLICES = 96;
-/** More regions than that, of about 0.1 MiB each, and all code is dropped: what is hot comes back soon. */
+/** More regions than that, of about 0.1 MiB each, are not kept. */
 const MAX_REGIONS = 2000;
 /** Places remembered as sampled once. */
 const MAX_SAMPLES = 1 << 17;
@@ -34,24 +36,40 @@ interface Place {
 }
 
 export class Translator {
-  /** Table slots of translations, by the first record of their entry's block. */
-  readonly #slots = new Map<number, number>();
-  /** How many entries lead to a slot. */
-  readonly #uses = new Map<number, number>();
+  readonly #installed: Regions;
   readonly #samples = new Map<number, number>();
   readonly #drops = new Map<number, number>();
   readonly #waiting = new Map<number, Place>();
   #slices = 0;
+  /** What was translated since the beginning, and what became of it. */
   regions = 0;
   instructions = 0;
+  modules = 0;
+  drops = 0;
+  timeNs = 0;
 
   constructor(
     readonly at: VcpuLayout,
     readonly blocks: BlockCache,
     readonly interpreter: Interpreter,
     readonly when: Translation,
+    readonly nowNs: () => number,
   ) {
-    blocks.onDropped = (record, host) => this.#dropped(record, host);
+    this.#installed = new Regions(blocks, interpreter, MAX_REGIONS, (page) => {
+      this.drops++;
+      this.#drops.set(page, (this.#drops.get(page) ?? 0) + 1);
+    });
+    blocks.onDropped = (record) => this.#installed.dropped(record);
+  }
+
+  /** Regions that can run now. */
+  get size(): number {
+    return this.#installed.size;
+  }
+
+  /** Modules that made room for others. */
+  get evictions(): number {
+    return this.#installed.evictions;
   }
 
   /** A slice has ended, at a block. */
@@ -64,10 +82,16 @@ export class Translator {
     this.#samples.set(key, count % HOT);
     if (count === HOT) this.#waiting.set(key, { host, mode });
     this.#slices++;
-    if (this.#slices % FORGIVE_SLICES === 0) this.#drops.clear();
+    this.#installed.use(Math.floor(host / PAGE_SIZE), this.#slices);
+    if (this.#slices % FORGIVE_SLICES === 0) this.#forgive();
     if (this.#slices % BATCH_SLICES !== 0 && this.#waiting.size < BATCH) return;
     this.#translateAll([...this.#waiting.values()]);
     this.#waiting.clear();
+  }
+
+  #forgive(): void {
+    this.#drops.clear();
+    this.blocks.forgive();
   }
 
   /** Translates from the block at a host address now, if that can be done. */
@@ -76,62 +100,48 @@ export class Translator {
   }
 
   #translateAll(places: readonly Place[]): void {
-    if (this.#uses.size + places.length > MAX_REGIONS) {
-      this.blocks.flush();
-      this.#samples.clear();
-      return;
-    }
-    const { flushes } = this.blocks;
-    const regions = places.flatMap((place) => this.#find(place) ?? []);
-    if (regions.length === 0 || this.blocks.flushes !== flushes) return; // their records are no more
+    const beganNs = this.nowNs();
+    this.#translateNow(places);
+    this.timeNs += this.nowNs() - beganNs;
+  }
+
+  #translateNow(places: readonly Place[]): void {
+    const { drops } = this.blocks;
+    const found = places.flatMap((place) => this.#find(place) ?? []);
+    if (found.length === 0 || this.blocks.drops !== drops) return; // some of their records are no more
     const b = new ExtensionBuilder(this.at);
-    regions.forEach((region, n) => {
+    const settle = emitSettleFlags(b.m, this.at.state);
+    found.forEach(({ region }, n) => {
       const f = b.m.func(['i32'], ['i32']);
-      new RegionCompiler(f, this.at, b.rt, region).compile();
+      new RegionCompiler(f, this.at, b.rt, settle, region).compile();
       b.m.export(String(n), f);
     });
-    const slots = this.interpreter.install(new WebAssembly.Module(b.m.encode()), regions.length);
-    regions.forEach((region, n) => {
-      this.#install(region, slots[n] as number);
-    });
+    this.modules++;
+    this.#installed.install(new WebAssembly.Module(b.m.encode()), found);
+    this.regions += found.length;
+    for (const { region } of found) for (const block of region.blocks.values()) this.instructions += block.insns.length;
   }
 
-  #install({ entries, blocks }: Region, slot: number): void {
-    for (const { record } of entries) {
-      if (this.#slots.has(record)) continue; // of another region, which serves as well
-      this.#slots.set(record, slot);
-      this.#uses.set(slot, (this.#uses.get(slot) ?? 0) + 1);
-      this.blocks.setHandler(record, slot);
-    }
-    this.regions++;
-    for (const block of blocks.values()) this.instructions += block.insns.length;
-  }
-
-  #find({ host, mode }: Place): Region | undefined {
+  #find({ host, mode }: Place): FoundRegion | undefined {
     const page = Math.floor(host / PAGE_SIZE);
     const unsteady = (this.#drops.get(page) ?? 0) >= MAX_DROPS && this.when !== 'always';
     if (unsteady || !isTranslatableMode(mode)) return undefined;
-    const [first] = this.blocks.instructions(host, mode);
-    if (!first || this.#slots.has(first.record)) return undefined;
+    const [entry] = this.blocks.instructions(host, mode);
+    if (!entry || this.#installed.isEntry(entry.record)) return undefined;
     const from = page * PAGE_SIZE - host;
-    return findRegion({
+    const records = new Set<number>();
+    const region = findRegion({
       from,
       to: from + PAGE_SIZE,
-      decode: (at) => this.blocks.instructions(host + at, mode),
+      decode: (at) => {
+        const insns = this.blocks.instructions(host + at, mode);
+        const [first] = insns;
+        if (first) records.add(first.record);
+        return insns;
+      },
+      handler: (record) => this.#installed.handlerOf(record),
       known: () => this.blocks.blocksIn(page, mode).map((other) => other - host),
     });
-  }
-
-  #dropped(record: number, host: number): void {
-    const slot = this.#slots.get(record);
-    if (slot === undefined) return;
-    this.#slots.delete(record);
-    const uses = (this.#uses.get(slot) ?? 0) - 1;
-    this.#uses.set(slot, uses);
-    if (uses > 0) return;
-    this.#uses.delete(slot);
-    this.interpreter.remove(slot);
-    const page = Math.floor(host / PAGE_SIZE);
-    this.#drops.set(page, (this.#drops.get(page) ?? 0) + 1);
+    return region && { region, page, records };
   }
 }

@@ -34,9 +34,20 @@ export const PM_TMR = 0x08; //          RO   32 bits
 export const PM_TMR_HZ = 3_579_545;
 export const PM_TMR_BITS = 24;
 
-export const GPE0_STS = 0x0c; //        W1C  16 bits; nothing here raises one
-export const GPE0_EN = 0x0e; //         RW   16 bits
-export const GPE0_LENGTH = 4;
+/** Where the south bridges differ. SMI_EN: where there is one, locked as firmware without SMM leaves it. */
+export interface PmLayout {
+  readonly GPE0_STS: number; //         W1C  nothing here raises one
+  readonly GPE0_EN: number; //          RW   16 bits; a wider block's others read zero
+  readonly GPE0_LENGTH: number;
+  readonly SMI_EN?: number; //          RO   32 bits
+}
+export const PIIX4_PM: PmLayout = { GPE0_STS: 0x0c, GPE0_EN: 0x0e, GPE0_LENGTH: 4 };
+/** [ICH9] Intel ICH9 data sheet (316972), 13.8.3. */
+export const ICH9_PM: PmLayout = { GPE0_STS: 0x20, GPE0_EN: 0x28, GPE0_LENGTH: 16, SMI_EN: 0x30 };
+export const ICH9_PM_IO_SIZE = 128;
+const GBL_SMI_EN = 1 << 0;
+const APMC_EN = 1 << 5; //                   writes to the APM control port raise SMI
+export const SMI_EN_LOCKED = GBL_SMI_EN | APMC_EN;
 
 // APM ports: the "SMI command" of the FADT
 export const SMI_CMD_PORT = 0xb2;

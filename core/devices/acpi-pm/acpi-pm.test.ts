@@ -135,10 +135,20 @@ describe('AcpiPm sleep and reset', () => {
     expect(calls).toEqual(['reset']);
   });
 
+  it('has on an ICH9 a GPE block of 16 bytes elsewhere, and an SMI enable register that is locked', () => {
+    const { GPE0_STS, GPE0_EN, SMI_EN = 0 } = R.ICH9_PM;
+    const ports = { sci: new FakeLine(), timers: new FakeTimers(), powerOff: () => {}, reset: () => {} };
+    const pm = new AcpiPm({ ...ports, layout: R.ICH9_PM });
+    for (const offset of [GPE0_STS, GPE0_EN, SMI_EN]) pm.write(offset, 4, 0xffff_ffff);
+    expect([pm.read(GPE0_STS, 4), pm.read(GPE0_EN, 4), pm.read(SMI_EN, 4)]).toEqual([0, 0xffff, 0x21]);
+    expect(pm.counters).toEqual({ unknownReads: 0, unknownWrites: 0 });
+    expect(pm.read(R.PIIX4_PM.GPE0_STS, 2)).toBe(0xffff);
+  });
+
   it('has a GPE block of which the enables can be written and the statuses stay clear', () => {
     const { pm } = makePm();
-    pm.write(R.GPE0_STS, 4, 0xffff_ffff);
-    expect(pm.read(R.GPE0_STS, 4)).toBe(0xffff_0000);
+    pm.write(R.PIIX4_PM.GPE0_STS, 4, 0xffff_ffff);
+    expect(pm.read(R.PIIX4_PM.GPE0_STS, 4)).toBe(0xffff_0000);
   });
 
   it('reads all ones where there is no register, and counts that', () => {

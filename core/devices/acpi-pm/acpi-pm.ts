@@ -1,5 +1,5 @@
 /**
- * ACPI fixed hardware as in a PIIX4: power button, sleep control, the power management timer, and the ports for ACPI
+ * ACPI fixed hardware as in a PIIX4 or an ICH9: power button, sleep control, the power management timer, and the ports for ACPI
  * enable and for reset.
  *
  * [PIIX4] Intel 82371AB data sheet (April 1997), 7.2. [ACPI] ACPI Specification 6.5, 4.8.
@@ -38,6 +38,8 @@ export interface AcpiPmPorts {
   suspend?(): void;
   /** The guest wrote the reset register. */
   reset(): void;
+  /** PIIX4's when absent. */
+  layout?: R.PmLayout;
 }
 
 /** The power management block is the device itself; the ports beside it are `smiCommand` and `resetControl`. */
@@ -53,10 +55,12 @@ export class AcpiPm extends ByteDevice {
     (offset, value) => this.#writeReset(offset, value),
   );
   readonly #overflow: Timer;
+  readonly #layout: R.PmLayout;
   #s: StateOf<typeof STATE>;
 
   constructor(readonly ports: AcpiPmPorts) {
     super();
+    this.#layout = ports.layout ?? R.PIIX4_PM;
     this.#overflow = ports.timers.createTimer('acpi pm timer overflow', () => this.#drive());
     this.#s = this.#powerOn();
   }
@@ -119,14 +123,20 @@ export class AcpiPm extends ByteDevice {
         s.pm1Cnt = replaced(s.pm1Cnt, R.PM1_CNT_KEPT);
         if (value & R.SLP_EN) this.#sleep((s.pm1Cnt & R.SLP_TYP_MASK) >> R.SLP_TYP_SHIFT);
         break;
-      case R.GPE0_STS:
-        break; // nothing to clear
-      case R.GPE0_EN:
+      case this.#layout.GPE0_EN:
         s.gpe0En = replaced(s.gpe0En, 0xffff);
         break;
       default:
-        this.unknownWrite();
+        if (this.#constant(offset & ~1) === undefined) this.unknownWrite();
     }
+  }
+
+  /** Registers that writing does not change: no general-purpose event is ever raised, and SMI_EN is locked. */
+  #constant(offset: number): number | undefined {
+    const { GPE0_STS, GPE0_LENGTH, SMI_EN } = this.#layout;
+    if (offset >= GPE0_STS && offset < GPE0_STS + GPE0_LENGTH) return 0;
+    if (SMI_EN === undefined || (offset & ~3) !== SMI_EN) return undefined;
+    return (R.SMI_EN_LOCKED >>> (8 * (offset - SMI_EN))) & 0xffff;
   }
 
   #powerOn(): StateOf<typeof STATE> {
@@ -144,12 +154,10 @@ export class AcpiPm extends ByteDevice {
         return s.pm1En;
       case R.PM1_CNT:
         return s.pm1Cnt;
-      case R.GPE0_STS:
-        return 0;
-      case R.GPE0_EN:
+      case this.#layout.GPE0_EN:
         return s.gpe0En;
       default:
-        return undefined;
+        return this.#constant(offset);
     }
   }
 

@@ -1,25 +1,56 @@
 /**
- * The chipset's own PCI functions: 440FX host bridge (00:00.0), PIIX3 ISA bridge (00:01.0), PIIX4 power management
- * (00:01.3).
+ * The functions of the `pc` board's chipset: 440FX host bridge (00:00.0), PIIX3 ISA bridge (00:01.0), PIIX4 power
+ * management (00:01.3).
  *
  * [440FX] Intel 82441FX data sheet (May 1996), 3.2. [PIIX] Intel 82371SB (April 1996) and 82371AB (April 1997) data
- * sheets. Command registers are as firmware leaves them. Kept without effect: PAM and SMRAM (the machine maps its
- * memory itself), XBCS, PIRQ routing. Not here: DRAM timing and boundaries, IDE, USB, SMBus.
+ * sheets. XBCS is kept without effect. Not here: DRAM timing and boundaries, IDE and USB (devices of their own), SMBus;
+ * system management mode, which DEVACTB's APMC_EN tells firmware is set up already.
  */
 
 import * as R from './pci.regs.ts';
 import { PciConfigSpace } from './pci-config-space.ts';
 
-const INTEL = 0x8086;
-const BRIDGE_COMMAND = R.COMMAND_MEMORY | R.COMMAND_MASTER;
-const PAM_WRITABLE = 0x33;
-const SMRAM_POWER_ON = 0x02;
-const SMRAM_WRITABLE = 0x78;
+export const INTEL = 0x8086;
+export const BRIDGE_COMMAND = R.COMMAND_MEMORY | R.COMMAND_MASTER;
 const XBCS_POWER_ON = 0x0003;
 /** The SCI is wired to this interrupt, whatever the register says. */
-const SCI_LINE = 9;
+export const SCI_LINE = 9;
 
-export function i440fxHostBridge(): PciConfigSpace {
+/** What a host bridge tells the machine about the memory below 1 MiB. */
+export interface ShadowPorts {
+  /** The seven PAM registers. */
+  setPam(registers: Uint8Array): void;
+  /** SMRAM is open: RAM shows where the VGA's window is. */
+  setSmramOpen(open: boolean): void;
+}
+
+/** Registers as they are at power-on, or as firmware leaves them for a kernel that is booted without firmware. */
+export interface ChipsetStart {
+  readonly directBoot: boolean;
+}
+
+/** PAM and SMRAM, which 440FX and MCH have at different offsets. */
+export function defineShadowRegisters(
+  space: PciConfigSpace,
+  at: { pam0: number; smram: number },
+  ports: ShadowPorts & ChipsetStart,
+): void {
+  const ram = ports.directBoot ? R.PAM_WRITABLE : 0;
+  for (let i = 0; i < R.PAM_COUNT; i++) {
+    const writable = i === 0 ? R.PAM_WRITABLE & 0xf0 : R.PAM_WRITABLE;
+    space.define(at.pam0 + i, 1, ram & writable, writable);
+  }
+  space.define(at.smram, 1, R.SMRAM_POWER_ON, R.SMRAM_WRITABLE);
+  const apply = (): void => {
+    ports.setPam(Uint8Array.from({ length: R.PAM_COUNT }, (_, i) => space.readConfig(at.pam0 + i, 1)));
+    const smram = space.readConfig(at.smram, 1);
+    ports.setSmramOpen((smram & R.SMRAM_D_OPEN) !== 0 && (smram & R.SMRAM_D_CLS) === 0);
+  };
+  apply();
+  space.onChange(apply);
+}
+
+export function i440fxHostBridge(ports: ShadowPorts & ChipsetStart): PciConfigSpace {
   const space = new PciConfigSpace({
     name: 'i440fx',
     vendorId: INTEL,
@@ -28,11 +59,25 @@ export function i440fxHostBridge(): PciConfigSpace {
     classCode: 0x06_00_00,
     command: { value: BRIDGE_COMMAND, writable: R.COMMAND_SERR },
   });
-  for (let i = 0; i < R.PAM_COUNT; i++) space.define(R.PAM0 + i, 1, 0, PAM_WRITABLE);
-  return space.define(R.SMRAM, 1, SMRAM_POWER_ON, SMRAM_WRITABLE);
+  defineShadowRegisters(space, { pam0: R.PAM0, smram: R.SMRAM }, ports);
+  return space;
 }
 
-export function piix3IsaBridge(): PciConfigSpace {
+/** A PIRQ's register: the ISA interrupt it leads to. [PIIX] 2.3.4 */
+export function definePirqRegister(
+  space: PciConfigSpace,
+  offset: number,
+  route: (irq: number | undefined) => void,
+): void {
+  space.define(offset, 1, R.PIRQRC_DISABLED, R.PIRQRC_MASK);
+  space.onChange(() => {
+    const value = space.readConfig(offset, 1);
+    route(value & R.PIRQRC_DISABLED ? undefined : value & R.PIRQRC_IRQ);
+  });
+}
+
+/** routePirq: told which ISA interrupt PIRQ line 0..3 leads to. */
+export function piix3IsaBridge(ports: { routePirq(pirq: number, irq: number | undefined): void }): PciConfigSpace {
   const space = new PciConfigSpace({
     name: 'piix3',
     vendorId: INTEL,
@@ -42,18 +87,19 @@ export function piix3IsaBridge(): PciConfigSpace {
     command: { value: R.COMMAND_IO | BRIDGE_COMMAND, writable: R.COMMAND_SERR },
   });
   space.define(R.XBCS, 2, XBCS_POWER_ON, 0xffff);
-  for (let i = 0; i < 4; i++) space.define(R.PIRQRCA + i, 1, R.PIRQRC_DISABLED, R.PIRQRC_MASK);
+  for (let i = 0; i < 4; i++) definePirqRegister(space, R.PIRQRCA + i, (irq) => ports.routePirq(i, irq));
   return space;
 }
 
-/**
- * pmIoBase: where firmware puts the power management block (core/devices/acpi-pm). mapped: told when a guest moves or
- * hides the block; a machine that leaves it out keeps the block in place.
- */
-export function piix4PowerManagement(ports: {
+/** mapped: told where the power management block (core/devices/acpi-pm) decodes, or (undefined) that it does not. */
+export interface PmPorts extends ChipsetStart {
+  /** Where the block is on a direct boot. */
   pmIoBase: number;
-  mapped?(base: number | undefined): void;
-}): PciConfigSpace {
+  mapped(base: number | undefined): void;
+}
+
+export function piix4PowerManagement(ports: PmPorts): PciConfigSpace {
+  const { directBoot, pmIoBase } = ports;
   const space = new PciConfigSpace({
     name: 'piix4-pm',
     vendorId: INTEL,
@@ -61,17 +107,28 @@ export function piix4PowerManagement(ports: {
     revisionId: 3,
     classCode: 0x06_80_00,
     interruptPin: 1,
-    interruptLine: SCI_LINE,
-    command: { value: R.COMMAND_IO, writable: R.COMMAND_IO | R.COMMAND_MASTER },
+    interruptLine: directBoot ? SCI_LINE : 0,
+    command: { value: directBoot ? R.COMMAND_IO : 0, writable: R.COMMAND_IO | R.COMMAND_MASTER },
   });
-  space.define(R.PMBA, 4, ports.pmIoBase | R.BAR_IO, R.PMBA_MASK);
-  space.define(R.PMREGMISC, 1, R.PMREGMISC_PMIOSE, R.PMREGMISC_PMIOSE);
-  let told: number | undefined = ports.pmIoBase;
-  return space.onChange(() => {
+  space.define(R.PMBA, 4, (directBoot ? pmIoBase : 0) | R.BAR_IO, R.PMBA_MASK);
+  space.define(R.DEVACTB, 4, R.DEVACTB_APMC_EN, 0xffff_ffff);
+  space.define(R.PMREGMISC, 1, directBoot ? R.PMREGMISC_PMIOSE : 0, R.PMREGMISC_PMIOSE);
+  followPmBase(space, ports, () => {
     const decodes = (space.readConfig(R.PMREGMISC, 1) & R.PMREGMISC_PMIOSE) !== 0;
-    const base = decodes ? space.readConfig(R.PMBA, 4) & R.PMBA_MASK : undefined;
-    if (base === told) return;
-    told = base;
-    ports.mapped?.(base);
+    return decodes ? space.readConfig(R.PMBA, 4) & R.PMBA_MASK : undefined;
   });
+  return space;
+}
+
+/** Tells when the block's place has changed. */
+export function followPmBase(space: PciConfigSpace, ports: PmPorts, base: () => number | undefined): void {
+  let told: number | undefined;
+  const tell = (): void => {
+    const now = base();
+    if (now === told) return;
+    told = now;
+    ports.mapped(now);
+  };
+  tell();
+  space.onChange(tell);
 }

@@ -3,14 +3,28 @@ import type { AccessSize } from '../device.ts';
 import { i440fxHostBridge, piix3IsaBridge, piix4PowerManagement } from './chipset-functions.ts';
 import * as R from './pci.regs.ts';
 import { PciConfigSpace } from './pci-config-space.ts';
-import { PciBus, PciHost } from './pci-host.ts';
+import { Ecam, PciBus, PciHost } from './pci-host.ts';
+
+function hostBridge(shadow: string[] = []) {
+  return i440fxHostBridge({
+    directBoot: false,
+    setPam: (registers) => shadow.push(Buffer.from(registers).toString('hex')),
+    setSmramOpen: (open) => shadow.push(open ? 'open' : 'closed'),
+  });
+}
 
 function makeHost() {
   const bus = new PciBus();
   const pmMoves: (number | undefined)[] = [];
-  bus.attach(0, 0, i440fxHostBridge());
-  bus.attach(1, 0, piix3IsaBridge());
-  bus.attach(1, 3, piix4PowerManagement({ pmIoBase: 0xb000, mapped: (base) => pmMoves.push(base) }));
+  const pirqs: string[] = [];
+  const shadow: string[] = [];
+  bus.attach(0, 0, hostBridge(shadow));
+  bus.attach(1, 0, piix3IsaBridge({ routePirq: (pirq, irq) => pirqs.push(`${pirq} ${irq}`) }));
+  bus.attach(
+    1,
+    3,
+    piix4PowerManagement({ directBoot: true, pmIoBase: 0xb000, mapped: (base) => pmMoves.push(base) }),
+  );
   const resets: number[] = [];
   const host = new PciHost({
     bus,
@@ -26,7 +40,7 @@ function makeHost() {
     select(slot, fn, register);
     host.write(4 + (register & 3), size, value);
   };
-  return { host, resets, pmMoves, read, write };
+  return { host, bus, resets, pmMoves, pirqs, shadow, read, write };
 }
 
 describe('PciHost', () => {
@@ -79,24 +93,53 @@ describe('PciHost', () => {
   });
 
   it('lets a guest route PIRQs and move or hide the power management block', () => {
-    const { read, write, pmMoves } = makeHost();
-    write(1, 0, R.PIRQRCA, 0x7b, 1);
-    expect(read(1, 0, R.PIRQRCA, 1)).toBe(0x0b);
+    const { read, write, pmMoves, pirqs } = makeHost();
+    write(1, 0, R.PIRQRCA + 1, 0x7b, 1);
+    expect(read(1, 0, R.PIRQRCA + 1, 1)).toBe(0x0b);
+    expect(pirqs.filter((route) => route.startsWith('1')).at(-1)).toBe('1 11');
+    write(1, 0, R.PIRQRCA + 1, 0x8b, 1);
+    expect(pirqs.filter((route) => route.startsWith('1')).at(-1)).toBe('1 undefined');
     expect(read(1, 3, R.PMBA)).toBe(0xb001);
     write(1, 3, R.PMBA, 0x0600);
     write(1, 3, R.PMREGMISC, 0, 1);
     write(1, 3, R.PMREGMISC, 1, 1);
-    expect(pmMoves).toEqual([0x600, undefined, 0x600]);
+    expect(pmMoves).toEqual([0xb000, 0x600, undefined, 0x600]);
+  });
+});
+
+describe('host bridge', () => {
+  it('tells which of ROM and RAM is below 1 MiB, and whether SMRAM is open', () => {
+    const { write, shadow } = makeHost();
+    expect(shadow).toEqual(['00000000000000', 'closed']);
+    write(0, 0, R.PAM0, 0xff, 1);
+    expect(shadow.at(-2)).toBe('30000000000000');
+    write(0, 0, R.SMRAM, 0x4a, 1);
+    expect(shadow.at(-1)).toBe('open');
+    write(0, 0, R.SMRAM, 0x6a, 1);
+    expect(shadow.at(-1)).toBe('closed');
+  });
+});
+
+describe('Ecam', () => {
+  it('reaches the functions of bus 0 by address, and nothing on others', () => {
+    const { bus, read } = makeHost();
+    const ecam = new Ecam(bus);
+    expect([ecam.read(0, 4), ecam.read(0xb002, 2), ecam.read(0x10_0000, 4)]).toEqual([
+      0x1237_8086, 0x7113, 0xffff_ffff,
+    ]);
+    ecam.write(0x803c + 0x3000, 1, 0x0a);
+    expect(read(1, 3, R.INTERRUPT_LINE, 1)).toBe(0x0a);
+    expect([ecam.read(0x100, 4), ecam.read(2, 4)]).toEqual([0xffff_ffff, 0xffff_ffff]);
   });
 });
 
 describe('PciBus', () => {
   it('refuses a second function in the same place and places that do not exist', () => {
     const bus = new PciBus();
-    bus.attach(2, 0, i440fxHostBridge());
-    expect(() => bus.attach(2, 0, i440fxHostBridge())).toThrow(/is taken/);
-    expect(() => bus.attach(32, 0, i440fxHostBridge())).toThrow(/does not exist/);
-    expect(() => bus.attach(0, 8, i440fxHostBridge())).toThrow(/does not exist/);
+    bus.attach(2, 0, hostBridge());
+    expect(() => bus.attach(2, 0, hostBridge())).toThrow(/is taken/);
+    expect(() => bus.attach(32, 0, hostBridge())).toThrow(/does not exist/);
+    expect(() => bus.attach(0, 8, hostBridge())).toThrow(/does not exist/);
   });
 });
 

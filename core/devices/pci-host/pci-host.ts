@@ -1,8 +1,9 @@
 /**
- * PCI bus 0 and its configuration mechanism 1: the address port 0xcf8 and the data window 0xcfc..0xcff.
+ * PCI bus 0 and the two ways to its configuration space: mechanism 1, with the address port 0xcf8 and the data window
+ * 0xcfc..0xcff, and the memory-mapped one (ECAM).
  *
- * [PCI] PCI Local Bus Specification 3.0, 3.2.2.3.2. Not emulated: mechanism 2, memory-mapped configuration space, buses
- * behind bridges.
+ * [PCI] PCI Local Bus Specification 3.0, 3.2.2.3.2. [PCIe] PCI Express Base Specification 2.0, 7.2.2. Not emulated:
+ * mechanism 2, buses behind bridges.
  */
 import type { AccessCounters, AccessSize, Device, DeviceState, IoRegion } from '../device.ts';
 import { bits, defineState } from '../state-shape.ts';
@@ -30,6 +31,23 @@ export class PciBus {
   /** devfn: slot * 8 + function. Undefined where nothing is plugged in. */
   functionAt(bus: number, devfn: number): PciFunction | undefined {
     return bus === 0 ? this.#functions.get(devfn) : undefined;
+  }
+}
+
+/** Memory-mapped configuration space: 4 KiB a function. An access that is not aligned reaches nothing. */
+export class Ecam implements IoRegion {
+  constructor(readonly bus: PciBus) {}
+
+  read(offset: number, size: AccessSize): number {
+    return this.#target(offset, size)?.readConfig(offset & 0xfff, size) ?? ALL_ONES[size];
+  }
+
+  write(offset: number, size: AccessSize, value: number): void {
+    this.#target(offset, size)?.writeConfig(offset & 0xfff, size, value);
+  }
+
+  #target(offset: number, size: AccessSize): PciFunction | undefined {
+    return offset % size === 0 ? this.bus.functionAt(offset >>> 20, (offset >>> 12) & 0xff) : undefined;
   }
 }
 

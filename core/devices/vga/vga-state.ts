@@ -2,7 +2,9 @@
 import { byteArray, defineState, flag, type StateOf, u8, uint } from '../state-shape.ts';
 import * as R from './vga.regs.ts';
 
-export const VGA_STATE = defineState('vga', 1, {
+const u16 = uint(0xffff);
+
+export const VGA_STATE = defineState('vga', 2, {
   misc: u8,
   featureControl: u8,
   srIndex: u8,
@@ -24,6 +26,18 @@ export const VGA_STATE = defineState('vga', 1, {
   /** Components written and not yet complete. */
   dacPending: byteArray(3),
   dac: byteArray(256 * 3),
+  /** What the last read took from the four planes. */
+  latches: byteArray(4),
+  vbeIndex: u16,
+  vbeId: u16,
+  vbeXres: u16,
+  vbeYres: u16,
+  vbeBpp: u16,
+  vbeEnable: u16,
+  vbeBank: u16,
+  vbeVirtWidth: u16,
+  vbeXOffset: u16,
+  vbeYOffset: u16,
 });
 export type VgaState = StateOf<typeof VGA_STATE>;
 
@@ -48,6 +62,17 @@ export function powerOnState(): VgaState {
     dacComponent: 0,
     dacPending: new Uint8Array(3),
     dac: standardDac(),
+    latches: new Uint8Array(4),
+    vbeIndex: 0,
+    vbeId: R.DISPI_ID5,
+    vbeXres: 0,
+    vbeYres: 0,
+    vbeBpp: 0,
+    vbeEnable: 0,
+    vbeBank: 0,
+    vbeVirtWidth: 0,
+    vbeXOffset: 0,
+    vbeYOffset: 0,
   };
 }
 

@@ -1,69 +1,100 @@
 /**
- * VGA in text mode, behind I/O ports 3B0-3DF: all five register files, the palette, retrace as time tells it.
+ * A VGA with the VBE display interface, behind I/O ports 3B0-3DF and 1CE-1D0 and the memory window A0000-BFFFF: all five
+ * register files, planes, palette, retrace as time tells it, and linear modes up to 2560x1600.
  *
- * There is no firmware yet, so power-on leaves what a VGA BIOS would: mode 3 (80x25 colour text) with the standard
- * palette, our font in the font plane and a blank screen.
+ * Power-on leaves what a VGA BIOS would, for machines that boot a kernel without one: mode 3 (80x25 colour text) with
+ * the standard palette, our font in plane 2 and a blank screen.
  *
- * Video memory. Characters and attributes lie interleaved in the first 32 KiB, which the machine maps at
- * B8000-BFFFF as a memory slot: guest text writes are plain stores and cause no exit. The font plane lies at
- * FONT_PLANE_OFFSET, reached by no guest address yet. Nothing is planar: graphics modes keep their registers, and
- * the display says that the mode is not supported. Like RAM, video memory is saved and restored by the machine, with
- * its dirty log, not by save() and restore().
+ * Like RAM, video memory is saved and restored by the machine, not by save() and restore().
  *
- * Not emulated: planes and the A0000/B0000 windows, pixel panning and row scan presets, the overscan border, the
- * vertical interrupt, light pen, doubled scan lines, PEL output of input status 1.
+ * Not emulated: the overscan border, the vertical interrupt, light pen, PEL output of input status 1, SR01's shift load
+ * bits and the CRTC's slower address counting (CR14 bit 5, CR17 bits 2 and 3), blinking in graphics modes.
  * References: see vga.regs.ts.
  */
 import { createScanoutState, type Scanout, type ScanoutState, TEXT_MEMORY_BYTES } from '../../backends/display/port.ts';
 import type { TimerHost } from '../../base/clock.ts';
 import { FONT_8X16, GLYPH_LINES } from '../../base/text/font.ts';
 import { ByteDevice } from '../byte-device.ts';
-import type { DeviceState } from '../device.ts';
+import { type AccessSize, type DeviceState, type IoRegion, SnapshotError } from '../device.ts';
 import * as R from './vga.regs.ts';
-import { describeScanout } from './vga-scanout.ts';
+import { PLANES_BYTES, VgaMemory } from './vga-memory.ts';
+import { describePalette, describeScanout } from './vga-scanout.ts';
 import { powerOnState, VGA_STATE } from './vga-state.ts';
 import { displayStatus } from './vga-timing.ts';
+import { readVbe, vbeFits, vbePitchBytes, writeVbe } from './vga-vbe.ts';
+import { DirectWindow, type VgaWindow } from './vga-window.ts';
 
-/** Where the machine maps the first TEXT_MEMORY_BYTES of video memory. */
-export const TEXT_WINDOW_GPA = 0xb8000;
-/** Four planes of 64 KiB. */
-export const VGA_MEMORY_BYTES = 0x40000;
-/** Plane 2: eight fonts of 256 glyphs, 32 bytes a glyph. */
-export const FONT_PLANE_OFFSET = 0x20000;
+const FONT_PLANE = 2;
 const FONT_GLYPH_BYTES = 32;
 
+/** What a Vga takes of the VM's shared memory: its video memory, and text memory behind it. */
+export const vgaMemoryBytes = (videoMemoryBytes: number): number => videoMemoryBytes + TEXT_MEMORY_BYTES;
+
+/** With 16 MiB of video memory. */
+export const VGA_MEMORY_BYTES = vgaMemoryBytes(16 * 2 ** 20);
+
 export interface VgaPorts {
-  /** VGA_MEMORY_BYTES or more of the VM's shared memory. */
+  /** vgaMemoryBytes of a power of two from 256 KiB on, 4-byte aligned. */
   readonly vram: Uint8Array;
   readonly scanout: Scanout;
   readonly timers: TimerHost;
+  readonly window: VgaWindow;
+  /** The device itself wrote video memory at [offset, offset + length). */
+  readonly written: (offset: number, length: number) => void;
 }
 
 export class Vga extends ByteDevice {
+  /** A0000-BFFFF. */
+  readonly memory: IoRegion;
+  /** Ports 1CE-1D0: index and data of 16 bits. */
+  readonly dispi: IoRegion = {
+    read: (offset, size) => this.#readDispiPort(offset, size),
+    write: (offset, size, value) => this.#writeDispiPort(offset, size, value),
+  };
   readonly #ports: VgaPorts;
+  /** Without text memory. */
+  readonly #vram: Uint8Array;
+  readonly #window: DirectWindow;
   #s = powerOnState();
   readonly #scanoutState: ScanoutState = createScanoutState();
 
   constructor(ports: VgaPorts) {
     super();
-    if (ports.vram.length < VGA_MEMORY_BYTES) throw new RangeError(`VGA takes ${VGA_MEMORY_BYTES} bytes of memory`);
+    const videoMemoryBytes = ports.vram.length - TEXT_MEMORY_BYTES;
+    if (videoMemoryBytes < PLANES_BYTES || !Number.isInteger(Math.log2(videoMemoryBytes))) {
+      throw new RangeError(`a VGA cannot have ${videoMemoryBytes} bytes of video memory`);
+    }
     this.#ports = ports;
+    const vram = ports.vram.subarray(0, videoMemoryBytes);
+    const text = ports.vram.subarray(videoMemoryBytes);
+    const { scanout, window, written } = ports;
+    this.#vram = vram;
+    this.#window = new DirectWindow({ vram, text, window, scanout, written });
+    const state = () => this.#s;
+    this.memory = new VgaMemory({ vram, scanout, state, textWindow: () => this.#window.text, written });
     this.reset();
   }
 
+  get videoMemoryBytes(): number {
+    return this.#vram.length;
+  }
+
   override reset(): void {
-    const memory = this.#ports.vram;
-    memory.fill(0, 0, VGA_MEMORY_BYTES);
-    for (let i = 0; i < TEXT_MEMORY_BYTES; i += 2) {
-      memory[i] = 0x20;
-      memory[i + 1] = 0x07;
+    this.#window.close();
+    this.#s = powerOnState();
+    const vram = this.#vram;
+    vram.fill(0, 0, PLANES_BYTES);
+    for (let i = 0; i < TEXT_MEMORY_BYTES / 2; i++) {
+      vram[i * 4] = 0x20;
+      vram[i * 4 + 1] = 0x07;
     }
     for (let code = 0; code < 256; code++) {
-      const glyph = FONT_8X16.subarray(code * GLYPH_LINES, (code + 1) * GLYPH_LINES);
-      memory.set(glyph, FONT_PLANE_OFFSET + code * FONT_GLYPH_BYTES);
+      for (let line = 0; line < GLYPH_LINES; line++) {
+        vram[(code * FONT_GLYPH_BYTES + line) * 4 + FONT_PLANE] = FONT_8X16[code * GLYPH_LINES + line] ?? 0;
+      }
     }
-    this.#s = powerOnState();
-    this.#publish();
+    this.#changedMemory(0, PLANES_BYTES);
+    this.#apply();
   }
 
   override save(): DeviceState {
@@ -71,8 +102,39 @@ export class Vga extends ByteDevice {
   }
 
   override restore(state: DeviceState): void {
-    this.#s = VGA_STATE.restore(state);
+    const s = VGA_STATE.restore(state);
+    if (!vbeFits(s, this.#vram.length)) throw new SnapshotError('vga', 'its mode does not fit video memory');
+    this.#s = s;
+    this.#window.restore(s);
+    this.#changedMemory(0, this.#vram.length);
     this.#publish();
+  }
+
+  /** A register of the VBE display interface. */
+  readDispi(index: number): number {
+    return readVbe(this.#s, this.#vram.length, index);
+  }
+
+  writeDispi(index: number, value: number): void {
+    const clears = writeVbe(this.#s, this.#vram.length, index, value);
+    this.#apply(); // text memory goes back to its planes before they are cleared
+    if (!clears) return;
+    const length = Math.min(vbePitchBytes(this.#s) * this.#s.vbeYres, this.#vram.length);
+    this.#vram.fill(0, 0, length);
+    this.#changedMemory(0, length);
+  }
+
+  #readDispiPort(offset: number, size: AccessSize): number {
+    if (size === 2 && offset === 0) return this.#s.vbeIndex;
+    if (size === 2 && offset === 1) return this.readDispi(this.#s.vbeIndex);
+    this.counters.unknownReads++;
+    return 2 ** (8 * size) - 1;
+  }
+
+  #writeDispiPort(offset: number, size: AccessSize, value: number): void {
+    if (size === 2 && offset === 0) this.#s.vbeIndex = value;
+    else if (size === 2 && offset === 1) this.writeDispi(this.#s.vbeIndex, value);
+    else this.counters.unknownWrites++;
   }
 
   protected override readByte(offset: number): number {
@@ -124,7 +186,7 @@ export class Vga extends ByteDevice {
         break;
       case R.MISC_WRITE:
         s.misc = value;
-        this.#publish();
+        this.#apply();
         break;
       case R.SR_ADDRESS:
         s.srIndex = value & 0x07;
@@ -184,7 +246,7 @@ export class Vga extends ByteDevice {
       return;
     }
     file[index] = value & mask;
-    this.#publish();
+    this.#apply();
   }
 
   #writeAttribute(value: number): void {
@@ -223,7 +285,7 @@ export class Vga extends ByteDevice {
 
   #writeDac(value: number): void {
     const s = this.#s;
-    s.dacPending[s.dacComponent] = value & 0x3f;
+    s.dacPending[s.dacComponent] = s.vbeEnable & R.DISPI_8BIT_DAC ? value : value & 0x3f;
     s.dacComponent = (s.dacComponent + 1) % 3;
     if (s.dacComponent !== 0) return;
     s.dac.set(s.dacPending, s.dacWriteIndex * 3);
@@ -231,8 +293,21 @@ export class Vga extends ByteDevice {
     this.#publish();
   }
 
+  /** Registers changed that say what video memory is where. */
+  #apply(): void {
+    this.#window.update(this.#s);
+    this.#publish();
+  }
+
   #publish(): void {
-    describeScanout(this.#s, FONT_PLANE_OFFSET, this.#scanoutState);
+    const textOffset = this.#window.text ? this.#vram.length : -1;
+    describeScanout(this.#s, { vramBytes: this.#vram.length, textOffset }, this.#scanoutState);
+    describePalette(this.#s, this.#scanoutState);
     this.#ports.scanout.publish(this.#scanoutState);
+  }
+
+  #changedMemory(offset: number, length: number): void {
+    this.#ports.scanout.dirty.mark(offset, length);
+    this.#ports.written(offset, length);
   }
 }

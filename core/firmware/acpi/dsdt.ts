@@ -11,7 +11,6 @@ import {
   IRQ_MOUSE,
   IRQ_RTC,
   PCI_MEMORY_END,
-  RAM_HOLE_START,
   VGA_WINDOW_END,
   VGA_WINDOW_START,
 } from '../platform.ts';
@@ -34,15 +33,21 @@ import {
 import { type Acpi, table } from './table.ts';
 
 const PRESENT_AND_WORKING = 0x0f;
-const ISA_BRIDGE_ADR = 0x0001_0000; // slot 1, function 0
 /** SLP_TYP of S5 in PM1a_CNT. */
 const S5_SLEEP_TYPE = 0;
 const PCI_SLOTS = 32;
 const PCI_PINS = 4;
-/** INTx of all slots share these four IOAPIC pins. */
-const FIRST_PCI_GSI = 16;
 
-export function dsdt(): Acpi {
+/** Where the board has what the DSDT describes. */
+export interface DsdtBoard {
+  readonly isaBridgeSlot: number;
+  /** Where RAM ends below 4 GiB at most: PCI memory begins there. */
+  readonly pciMemoryStart: number;
+  /** The IOAPIC pin (GSI) that INTA..INTD (0..3) of a PCI slot is wired to. */
+  pciInterrupt(slot: number, pin: number): number;
+}
+
+export function dsdt(board: DsdtBoard): Acpi {
   return table(
     'DSDT',
     2,
@@ -50,13 +55,17 @@ export function dsdt(): Acpi {
       name('\\_S5', aPackage(integer(S5_SLEEP_TYPE), integer(S5_SLEEP_TYPE), integer(0), integer(0))),
       scope(
         '\\_SB',
-        device('PCI0', ...rootBridge(), device('ISA', name('_ADR', integer(ISA_BRIDGE_ADR)), isaDevices())),
+        device(
+          'PCI0',
+          ...rootBridge(board),
+          device('ISA', name('_ADR', integer(board.isaBridgeSlot << 16)), isaDevices()),
+        ),
       ),
     ),
   );
 }
 
-function rootBridge(): Aml[] {
+function rootBridge(board: DsdtBoard): Aml[] {
   return [
     name('_HID', eisaId('PNP0A03')),
     name('_UID', integer(0)),
@@ -68,28 +77,23 @@ function rootBridge(): Aml[] {
         wordIo(0, 0xcf7),
         wordIo(0xd00, 0xffff),
         dwordMemory(VGA_WINDOW_START, VGA_WINDOW_END - 1, true),
-        dwordMemory(RAM_HOLE_START, PCI_MEMORY_END - 1, false),
+        dwordMemory(board.pciMemoryStart, PCI_MEMORY_END - 1, false),
       ),
     ),
-    name('_PRT', interruptRouting()),
+    name('_PRT', interruptRouting(board)),
   ];
 }
 
-/** Pin A of slot n, then B, C, D: rotated by slot, so that single-function devices spread over the four inputs. */
-function interruptRouting(): Aml {
+/** Every pin of every slot, whatever is plugged in. */
+function interruptRouting(board: DsdtBoard): Aml {
   const entries: Aml[] = [];
   for (let slot = 0; slot < PCI_SLOTS; slot++) {
     for (let pin = 0; pin < PCI_PINS; pin++) {
       const address = integer(((slot << 16) | 0xffff) >>> 0);
-      entries.push(aPackage(address, integer(pin), integer(0), integer(pciInterrupt(slot, pin))));
+      entries.push(aPackage(address, integer(pin), integer(0), integer(board.pciInterrupt(slot, pin))));
     }
   }
   return aPackage(...entries);
-}
-
-/** The IOAPIC pin (GSI) that INTA..INTD (0..3) of a PCI slot is wired to. */
-export function pciInterrupt(slot: number, pin: number): number {
-  return FIRST_PCI_GSI + ((slot + pin) % PCI_PINS);
 }
 
 function isaDevices(): Aml {

@@ -7,10 +7,8 @@
 import {
   ACPI_DISABLE,
   ACPI_ENABLE,
-  GPE0_LENGTH,
-  GPE0_STS,
-  PM_IO_BASE,
   PM_TMR,
+  type PmLayout,
   PM1_CNT,
   PM1_STS,
   RESET_PORT,
@@ -20,10 +18,6 @@ import {
 import { IRQ_SCI } from '../platform.ts';
 import { type Acpi, ascii, table } from './table.ts';
 
-const PM1_EVT_BLOCK = { port: PM_IO_BASE + PM1_STS, length: 4 };
-const PM1_CNT_BLOCK = { port: PM_IO_BASE + PM1_CNT, length: 2 };
-const PM_TMR_BLOCK = { port: PM_IO_BASE + PM_TMR, length: 4 };
-const GPE0_BLOCK = { port: PM_IO_BASE + GPE0_STS, length: GPE0_LENGTH };
 
 // IAPC_BOOT_ARCH
 const LEGACY_DEVICES = 1 << 0;
@@ -44,7 +38,18 @@ const HEADER_LENGTH = 36;
 const ADDRESS_SPACE_IO = 1;
 const UNSUPPORTED_LATENCY = 0xffff;
 
-export function fadt(facsAddress: number, dsdtAddress: number): Acpi {
+/** The power management block: whose it is, and where. */
+export interface PmBlock {
+  readonly pm: PmLayout;
+  readonly pmIoBase: number;
+}
+
+export function fadt(facsAddress: number, dsdtAddress: number, { pm, pmIoBase }: PmBlock): Acpi {
+  const block = (offset: number, length: number) => ({ port: pmIoBase + offset, length });
+  const pm1Events = block(PM1_STS, 4);
+  const pm1Control = block(PM1_CNT, 2);
+  const pmTimer = block(PM_TMR, 4);
+  const gpe0 = block(pm.GPE0_STS, pm.GPE0_LENGTH);
   const body = new Uint8Array(FADT_LENGTH - HEADER_LENGTH);
   const view = new DataView(body.buffer);
   // Offsets are the specification's, from the start of the table.
@@ -63,14 +68,14 @@ export function fadt(facsAddress: number, dsdtAddress: number): Acpi {
   u32(48, SMI_CMD_PORT);
   u8(52, ACPI_ENABLE);
   u8(53, ACPI_DISABLE);
-  u32(56, PM1_EVT_BLOCK.port);
-  u32(64, PM1_CNT_BLOCK.port);
-  u32(76, PM_TMR_BLOCK.port);
-  u32(80, GPE0_BLOCK.port);
-  u8(88, PM1_EVT_BLOCK.length);
-  u8(89, PM1_CNT_BLOCK.length);
-  u8(91, PM_TMR_BLOCK.length);
-  u8(92, GPE0_BLOCK.length);
+  u32(56, pm1Events.port);
+  u32(64, pm1Control.port);
+  u32(76, pmTimer.port);
+  u32(80, gpe0.port);
+  u8(88, pm1Events.length);
+  u8(89, pm1Control.length);
+  u8(91, pmTimer.length);
+  u8(92, gpe0.length);
   u16(96, UNSUPPORTED_LATENCY); // P_LVL2_LAT
   u16(98, UNSUPPORTED_LATENCY); // P_LVL3_LAT
   u8(108, 0x32); // CENTURY: CMOS index of the century
@@ -80,10 +85,10 @@ export function fadt(facsAddress: number, dsdtAddress: number): Acpi {
   u8(128, RESET_VALUE);
   // X_FIRMWARE_CTRL (132) stays 0: only one of the two pointers to the FACS may be set
   u32(140, dsdtAddress); // X_DSDT
-  ioAddress(148, PM1_EVT_BLOCK);
-  ioAddress(172, PM1_CNT_BLOCK);
-  ioAddress(208, PM_TMR_BLOCK);
-  ioAddress(220, GPE0_BLOCK);
+  ioAddress(148, pm1Events);
+  ioAddress(172, pm1Control);
+  ioAddress(208, pmTimer);
+  ioAddress(220, gpe0);
   return table('FACP', 3, body);
 }
 

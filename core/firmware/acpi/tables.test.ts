@@ -3,10 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { acpiTables, pciInterrupt } from './index.ts';
+import { PC_ACPI } from '../boards.ts';
+import { acpiTables } from './index.ts';
 
 const BASE = 0xe0000;
-const block = acpiTables(BASE, 1);
+const block = acpiTables(BASE, { ...PC_ACPI, vcpus: 1, pmIoBase: 0xb000 });
 const view = new DataView(block.buffer);
 const at = (address: number): number => address - BASE;
 const signature = (address: number): string => String.fromCharCode(...block.subarray(at(address), at(address) + 4));
@@ -44,8 +45,8 @@ describe('ACPI tables', () => {
   });
 
   it('spread the INTx pins of the slots over four IOAPIC inputs', () => {
-    expect([0, 1, 2, 3].map((pin) => pciInterrupt(1, pin))).toEqual([17, 18, 19, 16]);
-    expect(pciInterrupt(31, 3)).toBe(18);
+    expect([0, 1, 2, 3].map((pin) => PC_ACPI.pciInterrupt(1, pin))).toEqual([17, 18, 19, 16]);
+    expect(PC_ACPI.pciInterrupt(31, 3)).toBe(18);
   });
 });
 

@@ -85,4 +85,5 @@ export const KVMCLOCK_CTRL = io(0xad);
 export const SMI = io(0xb7);
 export const GET_SREGS2 = ior(0xcc, SREGS2_SIZE);
 export const SET_SREGS2 = iow(0xcd, SREGS2_SIZE);
+export const GET_STATS_FD = io(0xce);
 export const GET_XSAVE2 = ior(0xcf, XSAVE_SIZE);

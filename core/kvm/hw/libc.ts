@@ -14,6 +14,8 @@ export interface Libc {
   ioctl(name: string, fd: number, request: number, argument?: number): number;
   /** An ioctl with a pointer to a structure. */
   ioctlStruct(name: string, fd: number, request: number, struct: Uint8Array): number;
+  /** Fills `bytes` from an offset of a file, as far as it goes; returns how many bytes came. */
+  pread(name: string, fd: number, bytes: Uint8Array, offset: number): number;
   /** The pages of a file descriptor, as memory of this process. */
   mapShared(name: string, fd: number, length: number): MappedPages;
   /** Where the bytes of a typed array lie in this process. It must not move: shared memory does not. */
@@ -63,6 +65,9 @@ export function loadLibc(): Libc {
   );
   const mmap: (hint: null, length: number, prot: number, flags: number, fd: number, offset: number) => Pointer =
     library.func('void *mmap(void *hint, size_t length, int prot, int flags, int fd, int64_t offset)');
+  const pread: (fd: number, bytes: Uint8Array, length: number, offset: number) => number = library.func(
+    'int64_t pread(int fd, _Out_ void *bytes, size_t length, int64_t offset)',
+  );
   const munmap: (address: Pointer, length: number) => number = library.func('int munmap(void *address, size_t length)');
   // Its value is its first argument: the way to an address.
   const memmove: (to: Uint8Array, from: Uint8Array, length: number) => number = library.func(
@@ -78,6 +83,7 @@ export function loadLibc(): Libc {
     close: (fd) => void close(fd),
     ioctl: (name, fd, request, argument = 0) => check(name, ioctlLong(fd, request, argument)),
     ioctlStruct: (name, fd, request, struct) => check(name, ioctlPointer(fd, request, struct)),
+    pread: (name, fd, bytes, offset) => check(name, pread(fd, bytes, bytes.length, offset)),
     mapShared(name, fd, length) {
       const address = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0);
       if (BigInt.asIntN(64, address) === -1n) throw new KvmError(name, lastErrno());

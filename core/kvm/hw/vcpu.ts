@@ -16,7 +16,6 @@ import {
   type KvmVcpu,
   type KvmVcpuEvents,
   type KvmXcrs,
-  RUN_EXIT_REASON,
   RUN_IMMEDIATE_EXIT,
   type VcpuThread,
 } from '../api.ts';
@@ -36,6 +35,7 @@ import {
 } from '../structs.ts';
 import * as ioctl from './ioctl.ts';
 import type { Libc, MappedPages, ThreadAlarm } from './libc.ts';
+import { StatsFile } from './stats-file.ts';
 import * as structs from './structs.ts';
 
 /** How long a kick may wait. */
@@ -48,8 +48,7 @@ export class HostVcpu implements KvmVcpu {
   readonly #pages: MappedPages;
   #alarm: ThreadAlarm | undefined;
   #alarmDueNs = Number.NEGATIVE_INFINITY;
-  #exits = 0;
-  readonly #exitsByReason = new Map<number, number>();
+  readonly #stats: StatsFile;
 
   constructor(
     readonly libc: Libc,
@@ -62,6 +61,7 @@ export class HostVcpu implements KvmVcpu {
   ) {
     this.#pages = libc.mapShared('mmap of kvm_run', fd, runSize);
     this.run = this.#pages.view;
+    this.#stats = new StatsFile(libc, fd);
   }
 
   kvmRun(): void {
@@ -73,7 +73,6 @@ export class HostVcpu implements KvmVcpu {
       else this.#armAlarm(this.#alarm);
       try {
         this.libc.ioctl('KVM_RUN', this.fd, ioctl.RUN);
-        this.#count();
         return;
       } catch (error) {
         if (!(error instanceof KvmError) || error.errno !== 'EINTR') throw error;
@@ -103,12 +102,6 @@ export class HostVcpu implements KvmVcpu {
     if (this.#alarmDueNs > nowNs && this.#alarmDueNs <= dueNs) return;
     alarm.armIn(dueNs - nowNs);
     this.#alarmDueNs = dueNs;
-  }
-
-  #count(): void {
-    const reason = this.run.getUint32(RUN_EXIT_REASON, true);
-    this.#exits++;
-    this.#exitsByReason.set(reason, (this.#exitsByReason.get(reason) ?? 0) + 1);
   }
 
   getRegs(): KvmRegs {
@@ -223,12 +216,11 @@ export class HostVcpu implements KvmVcpu {
   smi(): void {
     this.libc.ioctl('KVM_SMI', this.fd, ioctl.SMI);
   }
-  /** Exits to this process, in all and by number of the exit reason. */
-  stats(): Record<string, number> {
-    const byReason = [...this.#exitsByReason].map(([reason, count]) => [`exits_reason_${reason}`, count] as const);
-    return { exits: this.#exits, ...Object.fromEntries(byReason) };
+  getStats(): Uint8Array {
+    return this.#stats.read();
   }
   close(): void {
+    this.#stats.close();
     this.#alarm?.close();
     this.#pages.unmap();
     this.libc.close(this.fd);

@@ -15,6 +15,7 @@ import {
 } from '../api.ts';
 import * as ioctl from './ioctl.ts';
 import type { Libc } from './libc.ts';
+import { StatsFile } from './stats-file.ts';
 import * as structs from './structs.ts';
 import { HostVcpu } from './vcpu.ts';
 
@@ -28,6 +29,7 @@ export class HostVm implements KvmVm {
   readonly #vcpus: HostVcpu[] = [];
   /** Sizes of the slots in bytes, for the size of their dirty logs. */
   readonly #slotSizes = new Map<number, number>();
+  readonly #stats: StatsFile;
   #reserved = 0;
 
   constructor(
@@ -41,6 +43,7 @@ export class HostVm implements KvmVm {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.memory = memory.buffer as unknown as SharedArrayBuffer;
     this.#address = libc.addressOf(new Uint8Array(this.memory));
+    this.#stats = new StatsFile(libc, fd);
   }
 
   mmap(sizeBytes: number): number {
@@ -145,7 +148,11 @@ export class HostVm implements KvmVm {
   notifyWrite(): void {
     // The CPU itself sees to it.
   }
+  getStats(): Uint8Array {
+    return this.#stats.read();
+  }
   close(): void {
+    this.#stats.close();
     for (const vcpu of this.#vcpus.splice(0)) vcpu.close();
     this.libc.close(this.fd);
   }

@@ -37,6 +37,8 @@ export class Irqchip {
   readonly #ioapic: Ioapic;
   readonly #lapicPorts: LapicPorts;
   #pit: Pit | undefined;
+  /** Interrupts that the PIT asked for. */
+  pitTicks = 0;
 
   constructor(host: IrqchipHost) {
     this.#host = host;
@@ -63,6 +65,10 @@ export class Irqchip {
     const lapic = new Lapic(id, lapicPage, this.#lapicPorts);
     this.#bus.lapics[id] = lapic;
     return lapic;
+  }
+
+  get picEois(): number {
+    return this.#pic.eois;
   }
 
   createPit(): void {
@@ -214,6 +220,7 @@ export class Irqchip {
   }
 
   #tick(): boolean {
+    this.pitTicks++;
     const taken = this.setIrq(GSI_TIMER, 1);
     this.setIrq(GSI_TIMER, 0);
     return taken || this.#tickReachesPic;

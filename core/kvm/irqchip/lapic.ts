@@ -97,6 +97,10 @@ export class Lapic {
   maxPhysAddrBits = 40;
   /** The guest may end interrupts by memory. */
   pvEoi: PvEoi | undefined;
+  /** Expiries of the timer; interrupts that were ended, and those of them that were ended by memory. */
+  timerFires = 0;
+  eois = 0;
+  pvEois = 0;
 
   readonly #ports: LapicPorts;
   readonly #page: LapicPage;
@@ -123,7 +127,10 @@ export class Lapic {
     this.timer = new LapicTimer(`lapic${id}`, {
       timers: ports.host.timers,
       tscToNs: (tsc) => ports.host.tscToNs(id, tsc),
-      expired: () => this.raiseLocal(APIC_LVTT),
+      expired: () => {
+        this.timerFires++;
+        this.raiseLocal(APIC_LVTT);
+      },
     });
     this.#lvt = new LocalVectorTable(this.#page, this.timer);
     this.reset();
@@ -202,7 +209,9 @@ export class Lapic {
 
   /** Before anyone looks at this APIC's state: an EOI that the guest gave by memory takes effect. */
   takePvEoi(): void {
-    if (this.pvEoi?.take() === true) this.#eoi();
+    if (this.pvEoi?.take() !== true) return;
+    this.pvEois++;
+    this.#eoi();
   }
 
   /** TPR bits 7:4. */
@@ -563,6 +572,7 @@ export class Lapic {
   #eoi(): void {
     const vector = this.#page.highest(APIC_ISR);
     if (vector < 0) return;
+    this.eois++;
     this.#page.clearBit(APIC_ISR, vector);
     this.#page.updateProcessorPriority();
     this.#ports.eoi(vector, this.#page.testBit(APIC_TMR, vector));

@@ -61,6 +61,8 @@ class Chip implements PicState {
   specialFullyNestedMode = 0;
   init4 = 0;
   elcr = 0;
+  /** Interrupts in service that were ended. */
+  eois = 0;
 
   constructor(
     /** The lines that may be level-triggered. */
@@ -215,6 +217,7 @@ class Chip implements PicState {
   }
 
   #endOfInterrupt(line: number): void {
+    this.eois++;
     this.isr &= ~(1 << line);
     this.released(this, line);
   }
@@ -319,6 +322,10 @@ export class Pic {
     // After ICW1 "an IR input must make a low-to-high transition": what the slave still wants is no new request.
     if (initializing) this.#drive(this.#master.request() >= 0);
     else this.#update();
+  }
+
+  get eois(): number {
+    return this.#master.eois + this.#slave.eois;
   }
 
   /** IR0, the tick, is masked. */

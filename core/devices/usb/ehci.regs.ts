@@ -1,0 +1,107 @@
+/** Registers and schedules of EHCI. [EHCI] Enhanced Host Controller Interface Specification 1.0, chapters 2 and 3. */
+export const EHCI_MMIO_SIZE = 1024;
+// Capability registers, 2.2
+export const CAPLENGTH = 0x00; //           8 bits; HCIVERSION in the upper 16 bits
+export const CAPLENGTH_VALUE = 0x20;
+export const HCIVERSION_VALUE = 0x0100;
+export const HCSPARAMS = 0x04;
+export const HCSPARAMS_PCC_SHIFT = 8; //    ports per companion
+export const HCSPARAMS_CC_SHIFT = 12; //    companions
+export const HCCPARAMS = 0x08;
+export const HCCPARAMS_FRAME_LIST = 1 << 1; // of other sizes than 1024
+export const HCCPARAMS_EECP_SHIFT = 8;
+// Operational registers, 2.3, from CAPLENGTH on
+export const USBCMD = 0x00;
+export const USBCMD_RS = 1 << 0;
+export const USBCMD_HCRESET = 1 << 1;
+export const USBCMD_FLS_SHIFT = 2; //       frame list of 1024, 512 or 256
+export const USBCMD_FLS_MASK = 3 << 2;
+export const USBCMD_PSE = 1 << 4;
+export const USBCMD_ASE = 1 << 5;
+export const USBCMD_IAAD = 1 << 6; //       interrupt on async advance doorbell
+export const USBCMD_ITC_MASK = 0xff << 16;
+export const USBCMD_POWER_ON = 0x0008_0000;
+export const USBCMD_KEPT = USBCMD_RS | USBCMD_FLS_MASK | USBCMD_PSE | USBCMD_ASE | USBCMD_IAAD | USBCMD_ITC_MASK;
+export const USBSTS = 0x04;
+export const USBSTS_USBINT = 1 << 0;
+export const USBSTS_ERROR = 1 << 1;
+export const USBSTS_PCD = 1 << 2; //        port change detect
+export const USBSTS_FLR = 1 << 3; //        frame list rollover
+export const USBSTS_IAA = 1 << 5;
+export const USBSTS_CLEARABLE = 0x3f;
+export const USBSTS_HCH = 1 << 12;
+export const USBSTS_PSS = 1 << 14;
+export const USBSTS_ASS = 1 << 15;
+export const USBINTR = 0x08;
+export const USBINTR_MASK = 0x3f;
+export const FRINDEX = 0x0c; //             in microframes
+export const FRINDEX_MASK = 0x3fff;
+export const CTRLDSSEGMENT = 0x10;
+export const PERIODICLISTBASE = 0x14;
+export const ASYNCLISTADDR = 0x18;
+export const CONFIGFLAG = 0x40;
+export const PORTSC1 = 0x44;
+export const PORTSC_CCS = 1 << 0; //        connected
+export const PORTSC_CSC = 1 << 1; //        written one clears
+export const PORTSC_PED = 1 << 2; //        enabled; written zero clears
+export const PORTSC_PEDC = 1 << 3; //       written one clears
+export const PORTSC_FPR = 1 << 6; //        force resume
+export const PORTSC_SUSP = 1 << 7;
+export const PORTSC_PR = 1 << 8; //         reset
+export const PORTSC_LINE_K = 1 << 10; //    low speed
+export const PORTSC_LINE_J = 1 << 11;
+export const PORTSC_PP = 1 << 12; //        power, always on
+export const PORTSC_PO = 1 << 13; //        a companion owns the port
+export const PORTSC_WAKE = 7 << 20;
+export const PORTSC_WRITABLE = PORTSC_FPR | PORTSC_SUSP | PORTSC_PR | PORTSC_PO | PORTSC_WAKE;
+export const PORTSC_KEPT = PORTSC_WRITABLE | PORTSC_CSC | PORTSC_PED | PORTSC_PEDC;
+
+// Configuration space, 2.1
+export const SBRN = 0x60;
+export const SBRN_USB_2_0 = 0x20;
+export const FLADJ = 0x61;
+export const FLADJ_POWER_ON = 0x20;
+export const USBLEGSUP = 0x68;
+export const USBLEGSUP_ID = 0x01;
+export const USBLEGSUP_SEMAPHORES = 0x0101_0000;
+export const USBLEGCTLSTS = 0x6c;
+
+// Links, 3.1 and 3.6
+export const LINK_T = 1 << 0;
+export const LINK_TYPE = 3 << 1;
+export const LINK_QH = 1 << 1;
+export const LINK_ADDRESS = 0xffff_ffe0;
+// Queue head, 3.6: words
+export const QH_WORDS = 12;
+export const QH_LINK = 0;
+export const QH_CHARACTERISTICS = 1;
+export const QH_CAPABILITIES = 2;
+export const QH_CURRENT = 3;
+export const QH_OVERLAY = 4; //             a transfer descriptor
+export const QH_HIGH_SPEED = 2 << 12;
+export const QH_SPEED = 3 << 12;
+export const QH_DTC = 1 << 14; //           data toggle from the descriptor
+export const QH_SMASK = 0xff;
+// Queue element transfer descriptor, 3.5: words
+export const QTD_WORDS = 8;
+export const QTD_NEXT = 0;
+export const QTD_ALTERNATE = 1;
+export const QTD_TOKEN = 2;
+export const QTD_BUFFER = 3;
+export const QTD_BUFFERS = 5;
+export const PAGE_BYTES = 4096;
+export const TOKEN_XACTERR = 1 << 3;
+export const TOKEN_BABBLE = 1 << 4;
+export const TOKEN_BUFFER_ERROR = 1 << 5;
+export const TOKEN_HALTED = 1 << 6;
+export const TOKEN_ACTIVE = 1 << 7;
+export const TOKEN_PID_SHIFT = 8;
+export const TOKEN_CERR = 3 << 10;
+export const TOKEN_CPAGE_SHIFT = 12;
+export const TOKEN_IOC = 1 << 15;
+export const TOKEN_BYTES_SHIFT = 16;
+export const TOKEN_BYTES = 0x7fff;
+export const TOKEN_DT = 0x8000_0000;
+export const PID_OUT = 0;
+export const PID_IN = 1;
+export const PID_SETUP = 2;

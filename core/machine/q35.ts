@@ -1,0 +1,75 @@
+/**
+ * The devices of a `q35`: MCH with ICH9. One row each, with where it sits and what it is wired to. The interrupt
+ * controllers and the PIT are not here: they are KVM's (KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2).
+ */
+import { ICH9_PM, ICH9_PM_IO_SIZE, PM_IO_BASE } from '../devices/acpi-pm/acpi-pm.regs.ts';
+import { RCBA_SIZE } from '../devices/pci-host/pci.regs.ts';
+import { Ecam, PciBus } from '../devices/pci-host/pci-host.ts';
+import { Ich9ChipsetRegisters, ich9LpcBridge, q35HostBridge } from '../devices/pci-host/q35-functions.ts';
+import { ECAM_BASE, Q35_ACPI } from '../firmware/boards.ts';
+import { HIGH_RAM_START } from '../firmware/platform.ts';
+import { type Board, type BoardDevices, connect, type DeviceRow, movableWindow, type PciPins } from './board.ts';
+import { commonDevices } from './common-devices.ts';
+import { firmwareConfig } from './firmware-config.ts';
+import { PirqRouter } from './irq-lines.ts';
+
+const FIRST_PIRQ_GSI = 16;
+const PIRQS = 8;
+const MIB = 2 ** 20;
+
+export function createQ35(board: Board): BoardDevices {
+  const { directBoot, shadow, cmos } = board;
+  const pciBus = new PciBus();
+  const chipset = new Ich9ChipsetRegisters();
+  const pins = q35Pins(board, chipset);
+  const common = commonDevices(board, pciBus, { pmLayout: ICH9_PM, vgaSlot: 1 });
+  const movePm = movableWindow(board.pio, common.pm);
+  const moveEcam = movableWindow(board.mmio, new Ecam(pciBus));
+  const moveChipset = movableWindow(board.mmio, chipset);
+  let pmIoBase = 0;
+  let ecam = { base: 0, buses: 256 };
+  const hostBridge = q35HostBridge({
+    directBoot,
+    setPam: (registers) => shadow.setPam(registers),
+    setSmramOpen: (open) => shadow.setSmramOpen(open),
+    topOfLowRam: cmos.below4gBytes,
+    topOfRam: cmos.above4gBytes > 0 ? HIGH_RAM_START + cmos.above4gBytes : 0,
+    ecamBase: ECAM_BASE,
+    ecamMapped: (base, sizeBytes) => {
+      moveEcam(base, sizeBytes);
+      ecam = { base: base ?? 0, buses: sizeBytes / MIB };
+    },
+  });
+  const lpc = ich9LpcBridge({
+    directBoot,
+    pmIoBase: PM_IO_BASE,
+    mapped: (base) => {
+      movePm(base, ICH9_PM_IO_SIZE);
+      pmIoBase = base ?? 0;
+    },
+    routePirq: (pirq, irq) => pins.router.route(pirq, irq),
+    rcbaMapped: (base) => moveChipset(base, RCBA_SIZE),
+  });
+  const config = firmwareConfig(board, () => ({ ...Q35_ACPI, vcpus: 1, pmIoBase, ecam }));
+
+  // biome-ignore format: a table
+  const rows: DeviceRow[] = [
+    { id: 'mch',       device: hostBridge, pci: [0, 0, hostBridge] },
+    { id: 'ich9-lpc',  device: lpc,        pci: [31, 0, lpc] },
+    { id: 'ich9-rcba', device: chipset },
+    ...config,
+    ...common.rows,
+  ];
+  connect(rows, pciBus, board);
+  return { ...common, rows };
+}
+
+/** PIRQA to PIRQH lead to IOAPIC pins 16 to 23; which pin of a slot leads to which of them, the guest may change. */
+function q35Pins({ lines }: Board, chipset: Ich9ChipsetRegisters): { router: PirqRouter; input: PciPins } {
+  const router = new PirqRouter(
+    lines,
+    Array.from({ length: PIRQS }, (_, pirq) => FIRST_PIRQ_GSI + pirq),
+  );
+  chipset.onChange(() => router.rewire());
+  return { router, input: (slot, pin) => router.input(() => chipset.pirqOf(slot, pin - 1)) };
+}
