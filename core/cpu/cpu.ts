@@ -22,6 +22,7 @@ import {
   SYSTEM_JUMP,
   SYSTEM_NEXT,
 } from './interp/module.ts';
+import { FAULT_COST } from './interp/page-faults.ts';
 import { RECORD_INSN, RECORD_LENGTH, RECORD_START } from './interp/record.ts';
 import type { MemoryLayout } from './layout.ts';
 import { MemoryAccess } from './mmu/access.ts';
@@ -82,7 +83,8 @@ export class Cpu {
   trapDue = false;
   /** Instructions run. */
   instructions = 0;
-  exceptions = 0;
+  /** Exceptions that TypeScript delivered. */
+  #exceptions = 0;
   /** Instructions that TypeScript ran for generated code. */
   emulated = 0;
   // the instruction at hand, for system instructions
@@ -123,6 +125,7 @@ export class Cpu {
       },
       bulk: (...args) => this.memory.bulk(...args),
       system: (record) => this.#system(record),
+      nowNs: () => host.nowNs(),
       float: (operation, elements, control) => {
         const vector = floats.run(operation, elements, control);
         if (vector !== 0) this.fault = new GuestFault(vector);
@@ -144,6 +147,13 @@ export class Cpu {
   }
   set nmiMasked(masked: boolean) {
     this.state.set32(S.NMI_MASKED, masked ? 1 : 0);
+  }
+
+  get exceptions(): number {
+    return this.#exceptions + Number(this.state.get64(S.FAULTS_DELIVERED));
+  }
+  countException(): void {
+    this.#exceptions++;
   }
 
   get features(): ReadonlySet<Feature> {
@@ -225,6 +235,14 @@ export class Cpu {
     return status;
   }
 
+  /** Takes over a page fault that generated code found. */
+  takePageFault(): void {
+    const fault = this.state.get32(S.PAGE_FAULT);
+    if (fault === 0) return;
+    this.state.set32(S.PAGE_FAULT, 0);
+    this.fault = new GuestFault(S.PF, fault & ~S.PAGE_FAULTS);
+  }
+
   #system(record: number): number {
     this.emulated++;
     this.#start = this.#records.getUint16(record + RECORD_START, true);
@@ -273,13 +291,16 @@ export class Cpu {
     const s = this.state;
     s.set32(S.BUDGET, budget);
     s.set32(S.WINDOW, this.windowWanted ? 1 : 0);
+    this.refreshTsc();
     this.pendingExit = CPU_SLICE;
+    const faults = this.state.get64(S.FAULTS_DELIVERED);
     this.debugException = S.DB;
     this.debugReason = 0;
     try {
       return this.#loop.run(single);
     } finally {
-      this.instructions += budget - s.get32(S.BUDGET);
+      const delivered = Number(s.get64(S.FAULTS_DELIVERED) - faults);
+      this.instructions += budget - s.get32(S.BUDGET) - delivered * FAULT_COST;
     }
   }
 
@@ -297,6 +318,13 @@ export class Cpu {
     if (!(e instanceof EmulationFailure)) throw e;
     this.failure = e.message;
     return CPU_FAILURE;
+  }
+
+  /** What generated code makes of the time; after the host's idea of the TSC has changed. */
+  refreshTsc(): void {
+    const offset = this.host.tscOffset?.();
+    this.state.set32(S.TSC_IN_NS, offset === undefined ? 0 : 1);
+    this.state.set64(S.TSC_OFFSET, offset ?? 0n);
   }
 
   /** Delivers an exception or an external interrupt at RIP. CPU_SHUTDOWN after a triple fault. */

@@ -11,6 +11,8 @@ export interface CpuidResult {
 /** What a vCPU asks of the KVM around it. */
 export interface CpuHost extends KernelMmio {
   tsc(): bigint;
+  /** What the TSC is beyond nowNs(), modulo 2^64, while it counts ns; undefined otherwise. Without it tsc() is always asked. */
+  tscOffset?(): bigint | undefined;
   /** Guest time in ns, to tell how long something took. */
   nowNs(): number;
   /** In-kernel port devices (PIC, PIT). Sizes 1, 2, 4. */

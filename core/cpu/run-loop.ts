@@ -8,11 +8,10 @@ import { DebugFault, EmulationFailure, GuestFault } from './faults.ts';
 import { EXIT_FAULT, EXIT_GUARD, EXIT_LIMIT, EXIT_LOOKUP, EXIT_SLICE, EXIT_STOP, EXIT_SYSTEM } from './interp/emit.ts';
 import type { CodeFetch } from './interp/fetch.ts';
 import type { InterpreterExports } from './interp/module.ts';
+import { FAULT_COST } from './interp/page-faults.ts';
 import * as S from './state.ts';
 import { DR6_BS } from './system/breakpoints.ts';
 
-/** What an exception takes of a slice, in instructions: about as long as those. */
-const FAULT_COST = 100;
 /** The same of an instruction that is decoded each time: its page has a breakpoint. */
 const STEP_COST = 20;
 
@@ -51,6 +50,7 @@ export class RunLoop {
           continue;
         case EXIT_FAULT: {
           if (this.cpu.memory.mmio.pendingRead) return CPU_MMIO_READ;
+          this.cpu.takePageFault();
           if (!this.cpu.fault) {
             one = true; // it hit a data breakpoint (Rerun)
             code = this.#step();
@@ -132,7 +132,7 @@ export class RunLoop {
     }
     // B0 to B3 are of this exception, the others add up
     s.set64(S.DR + 6 * 8, (s.get64(S.DR + 6 * 8) & ~15n) | BigInt(bits));
-    this.cpu.exceptions++;
+    this.cpu.countException();
     return this.cpu.inject(S.DB, undefined, kind);
   }
   #report(bits: number): CpuExit {
@@ -224,7 +224,7 @@ export class RunLoop {
     this.cpu.breakpoints.take(); // an instruction that faults accessed nothing
     if (fault.vector === S.MF && this.#signalsFpuError()) return CPU_SLICE;
     if (fault instanceof DebugFault) return this.debug(fault.dr6, 'exception');
-    this.cpu.exceptions++;
+    this.cpu.countException();
     const vector = fault.nonCanonical && this.#usesStack() ? S.SS_VECTOR : fault.vector;
     return this.cpu.inject(vector, fault.errorCode, 'exception');
   }

@@ -97,6 +97,20 @@ export const NMI_MASKED = 0x300; // i32
 /** Address of the bits of address 0 in the map of code (interp/code-map.ts). */
 export const CODE_MAP = 0x304; // i32
 
+/** The last walk of generated code: PAGE_FAULTS and the error code when it found that the access faults, or 0. */
+export const WALK_FAULT = 0x310; // i32
+/** The same of a page fault that is pending: CR2 is set. */
+export const PAGE_FAULT = 0x314; // i32
+export const PAGE_FAULTS = 0x80000000 | 0;
+/** Page faults are left to the run loop. */
+export const LEAVES_FAULTS = 0x320; // i32
+/** Page faults that generated code delivered. */
+export const FAULTS_DELIVERED = 0x318; // i64
+
+/** The TSC is guest time in ns, plus TSC_OFFSET: generated code may make it of that. */
+export const TSC_IN_NS = 0x324; // i32
+export const TSC_OFFSET = 0x308; // i64
+
 /** XMM0..15: VEC_SIZE bytes each, XMM in the low half, the upper half of YMM in the high one. */
 export const VEC = 0x400;
 export const VEC_SIZE = 32;

@@ -1,5 +1,6 @@
 /** Every device under the suite that holds for all. A new device: add its row. */
 import { type DeviceFixture, describeDevice } from '../testing/device-suite.ts';
+import { DISK_FIXTURES } from '../testing/disk-fixtures.ts';
 import { VgaRig } from '../testing/vga-rig.ts';
 import { PM_IO_SIZE } from './acpi-pm/acpi-pm.regs.ts';
 import { AcpiPm } from './acpi-pm/acpi-pm.ts';
@@ -18,6 +19,8 @@ import { CONFIG_SPACE_SIZE, RCBA_SIZE } from './pci-host/pci.regs.ts';
 import { PciConfigSpace } from './pci-host/pci-config-space.ts';
 import { PciBus, PciHost } from './pci-host/pci-host.ts';
 import { Ich9ChipsetRegisters, ich9LpcBridge, q35HostBridge } from './pci-host/q35-functions.ts';
+import { BLOCK_BYTES } from './pflash/pflash.regs.ts';
+import { Pflash } from './pflash/pflash.ts';
 import { Port80 } from './port80/port80.ts';
 import { Port92 } from './port92/port92.ts';
 import { Uart16550 } from './uart16550/uart16550.ts';
@@ -159,6 +162,23 @@ const FIXTURES: readonly DeviceFixture[] = [
       return byteDevice(new FwCfg({ memory, items: [], files }), FW_CFG_PORTS);
     },
   },
+  {
+    name: 'pflash',
+    create: () => {
+      // the content is memory to a snapshot, as RAM is: here it is all zeros, which programming does not change
+      const ports = { store: { write: nothing }, setReadable: nothing, written: nothing };
+      const content = new Uint8Array(2 * BLOCK_BYTES);
+      const device = new Pflash({ ...ports, content });
+      const region: IoRegion = {
+        read: (offset, size) => device.read(offset, size),
+        write: (offset, size, value) => {
+          device.write(offset, size, value);
+          content.fill(0);
+        },
+      };
+      return { device, windows: [{ region, length: content.length }] };
+    },
+  },
   { name: 'port80', create: () => byteDevice(new Port80(), 1) },
   {
     name: 'std-vga',
@@ -179,4 +199,4 @@ const FIXTURES: readonly DeviceFixture[] = [
   { name: 'port92', create: () => byteDevice(new Port92({ a20: nothing, resetCpu: nothing }), 1) },
 ];
 
-for (const fixture of FIXTURES) describeDevice(fixture);
+for (const fixture of [...FIXTURES, ...DISK_FIXTURES]) describeDevice(fixture);

@@ -23,6 +23,10 @@ export class GuestTsc {
     this.#khz = khz === 0 ? HOST_TSC_KHZ : khz;
   }
 
+  /** What the counter is beyond the host's, while it is not scaled. */
+  get offset(): bigint | undefined {
+    return this.#khz === HOST_TSC_KHZ ? wrap(this.#offset) : undefined;
+  }
   now(): bigint {
     return wrap((this.hostTsc() * BigInt(this.#khz)) / BigInt(HOST_TSC_KHZ) + this.#offset);
   }

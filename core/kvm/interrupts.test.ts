@@ -1,6 +1,6 @@
 /** Interrupts into the guest: KVM_INTERRUPT, the in-kernel irqchip, NMI, and what holds them back. */
 import { describe, expect, it } from 'vitest';
-import { CODE, hex, KvmRig, type Mode, STUBS } from '../testing/kvm-rig.ts';
+import { CODE, DATA, hex, KvmRig, type Mode, STUBS } from '../testing/kvm-rig.ts';
 import * as A from './api.ts';
 
 const errno = (errno: A.Errno) => expect.objectContaining({ name: 'KvmError', errno });
@@ -259,4 +259,19 @@ describe('KVM_SET_VCPU_EVENTS', () => {
     expect(rig.exception().vector).toBe(2);
     expect(rig.vcpu.getVcpuEvents().nmi.masked).toBe(1);
   });
+});
+
+it('takes an EOI that the guest gave by memory before it takes the memory away, as a kernel that reboots does', () => {
+  const rig = new KvmRig({ irqchip: true });
+  const ipi = 'mov dword [0xfee000f0], 0x1ff ; sti ; mov dword [0xfee00300], 0x44040 ; jmp $';
+  rig.start('protected', hex(ipi, 'c7 05 f0 00 e0 fe ff 01 00 00 fb c7 05 00 03 e0 fe 40 40 04 00 eb fe'));
+  rig.vcpu.setMsrs([{ index: 0x4b564d04, data: BigInt(DATA) | 1n }]); // MSR_KVM_PV_EOI_EN
+  expect(rig.run()).toMatchObject({ exit: 'IO', port: 0x40 }); // the stub of the vector
+  const inService = (): number => (rig.vcpu.getLapic()[0x120] ?? 0) & 1;
+  expect(inService()).toBe(1);
+  const end = 'and byte [0x3000], 0xfe ; mov ecx, 0x4b564d04 ; xor eax, eax ; xor edx, edx ; wrmsr ; out 0x81, al';
+  rig.load(CODE, hex(end, '80 25 00 30 00 00 fe b9 04 4d 56 4b 31 c0 31 d2 0f 30 e6 81'));
+  rig.vcpu.setRegs({ ...rig.vcpu.getRegs(), rip: BigInt(CODE) });
+  expect(rig.run()).toMatchObject({ exit: 'IO', port: 0x81 });
+  expect(inService()).toBe(0);
 });

@@ -94,6 +94,9 @@ export class VmMsrs {
   tsc(): bigint {
     return this.#tsc.now();
   }
+  get tscOffset(): bigint | undefined {
+    return this.#tsc.offset;
+  }
   /** Guest time in ns at which the TSC reads `tsc`. */
   tscToNs(tsc: bigint): number {
     return this.#tsc.toNs(tsc);
@@ -184,6 +187,7 @@ export class VmMsrs {
         return true;
     }
     if (index >= X2APIC_FIRST && index <= X2APIC_LAST) return lapic?.writeX2apicMsr(index, value) ?? false;
+    lapic?.takePvEoi(); // what was given by memory counts, also when the memory changes now
     const paravirtual = this.paravirtual.write(index, value);
     if (paravirtual !== undefined) return paravirtual;
     if (!this.#stored.has(index) || !isMtrrValue(index, value)) return false;

@@ -31,6 +31,7 @@ export function cpuHost(vcpu: HostedVcpu): CpuHost {
   return {
     ...(fpuError && { fpuError: () => fpuError.raise() }),
     tsc: () => msrs.tsc(),
+    tscOffset: () => msrs.tscOffset,
     nowNs: () => vm.options.thread.nowNs(),
     claims: (gpa) => vm.irqchip?.mmio(gpa, id) ?? false,
     read: (gpa, size) => irqchip().mmioRead(id, gpa, size),

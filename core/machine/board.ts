@@ -11,12 +11,14 @@ import type { CmosMemory } from '../devices/mc146818/mc146818.ts';
 import type { MsiSender } from '../devices/pci-host/msi.ts';
 import type { PciConfigSpace } from '../devices/pci-host/pci-config-space.ts';
 import type { PciBus } from '../devices/pci-host/pci-host.ts';
+import type { PflashPorts } from '../devices/pflash/pflash.ts';
 import type { Uart16550 } from '../devices/uart16550/uart16550.ts';
 import type { StdVgaPorts } from '../devices/vga/std-vga.ts';
 import type { Bus, BusWindow } from './bus.ts';
 import type { IrqLines } from './irq-lines.ts';
 import { type Mapping, type MemoryMap, RANK_BAR } from './memory-map.ts';
 import type { ShadowMemory } from './shadow-memory.ts';
+import type { MachineDrive } from './storage.ts';
 
 export interface Board {
   /** There is no firmware: chipset registers are as one would have left them. */
@@ -32,9 +34,12 @@ export interface Board {
   readonly wall: WallClock;
   readonly cmos: CmosMemory;
   readonly serial: CharBackend;
+  readonly drives: readonly MachineDrive[];
   readonly video: Omit<StdVgaPorts, 'timers' | 'window'>;
   /** What firmware prints for its developers. */
   readonly debugConsole?: CharBackend;
+  /** Flash for firmware's variables, and where it is: for the guest, and in the shared memory. */
+  readonly flash?: Omit<PflashPorts, 'setReadable'> & { readonly gpa: number; readonly offset: number };
   /** Files for firmware, besides those that every machine has. */
   readonly firmwareFiles: readonly FirmwareFile[];
   readonly firmwareItems: readonly FirmwareItem[];

@@ -12,6 +12,7 @@ import { LOADER_FILE, loadableTables, RSDP_FILE, TABLES_FILE } from '../firmware
 import { E820_RAM } from '../firmware/e820.ts';
 import { HIGH_RAM_START } from '../firmware/platform.ts';
 import type { Board, DeviceRow } from './board.ts';
+import { bootOrderFile, type StoragePaths } from './storage.ts';
 
 const VCPUS = 1;
 /** SLP_TYP of S0 to S5; bit 7: there is that state. */
@@ -19,7 +20,7 @@ const SYSTEM_STATES = Uint8Array.of(0x80, 0, 0, 0, 0, 0x80);
 const E820_ENTRY_SIZE = 20;
 
 /** acpi: the board as firmware has set it up; asked for again when firmware reads the tables. */
-export function firmwareConfig(board: Board, acpi: () => AcpiBoard): DeviceRow[] {
+export function firmwareConfig(board: Board, paths: StoragePaths, acpi: () => AcpiBoard): DeviceRow[] {
   if (board.directBoot) return [];
   const { below4gBytes, above4gBytes } = board.cmos;
   const device = new FwCfg({
@@ -35,6 +36,7 @@ export function firmwareConfig(board: Board, acpi: () => AcpiBoard): DeviceRow[]
     files: [
       { name: 'etc/e820', bytes: e820(below4gBytes, above4gBytes) },
       { name: 'etc/system-states', bytes: SYSTEM_STATES },
+      { name: 'bootorder', bytes: bootOrderFile(board.drives, paths) },
       ...acpiFiles(acpi),
       ...board.firmwareFiles,
     ],

@@ -25,6 +25,8 @@ export interface MemorySizes {
   readonly vramBytes: number;
   /** Ends at 4 GiB. */
   readonly firmware?: Uint8Array;
+  /** A flash below the firmware. */
+  readonly nvram?: Uint8Array;
   readonly vgaBios?: Uint8Array;
 }
 
@@ -32,8 +34,8 @@ export interface MemorySizes {
 export const ramHoleStart = (machine: MachineType): number => (machine === 'q35' ? ECAM_BASE : RAM_HOLE_START);
 
 /** Bytes of shared memory that a machine takes. */
-export function sharedMemoryBytes({ ramBytes, vramBytes, firmware, vgaBios }: MemorySizes): number {
-  return ramBytes + vramBytes + wholePages(firmware?.length ?? 0) + romBytes(vgaBios);
+export function sharedMemoryBytes({ ramBytes, vramBytes, firmware, nvram, vgaBios }: MemorySizes): number {
+  return ramBytes + vramBytes + wholePages(firmware?.length ?? 0) + (nvram?.length ?? 0) + romBytes(vgaBios);
 }
 
 export class MachineMemory {
@@ -41,11 +43,13 @@ export class MachineMemory {
   readonly ram: SlotMemory;
   readonly shadow: ShadowMemory;
   readonly vram: { readonly offset: number; readonly sizeBytes: number };
+  /** The flash: its place in the shared memory, and in the guest's. */
+  readonly nvram?: { readonly offset: number; readonly sizeBytes: number; readonly gpa: number };
   /** As large as a base address register can say. */
   readonly vgaBios?: { readonly offset: number; readonly sizeBytes: number };
 
   constructor(vm: KvmVm, mmio: Bus, sizes: MemorySizes) {
-    const { ramBytes, vramBytes, firmware, vgaBios } = sizes;
+    const { ramBytes, vramBytes, firmware, nvram, vgaBios } = sizes;
     const { lowBytes, highBytes } = splitRam(ramBytes, ramHoleStart(sizes.machine));
     const ramOffset = vm.mmap(ramBytes);
     const low = (gpa: number, end: number): RamRange => ({ gpa, sizeBytes: end - gpa, offset: ramOffset + gpa });
@@ -63,6 +67,12 @@ export class MachineMemory {
     if (vgaBios) {
       this.vgaBios = { offset: vm.mmap(romBytes(vgaBios)), sizeBytes: romBytes(vgaBios) };
       new Uint8Array(vm.memory).set(vgaBios, this.vgaBios.offset);
+    }
+    if (nvram) {
+      const offset = vm.mmap(nvram.length);
+      new Uint8Array(vm.memory).set(nvram, offset);
+      const gpa = FOUR_GIB - wholePages(firmware?.length ?? 0) - nvram.length;
+      this.nvram = { offset, sizeBytes: nvram.length, gpa };
     }
     const rom = firmware && this.#mapFirmware(vm, firmware);
     this.shadow = new ShadowMemory({ map: this.map, mmio, ram: this.ram, ramOffset, ...(rom && { rom }) });

@@ -10,6 +10,7 @@ import type { CpuConfig } from '../contracts/cpu.ts';
 import type { MachineType, StopReason } from '../contracts/machine.ts';
 import { PM_IO_BASE } from '../devices/acpi-pm/acpi-pm.regs.ts';
 import type { CharBackend } from '../devices/device.ts';
+import type { FlashStore } from '../devices/pflash/pflash.ts';
 import { vgaMemoryBytes } from '../devices/vga/vga.ts';
 import { acpiTables } from '../firmware/acpi/index.ts';
 import { biosDataArea } from '../firmware/bios-data-area.ts';
@@ -23,14 +24,15 @@ import type { Board, BoardDevices } from './board.ts';
 import { Bus } from './bus.ts';
 import { readCodeBytes } from './code-bytes.ts';
 import { guestCpuid } from './cpuid.ts';
-import { countersOf, ExitStats } from './exit-stats.ts';
 import { DisplayLog } from './display-log.ts';
+import { countersOf, ExitStats } from './exit-stats.ts';
 import { handleIo, handleMmio } from './exits.ts';
 import { IrqLines } from './irq-lines.ts';
 import { MachineMemory, ramHoleStart, sharedMemoryBytes } from './machine-memory.ts';
 import { createPc } from './pc.ts';
 import { createQ35 } from './q35.ts';
 import { formatRegisters } from './registers.ts';
+import { floppyDrives, type MachineDrive } from './storage.ts';
 import {
   getIrqchipState,
   getVcpuState,
@@ -67,6 +69,7 @@ export interface MachineOptions {
   readonly boot: BootFiles | FirmwareImages;
   /** A power of two; 16 MiB when absent. */
   readonly videoMemoryBytes?: number;
+  readonly drives?: readonly MachineDrive[];
   /** Put isa-debug-exit at port 0xf4. */
   readonly debugExit?: boolean;
   /** DEFAULT_CPU when absent. */
@@ -77,6 +80,8 @@ export interface MachineOptions {
 export interface FirmwareImages {
   readonly firmware: Uint8Array;
   readonly vgaBios?: Uint8Array;
+  /** A flash below the image: what it holds, whole blocks of 4 KiB, and where that is kept. */
+  readonly nvram?: { readonly content: Uint8Array; readonly store: FlashStore };
 }
 
 const DEFAULT_VIDEO_MEMORY = 16 * 2 ** 20;
@@ -134,7 +139,11 @@ export class Machine {
       machine: this.#machineType,
       ramBytes,
       vramBytes: vgaMemoryBytes(options.videoMemoryBytes ?? DEFAULT_VIDEO_MEMORY),
-      ...('firmware' in boot && boot),
+      ...('firmware' in boot && {
+        firmware: boot.firmware,
+        ...(boot.nvram && { nvram: boot.nvram.content }),
+        ...(boot.vgaBios && { vgaBios: boot.vgaBios }),
+      }),
     };
     this.#scanout = new Scanout(ports.scanoutWords);
     this.#displayLog = new DisplayLog(this.#scanout.dirty);
@@ -226,6 +235,8 @@ export class Machine {
   #createDevices(): BoardDevices {
     const { timers, wall, serial, debugConsole } = this.#ports;
     const { map, ram, shadow, vgaBios } = this.#memory;
+    const flash = this.#flashPorts();
+    const { drives = [] } = this.#options;
     const { lowBytes, highBytes } = splitRam(this.#options.ramBytes, ramHoleStart(this.#machineType));
     const board: Board = {
       directBoot: this.#plan !== undefined,
@@ -240,8 +251,9 @@ export class Machine {
       shadow,
       timers,
       wall,
-      cmos: { below4gBytes: lowBytes, above4gBytes: highBytes },
+      cmos: { below4gBytes: lowBytes, above4gBytes: highBytes, floppyDrives: floppyDrives(drives) },
       serial,
+      drives,
       video: {
         vram: new Uint8Array(this.#vm.memory, this.vram.offset, this.vram.sizeBytes),
         vramOffset: this.vram.offset,
@@ -250,6 +262,7 @@ export class Machine {
         ...(vgaBios && { rom: { sizeBytes: vgaBios.sizeBytes, memory: { offset: vgaBios.offset, readOnly: true } } }),
       },
       ...(debugConsole && { debugConsole }),
+      ...(flash && { flash }),
       firmwareFiles: [],
       firmwareItems: [],
       powerOff: () => {
@@ -265,6 +278,20 @@ export class Machine {
       }),
     };
     return this.#machineType === 'q35' ? createQ35(board) : createPc(board);
+  }
+
+  #flashPorts(): Board['flash'] {
+    const { nvram } = this.#memory;
+    const { boot } = this.#options;
+    if (!nvram || !('firmware' in boot) || !boot.nvram) return undefined;
+    const { offset, sizeBytes, gpa } = nvram;
+    return {
+      gpa,
+      offset,
+      content: new Uint8Array(this.#vm.memory, offset, sizeBytes),
+      store: boot.nvram.store,
+      written: (start, length) => this.#vm.notifyWrite(offset + start, length),
+    };
   }
 
   /** Firmware starts where the vCPU does. Without one: what it does before it jumps to a kernel. */

@@ -4,6 +4,7 @@
  * KVM_CREATE_PIT2).
  */
 import { PIIX4_PM, PM_IO_BASE, PM_IO_SIZE } from '../devices/acpi-pm/acpi-pm.regs.ts';
+import { PIIX3_IDE } from '../devices/ide/ide.ts';
 import { i440fxHostBridge, piix3IsaBridge, piix4PowerManagement } from '../devices/pci-host/chipset-functions.ts';
 import { PciBus } from '../devices/pci-host/pci-host.ts';
 import { PC_ACPI } from '../firmware/boards.ts';
@@ -11,6 +12,7 @@ import { type Board, type BoardDevices, connect, type DeviceRow, movableWindow, 
 import { commonDevices } from './common-devices.ts';
 import { firmwareConfig } from './firmware-config.ts';
 import { PirqRouter } from './irq-lines.ts';
+import { ahciRow, ideRow } from './storage.ts';
 
 const PIRQS = 4;
 
@@ -35,13 +37,16 @@ export function createPc(board: Board): BoardDevices {
       pmIoBase = base ?? 0;
     },
   });
-  const config = firmwareConfig(board, () => ({ ...PC_ACPI, vcpus: 1, pmIoBase }));
+  const storage = { ide: 'ide@1,1', ahci: 'pci8086,2922@4', isaBridge: 'isa@1' };
+  const config = firmwareConfig(board, storage, () => ({ ...PC_ACPI, vcpus: 1, pmIoBase }));
 
   // biome-ignore format: a table
   const rows: DeviceRow[] = [
     { id: 'i440fx',   device: hostBridge, pci: [0, 0, hostBridge] },
     { id: 'piix3',    device: isaBridge,  pci: [1, 0, isaBridge] },
+    ideRow(board, PIIX3_IDE, [1, 1]),
     { id: 'piix4-pm', device: pmFunction, pci: [1, 3, pmFunction] },
+    ...(board.drives.some(({ bus }) => bus === 'sata') ? [ahciRow(board, pins.input, [4, 0])] : []),
     ...config,
     ...common.rows,
   ];

@@ -12,6 +12,7 @@ import { type Board, type BoardDevices, connect, type DeviceRow, movableWindow, 
 import { commonDevices } from './common-devices.ts';
 import { firmwareConfig } from './firmware-config.ts';
 import { PirqRouter } from './irq-lines.ts';
+import { ahciRow } from './storage.ts';
 
 const FIRST_PIRQ_GSI = 16;
 const PIRQS = 8;
@@ -50,12 +51,14 @@ export function createQ35(board: Board): BoardDevices {
     routePirq: (pirq, irq) => pins.router.route(pirq, irq),
     rcbaMapped: (base) => moveChipset(base, RCBA_SIZE),
   });
-  const config = firmwareConfig(board, () => ({ ...Q35_ACPI, vcpus: 1, pmIoBase, ecam }));
+  const storage = { ahci: 'pci8086,2922@1f,2', isaBridge: 'isa@1f' };
+  const config = firmwareConfig(board, storage, () => ({ ...Q35_ACPI, vcpus: 1, pmIoBase, ecam }));
 
   // biome-ignore format: a table
   const rows: DeviceRow[] = [
     { id: 'mch',       device: hostBridge, pci: [0, 0, hostBridge] },
     { id: 'ich9-lpc',  device: lpc,        pci: [31, 0, lpc] },
+    ahciRow(board, pins.input, [31, 2]),
     { id: 'ich9-rcba', device: chipset },
     ...config,
     ...common.rows,

@@ -72,6 +72,7 @@ export class TestCpu extends Cpu {
     const s = this.state;
     s.set32(S.CR0, S.CR0_PG | S.CR0_PE | S.CR0_NE | S.CR0_WP | S.CR0_ET);
     s.set32(S.CR4, S.CR4_PAE | S.CR4_OSFXSR | S.CR4_OSXMMEXCPT | S.CR4_OSXSAVE | S.CR4_FSGSBASE);
+    s.set32(S.LEAVES_FAULTS, 1);
     s.set64(S.XCR0, X87_SSE_AVX);
     s.set32(S.EFER, S.EFER_LME | S.EFER_LMA);
     s.set32(S.CPL, 3);

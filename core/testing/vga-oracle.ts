@@ -21,22 +21,41 @@ const DONE_PORT = 0xe9;
 const FRAME_BUFFER = 0xfd00_0000;
 const { eax, edx, ecx, esi, edi } = reg;
 
-export interface Picture {
+interface Picture {
   readonly width: number;
   readonly height: number;
   /** 0xRRGGBB */
   readonly pixels: Uint32Array;
 }
 
+/** Configuration mechanism 1: where both machines have the adapter. */
+const CONFIG_ADDRESS = 0xcf8;
+const CONFIG_DATA = 0xcfc;
+const ADAPTER = 0x8000_1000;
+const COMMAND = 0x04;
+const COMMAND_MEMORY_AND_IO = 0x03;
+const BAR0 = 0x10;
+
 class Recorder extends VgaProgrammer {
   readonly #header = multibootHeader(0);
   readonly #code = new Assembler({ bits: 32, origin: LOAD + this.#header.length });
   readonly #data: { label: string; bytes: Uint8Array }[] = [];
 
-  override outSized(port: number, size: 1 | 2, value: number): void {
+  constructor() {
+    super();
+    this.#writeConfig(BAR0, FRAME_BUFFER);
+    this.#writeConfig(COMMAND, COMMAND_MEMORY_AND_IO);
+  }
+
+  override outSized(port: number, size: AccessSize, value: number): void {
     this.#code.emit('MOV', edx, port);
     this.#code.emit('MOV', eax, value);
-    this.#code.bytes(...(size === 1 ? [0xee] : [0x66, 0xef])); // OUT DX, AL or AX
+    this.#code.bytes(...{ 1: [0xee], 2: [0x66, 0xef], 4: [0xef] }[size]); // OUT DX, AL, AX or EAX
+  }
+
+  #writeConfig(register: number, value: number): void {
+    this.outSized(CONFIG_ADDRESS, 4, ADAPTER | register);
+    this.outSized(CONFIG_DATA, 4, value);
   }
 
   override in(port: number): number {
@@ -85,14 +104,19 @@ class Recorder extends VgaProgrammer {
   }
 }
 
-/** What QEMU shows after these accesses. */
-export async function qemuPicture(program: (vga: VgaProgrammer) => void): Promise<Picture> {
+/** A multiboot kernel that makes these accesses, and halts. */
+export function vgaKernel(program: (vga: VgaProgrammer) => void): Uint8Array {
   const recorder = new Recorder();
   program(recorder);
+  return recorder.finish();
+}
+
+/** What QEMU shows after these accesses. */
+export async function qemuPicture(program: (vga: VgaProgrammer) => void): Promise<Picture> {
   const folder = mkdtempSync(join(tmpdir(), 'vivarium-vga-'));
   const [kernel, done, dump] = ['kernel.elf', 'done', 'screen.ppm'].map((name) => join(folder, name));
   if (!kernel || !done || !dump) throw new Error('no folder');
-  writeFileSync(kernel, recorder.finish());
+  writeFileSync(kernel, vgaKernel(program));
   const machine = ['-accel', 'tcg', '-m', '32', '-nodefaults', '-vga', 'std', '-display', 'none', '-kernel', kernel];
   const qemu = spawn(QEMU, [...machine, '-debugcon', `file:${done}`, '-monitor', 'stdio'], {
     stdio: ['pipe', 'ignore', 'ignore'],

@@ -54,7 +54,11 @@ export class VgaRig extends VgaProgrammer {
   override poke(gpa: number, value: number, size: AccessSize = 1): void {
     const at = this.#direct(gpa, size);
     if (at === undefined) this.vga.memory.write(gpa - WINDOW_GPA, size, value);
-    else for (let i = 0; i < size; i++) this.vram[at + i] = value >>> (8 * i);
+    else
+      this.pokeLinear(
+        at,
+        Uint8Array.from({ length: size }, (_, i) => value >>> (8 * i)),
+      );
   }
 
   override peek(gpa: number): number {

@@ -30,6 +30,10 @@ function openLog(path: string): number {
     return openSync(path, 'w');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new StartError(`The debug console's file ${path} cannot be written (${code}).`, 'Choose another file.', 'file');
+    throw new StartError(
+      `The debug console's file ${path} cannot be written (${code}).`,
+      'Choose another file.',
+      'file',
+    );
   }
 }

@@ -35,6 +35,7 @@ function serve(display: SharedDisplay): DisplayServer {
     },
     name,
     log: (message) => post({ type: 'log', message }),
+    collectWrites: () => kick.kick(),
   });
 }
 

@@ -10,6 +10,7 @@ import { elf, multibootHeader } from '../testing/boot-images.ts';
 import { interrupted, ScriptedKvm, type Step } from '../testing/scripted-kvm.ts';
 import { Kick, MachineClock } from './machine-clock.ts';
 import { MachineRunner } from './machine-runner.ts';
+import { Media } from './media.ts';
 import type { InputMessage, ToMachine } from './messages.ts';
 
 interface Bench {
@@ -45,7 +46,15 @@ function bench(steps: ((bench: Bench) => void)[]): Bench {
   const control = new MessageChannel();
   const input = new MessageChannel();
   const events: MachineEvent[] = [];
-  const ports = { machine, clock, timers, serial, control: control.port2, input: input.port2 };
+  const ports = {
+    machine,
+    clock,
+    timers,
+    serial,
+    control: control.port2,
+    input: input.port2,
+    media: new Media([], 'pc'),
+  };
   const runner = new MachineRunner({ ...ports, emit: (event) => events.push(event) });
   const send = (message: ToMachine, transfer: MessagePort[] = []): void => {
     control.port1.postMessage(message, transfer);

@@ -9,6 +9,7 @@ import type { MachineCommand, MachineEvent, StopReason } from '../contracts/mach
 import { keyFromKeysym, keyFromQnum } from '../devices/i8042/keys.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { MachineClock } from './machine-clock.ts';
+import type { Media } from './media.ts';
 import type { InputMessage, ToMachine } from './messages.ts';
 import { RelativePointer } from './pointer.ts';
 import { closeStreamPort, openStreamPort, sendStreamBytes, streamBytes } from './stream-port.ts';
@@ -24,6 +25,7 @@ export interface MachineRunnerPorts {
   /** ToMachine messages come in here. */
   readonly control: MessagePort;
   readonly input: MessagePort;
+  readonly media: Media;
   readonly emit: (event: MachineEvent) => void;
 }
 
@@ -68,6 +70,7 @@ export class MachineRunner {
     this.#sampleStats();
     for (const { port } of this.#viewers) closeStreamPort(port);
     machine.close();
+    this.#ports.media.close();
     const crashed = this.#stop.kind === 'vcpu-shutdown' || this.#stop.kind === 'internal-error';
     this.#ports.emit({ type: 'state', state: crashed ? 'crashed' : 'stopped', reason: this.#stop });
   }
@@ -129,7 +132,7 @@ export class MachineRunner {
         machine.devices.pm.pressPowerButton();
         return;
       case 'change-media':
-        this.#log('warning', `There is no drive ${command.target} whose medium could be changed.`);
+        this.#changeMedia(command.target, command.path);
         return;
       case 'time-exits':
         machine.exitStats.timed = command.on;
@@ -138,6 +141,11 @@ export class MachineRunner {
         this.#stop = { kind: 'destroyed' };
         return;
     }
+  }
+
+  #changeMedia(target: string, path: string | undefined): void {
+    const refusal = this.#ports.media.change(target, path);
+    if (refusal !== undefined) this.#log('warning', refusal);
   }
 
   #resume(): void {

@@ -14,11 +14,13 @@ import { CpuModelError } from '../machine/cpuid.ts';
 import { Machine, type MachineOptions } from '../machine/machine.ts';
 import { readBootFiles, readFirmware } from './boot-files.ts';
 import { StartError } from './client-api.ts';
-import { setEngineFlags } from './engine-flags.ts';
 import { openDebugConsole } from './debug-console.ts';
+import { setEngineFlags } from './engine-flags.ts';
 import { Kick, MachineClock } from './machine-clock.ts';
 import { MachineRunner } from './machine-runner.ts';
+import { Media } from './media.ts';
 import type { FromMachine, MachineWorkerData } from './messages.ts';
+import { openNvram } from './nvram.ts';
 import { openRunDelay } from './run-delay.ts';
 
 const MIB = 2 ** 20;
@@ -47,6 +49,7 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
   const scanout = new SharedArrayBuffer(SCANOUT_WORDS * Int32Array.BYTES_PER_ELEMENT);
   const boot = readBoot(config);
   const debugConsole = config.debugConsole === undefined ? undefined : openDebugConsole(config.debugConsole);
+  const media = new Media(config.disks ?? [], config.machine ?? 'pc');
   const machine = new Machine(
     openKvm(),
     {
@@ -54,6 +57,7 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
       boot,
       debugExit: config.debugExit ?? false,
       ...(config.machine && { machine: config.machine }),
+      drives: media.drives,
       ...(config.videoMemoryMiB !== undefined && { videoMemoryBytes: config.videoMemoryMiB * MIB }),
       ...(config.cpu && { cpu: config.cpu }),
     },
@@ -79,6 +83,7 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
     serial,
     control,
     input,
+    media,
     emit: (event) => post({ type: 'event', event }),
   });
   post({ type: 'started', display });
@@ -92,7 +97,10 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
 /** What runs first: a kernel, or firmware. */
 function readBoot({ boot, firmware, memoryMiB }: MachineConfig): MachineOptions['boot'] {
   if (boot) return readBootFiles(boot, memoryMiB);
-  if (firmware?.kind === 'image') return readFirmware(firmware.path);
+  if (firmware?.kind === 'image') {
+    const { path, nvram } = firmware;
+    return { ...readFirmware(path), ...(nvram !== undefined && { nvram: openNvram(nvram, path) }) };
+  }
   throw new StartError(
     'This version has no BIOS of its own yet.',
     'Choose a firmware image, or a kernel to boot directly.',

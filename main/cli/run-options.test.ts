@@ -5,8 +5,9 @@ import { parseRunOptions, UsageError } from './run-options.ts';
 describe('viv run options', () => {
   it('take a kernel and defaults for the rest', () => {
     expect(parseRunOptions(['--kernel', 'k'])).toEqual({
-      kernel: resolve('k'),
-      append: '',
+      machine: 'pc',
+      boot: { kernel: resolve('k'), cmdline: '' },
+      disks: [],
       memoryMiB: 512,
       stats: false,
     });
@@ -15,15 +16,37 @@ describe('viv run options', () => {
   it('take everything', () => {
     const text = '--kernel /k --initrd /i --memory 64 --timeout 9 --screenshot /s.png --stats --stats-every 5';
     expect(parseRunOptions([...text.split(' '), '--append', 'console=ttyS0 quiet'])).toEqual({
-      kernel: '/k',
-      initrd: '/i',
-      append: 'console=ttyS0 quiet',
+      machine: 'pc',
+      boot: { kernel: '/k', initrd: '/i', cmdline: 'console=ttyS0 quiet' },
+      disks: [],
       memoryMiB: 64,
       timeoutSeconds: 9,
       screenshot: '/s.png',
       stats: true,
       statsEverySeconds: 5,
     });
+  });
+
+  it('take firmware and drives, on the buses of the machine type', () => {
+    const text = '--machine q35 --firmware /fw --nvram /vars --cdrom /c --disk /a --disk /b --floppy /f --debugcon -';
+    expect(parseRunOptions(text.split(' '))).toEqual({
+      machine: 'q35',
+      firmware: { kind: 'image', path: '/fw', nvram: '/vars' },
+      debugConsole: '-',
+      disks: [
+        { target: 'sda', device: 'disk', bus: 'sata', source: '/a', format: 'raw', readOnly: false, bootOrder: 3 },
+        { target: 'sdb', device: 'disk', bus: 'sata', source: '/b', format: 'raw', readOnly: false, bootOrder: 4 },
+        { target: 'sdc', device: 'cdrom', bus: 'sata', source: '/c', format: 'raw', readOnly: true, bootOrder: 1 },
+        { target: 'fda', device: 'floppy', bus: 'fdc', source: '/f', format: 'raw', readOnly: false, bootOrder: 2 },
+      ],
+      memoryMiB: 512,
+      stats: false,
+    });
+    const targets = (args: string) => {
+      const options = parseRunOptions(args.split(' '));
+      return options === 'help' ? [] : options.disks.map(({ target, bus }) => `${bus} ${target}`);
+    };
+    expect(targets('--disk a --cdrom b')).toEqual(['ide hda', 'ide hdb']);
   });
 
   it('take a CPU model with features more and less', () => {
@@ -50,7 +73,10 @@ describe('viv run options', () => {
   });
 
   it.each<[string, RegExp]>([
-    ['', /--kernel FILE is missing/],
+    ['--initrd i', /for a --kernel/],
+    ['--nvram n', /for a --firmware/],
+    ['--machine isapc', /no machine type 'isapc'; there are pc and q35/],
+    ['--disk a --disk b --disk c --disk d --cdrom e', /room for 4 drives/],
     ['--kernel k --memory 0', /--memory '0' is not a whole number of MiB from 1 to/],
     ['--kernel k --memory 1048576', /from 1 to 3584/],
     ['--kernel k --memory 1e3', /whole number/],

@@ -148,7 +148,7 @@ function disksOf(
   cdroms: readonly string[],
   floppies: readonly string[],
 ): DiskConfig[] {
-  const bus = machine === 'q35' ? 'sata' : 'ide';
+  const bus = machine === 'q35' ? ('sata' as const) : ('ide' as const);
   const drives = [
     ...disks.map((source) => ({ device: 'disk' as const, source })),
     ...cdroms.map((source) => ({ device: 'cdrom' as const, source })),
@@ -158,7 +158,12 @@ function disksOf(
   const letter = (i: number): string => String.fromCharCode('a'.charCodeAt(0) + i);
   const all = [
     ...drives.map((drive, i) => ({ ...drive, bus, target: DRIVE_NAMES[bus] + letter(i) })),
-    ...floppies.map((source, i) => ({ device: 'floppy' as const, source, bus: 'fdc' as const, target: `fd${letter(i)}` })),
+    ...floppies.map((source, i) => ({
+      device: 'floppy' as const,
+      source,
+      bus: 'fdc' as const,
+      target: `fd${letter(i)}`,
+    })),
   ];
   const order = ['cdrom', 'floppy', 'disk'].flatMap((device) => all.filter((drive) => drive.device === device));
   return all.map((drive) => ({

@@ -1,7 +1,7 @@
 // Whether a soak went well. Pure: samples in, verdict out.
 import { median } from '../bench/figures.mjs';
 
-export const BOUNDS = {
+const BOUNDS = {
   /** Of resident memory, over the second half of the run... */
   growthMiBPerHour: 60,
   /** ...once it makes up more than this: less is the garbage collector's ups and downs. */

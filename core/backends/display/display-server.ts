@@ -29,7 +29,7 @@ export interface DisplayServerPorts {
   readonly name: string;
   readonly log: (message: string) => void;
   /** Has the machine's thread mark in the scanout's dirty map what its guest wrote. */
-  readonly collectWrites?: () => void;
+  readonly collectWrites: () => void;
 }
 
 export class DisplayServer {
@@ -83,6 +83,6 @@ export class DisplayServer {
   #draw(nowNs: number): void {
     const { scanout, collectWrites } = this.#ports;
     this.#renderer.update(nowNs);
-    if (scanout.dirty.request()) collectWrites?.();
+    if (this.#renderer.followsWrites && scanout.dirty.request()) collectWrites();
   }
 }

@@ -89,10 +89,13 @@ export class GraphicsRenderer {
     const { pixels } = this.#surface;
     const row = line.top * width;
     let left = 0;
-    while (left < width && pixels[row + left] === source[left]) left++;
-    if (left === width) return;
     let right = width;
-    while (pixels[row + right - 1] === source[right - 1]) right--;
+    // The scan lines of one memory line are alike, unless another mode left them.
+    if (!this.#drawAll) {
+      while (left < width && pixels[row + left] === source[left]) left++;
+      if (left === width) return;
+      while (pixels[row + right - 1] === source[right - 1]) right--;
+    }
     const part = source.subarray(left, right);
     for (let i = 0; i < line.count; i++) pixels.set(part, row + i * width + left);
     changed.add(left, right, line.top, line.count);

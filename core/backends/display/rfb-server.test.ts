@@ -28,6 +28,7 @@ function setUp() {
     deflate: nodeDeflate,
     name: 'squeeze',
     log: (message) => log.push(message),
+    collectWrites: () => {},
     input: { key: (key, down) => keys.push({ ...key, down }), pointer: (...at) => pointers.push(at) },
   });
   const viewer = (chunkBytes?: number) => new RfbTestClient((channel) => display.connect(channel), chunkBytes);

@@ -44,6 +44,7 @@ const FIELDS = [
   'presetRow',
   'cellHeight',
   'lineRepeat',
+  'dotRepeat',
   'panDots',
   'splitPanDots',
   // text
@@ -68,7 +69,6 @@ const FIELDS = [
   'addressMask',
   'rowBit0Mask',
   'rowBit1Mask',
-  'dotRepeat',
 ] as const;
 
 type ScanoutFields = { -readonly [field in (typeof FIELDS)[number]]: number };
@@ -76,8 +76,8 @@ type ScanoutFields = { -readonly [field in (typeof FIELDS)[number]]: number };
 /**
  * One consistent view. width and height are the whole picture in pixels, lines are scan lines; from scan line
  * splitLine + 1 on the screen shows memory from address 0 onwards. A row has cellHeight lines of lineRepeat scan lines
- * each: characters, or one line of graphics shown several times. The first row begins with its line presetRow. The
- * picture begins panDots to the right of its memory, splitPanDots below the split.
+ * each: characters, or one line of graphics shown several times. The first row begins with its line presetRow. A dot is
+ * dotRepeat pixels wide, one or two. The picture begins panDots to the right of its memory, splitPanDots below the split.
  *
  * Text. Cells are character positions (a code byte and an attribute byte). The first TEXT_MEMORY_BYTES of them lie at
  * textOffset, the others, and all where textOffset is -1, in planes 0 and 1. The cursor shows on lines cursorTop to
@@ -87,7 +87,7 @@ type ScanoutFields = { -readonly [field in (typeof FIELDS)[number]]: number };
  *
  * Graphics. startOffset and pitchBytes count bytes of video memory, in which the bytes of the four planes alternate;
  * addresses wrap at addressMask. rowBit0Mask and rowBit1Mask: address bits that bits 0 and 1 of the line within its row
- * replace, as CGA and Hercules banks want; 0 for none. A pixel is dotRepeat wide, and panDots counts pixels.
+ * replace, as CGA and Hercules banks want; 0 for none.
  */
 export interface ScanoutState extends ScanoutFields {
   /** Colours as 0xRRGGBB: 16, or 256 for FORMAT_INDEXED8. */

@@ -43,6 +43,11 @@ export class ScreenRenderer {
     this.#graphics = new GraphicsRenderer(vram, surface);
   }
 
+  /** What shows is found by marks in the dirty map; text is compared. */
+  get followsWrites(): boolean {
+    return this.#view.mode === SCANOUT_GRAPHICS;
+  }
+
   /** Lines of graphics converted so far: what drawing costs. */
   get linesConverted(): number {
     return this.#graphics.linesConverted;

@@ -198,6 +198,22 @@ describe('TextRenderer', () => {
       expect(dots(y)).toEqual(Array.from({ length: 8 }, (_, x) => (bits & (0x80 >> x) ? GREY : 0)));
     }
   });
+  it('draws 40 columns with each dot twice', () => {
+    const { rig, surface, frame, dots } = setUp();
+    rig.poke(0xb8000 + 42 * 2, 0x41);
+    frame();
+    const single = Array.from({ length: 16 }, (_, line) => dots(0, 42, line));
+    rig.crtc(0x11, 0x0e);
+    rig.crtc(0x01, 39);
+    rig.crtc(0x13, 20);
+    rig.set(0x3c4, 1, 0x08);
+    frame();
+    expect([surface.width, surface.height]).toEqual([720, 400]);
+    for (const [line, expected] of single.entries()) {
+      const doubled = [...surface.copyOut({ x: 2 * 18, y: 16 + line, width: 18, height: 1 })];
+      expect(doubled).toEqual(expected.flatMap((dot) => [dot, dot]));
+    }
+  });
   it('scrolls smoothly by dots and by lines', () => {
     const { rig, surface, frame } = setUp();
     for (let row = 0; row < 26; row++) rig.put(row, 0, `row ${row} of the text that moves about`);

@@ -122,12 +122,13 @@ export class TextRenderer {
     const row = this.#rows[rowIndex];
     if (!row) return;
     const { next, columns } = this.#cells;
-    const left = -row.panDots;
+    const left = -row.panDots * view.dotRepeat;
+    const cellPixels = view.cellWidth * view.dotRepeat;
     for (let column = from; column < to; column++) {
-      this.#drawCell(view, row, left + column * view.cellWidth, next[rowIndex * columns + column] ?? 0);
+      this.#drawCell(view, row, left + column * cellPixels, next[rowIndex * columns + column] ?? 0);
     }
-    const x = Math.max(left + from * view.cellWidth, 0);
-    const right = Math.min(left + to * view.cellWidth, view.width);
+    const x = Math.max(left + from * cellPixels, 0);
+    const right = Math.min(left + to * cellPixels, view.width);
     if (right > x) this.#surface.damaged({ x, y: row.top, width: right - x, height: row.height });
   }
 
@@ -143,16 +144,17 @@ export class TextRenderer {
     // Attributes 01 and 09 on black underline; colour modes put the underline beyond the cell. [VGA] CR14
     const underline = (word & 0x7700) === 0x0100 ? view.underlineLine : -1;
     const joins = view.lineGraphics !== 0 && code >= 0xc0 && code <= 0xdf;
-    const firstDot = Math.max(-x, 0);
-    const endDot = Math.min(view.cellWidth, view.width - x);
+    const firstPixel = Math.max(-x, 0);
+    const endPixel = Math.min(view.cellWidth * view.dotRepeat, view.width - x);
+    const dotShift = view.dotRepeat - 1; // one or two pixels
     for (let y = 0; y < row.height; y++) {
       const line = row.firstLine + Math.floor(y / view.lineRepeat);
       let bits = (this.#vram[glyph + line * PLANES] ?? 0) << 1;
       if (joins) bits |= (bits >> 1) & 1;
       if (line === underline || (line >= cursorTop && line <= cursorBottom)) bits = 0x1ff;
       const start = (row.top + y) * width + x;
-      for (let dot = firstDot; dot < endDot; dot++) {
-        pixels[start + dot] = bits & (0x100 >> dot) ? foreground : background;
+      for (let pixel = firstPixel; pixel < endPixel; pixel++) {
+        pixels[start + pixel] = bits & (0x100 >> (pixel >> dotShift)) ? foreground : background;
       }
     }
   }

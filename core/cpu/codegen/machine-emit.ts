@@ -19,6 +19,7 @@ import { X87_ES, X87_FSW, X87_FTW, X87_TOP } from '../fpu/state.ts';
 import type { Emit, ExactFloat, Flags, StringKind } from '../semantics/emit.ts';
 import type { Int, OpSize, Width } from '../semantics/width.ts';
 import type { X87Result, X87RoutineName } from '../semantics/x87/routines.ts';
+import type { SystemRoutineName } from '../semantics/xsave.ts';
 import { floatOperationNumber } from '../sse/operations.ts';
 import * as S from '../state.ts';
 
@@ -29,7 +30,7 @@ export const SLOW_FAULT = 1;
 export const SLOW_STOP = 2;
 
 /** What generated code calls: TypeScript, and the x87's routines. */
-export interface Routines extends Readonly<Record<X87RoutineName, Callable>> {
+export interface Routines extends Readonly<Record<X87RoutineName | SystemRoutineName, Callable>> {
   /** (lo, hi, size) -> SLOW_*; value in SCRATCH */
   readonly slowRead: Callable;
   readonly slowWrite: Callable;
@@ -39,6 +40,8 @@ export interface Routines extends Readonly<Record<X87RoutineName, Callable>> {
   readonly raise: Callable;
   /** (operation, elements, control) -> 1 when an exception is pending */
   readonly float: Callable;
+  /** () -> guest time in ns */
+  readonly nowNs: Callable;
 }
 
 /** A memory operand between its reading and its writing. */
@@ -328,6 +331,15 @@ export abstract class MachineEmit implements Emit {
   selector(segment: I32): I32 {
     const at = i32.add(i32.mul(segment, i32.const(S.SEG_SIZE)), this.at(S.SEG + S.SEG_SELECTOR));
     return i32.load16U(at);
+  }
+  field(offset: number): I32 {
+    return this.at(offset);
+  }
+  nowNs(): Expr<'f64'> {
+    return this.f.call<'f64'>(this.routines.nowNs);
+  }
+  systemRoutine(name: SystemRoutineName, ...args: readonly I32[]): I32 {
+    return this.f.call(this.routines[name], ...args);
   }
   x87(field: number): I32 {
     return this.at(S.X87 + field);

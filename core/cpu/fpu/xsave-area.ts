@@ -13,19 +13,19 @@ export const XSTATE_X87 = 1;
 export const XSTATE_SSE = 2;
 export const XSTATE_AVX = 4;
 
-const MXCSR = 24;
-const XMM = 160;
-const LANE = 16;
+export const MXCSR = 24;
+export const XMM = 160;
+export const LANE = 16;
 /** The header: XSTATE_BV, XCOMP_BV, then reserved bytes. */
 export const XSAVE_HEADER = 512;
 export const XSAVE_HEADER_SIZE = 64;
-const AVX = XSAVE_HEADER + XSAVE_HEADER_SIZE;
+export const AVX = XSAVE_HEADER + XSAVE_HEADER_SIZE;
 const AVX_SIZE = 256;
 
 /** MXCSR bits that may be set: flags, DAZ, masks, rounding, FTZ. */
 export const MXCSR_MASK = 0xffff;
 export const MXCSR_INIT = 0x1f80;
-const FCW_INIT = 0x37f;
+export const FCW_INIT = 0x37f;
 
 /** What holds the state: a Cpu. */
 interface Registers {

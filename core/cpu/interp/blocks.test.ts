@@ -25,11 +25,17 @@ const bytes32 = (value: number): number[] => [value, value >> 8, value >> 16, va
 const moveToEax = (value: number): number[] => [0xb8, ...bytes32(value)];
 /** MOV DWORD [R14 + at], value */
 const store = (at: number, value: number): number[] => [0x41, 0xc7, 0x86, ...bytes32(at), ...bytes32(value)];
+/** MOV [R14 + at], EBX; NOP */
+const storeEbx = (at: number): number[] => [0x41, 0x89, 0x9e, ...bytes32(at), 0x0f, 0x1f, 0x40, 0];
 const TAKE_IN_EAX = [0x8d, 0x1c, 0x5b, 0x01, 0xc3]; // EBX = 3 EBX + EAX
 const COUNT_DOWN = [0x41, 0xff, 0xcd]; // DEC R13D
-const PART_BYTES = 35;
+const STORE_BYTES = 11;
+/** TEST BL, 1; JZ behind the store */
+const SOMETIMES = [0xf6, 0xc3, 1, 0x74, STORE_BYTES];
+const NUMBER = SOMETIMES.length + STORE_BYTES + 1;
+const PART_BYTES = 40;
 
-/** Parts that each add a number, rewrite the number or the jump of some part, and jump to another. */
+/** Parts that rewrite the number or the jump of some part, but not always, add a number, and jump to another part. */
 function program(seed: number): number[] {
   const random = new SeededRandom(seed);
   const starts: number[] = [];
@@ -42,14 +48,13 @@ function program(seed: number): number[] {
   for (const part of starts) {
     const other = any();
     const kinds = [
-      () => store(other + 1, random.uint32()),
+      () => storeEbx(other + NUMBER),
       () => store(jumpOf(other), any() - (other + PART_BYTES)),
-      () => store(end + 4 + random.below(40), random.uint32()), // data next to code
+      () => storeEbx(end + 4 + random.below(40)), // data next to code
     ];
-    const countAt = part + 5 + TAKE_IN_EAX.length + 11 + COUNT_DOWN.length;
     const bytes = [
-      ...[moveToEax(random.uint32()), TAKE_IN_EAX, random.pick([...kinds, ...kinds.slice(0, 1)])(), COUNT_DOWN].flat(),
-      ...[0x0f, 0x84, ...bytes32(end - (countAt + 6))],
+      ...[SOMETIMES, random.pick([...kinds, ...kinds.slice(0, 1)])(), moveToEax(random.uint32()), TAKE_IN_EAX].flat(),
+      ...[...COUNT_DOWN, 0x0f, 0x84, ...bytes32(end - jumpOf(part) + 1)],
       ...[0xe9, ...bytes32(any() - (part + PART_BYTES))],
     ];
     code.splice(part, PART_BYTES, ...bytes);
@@ -94,31 +99,43 @@ describe('code that rewrites itself', () => {
       expect(`${seed} ${outcome(seed, when, false)}`).toBe(`${seed} ${outcome(seed, 'never', true)}`);
   });
 
-  it('costs the blocks that were hit, and no room', () => {
-    const { cpu } = cpuWith([], 'never');
-    const code = cpu.physical.u8.subarray(cpu.physical.u8.length);
-    expect(code.length).toBe(0);
-    const memory = cpu.map(CODE + PAGES, 0x1000);
-    memory.fill(INT3).set([...moveToEax(0), 0xeb, 0]);
-    memory.set([0xeb, 0], 0x100);
-    const visit = (at: number): void => {
-      cpu.state.rip = BigInt(CODE + PAGES + at);
-      runToEnd(cpu);
+  it('costs the blocks that were hit, and no room', { timeout: 60_000 }, () => {
+    const other = 0x100;
+    const { cpu, memory } = cpuWith([...moveToEax(0), 0xeb, 0], 'never'); // JMP to the INT3 behind it
+    memory.set([0xeb, 0], other);
+    const decode = (at: number): void => {
+      cpu.blocks.get(memory.byteOffset + at, cpu.state.get32(S.CODE_MODE), () => -1);
     };
-    visit(0x100);
-    visit(0);
-    const { size } = cpu.blocks;
-    const rounds = 2 * (ARENA_SIZE / 100);
-    const { decodes } = cpu.blocks;
-    for (let n = 1; n <= rounds; n++) {
-      if (n < 1000 || n % 1000 === 0) visit(0);
-      else cpu.blocks.get(memory.byteOffset, cpu.state.get32(S.CODE_MODE), () => -1);
-      memory[1] = n;
+    decode(0);
+    decode(other);
+    const before = cpu.blocks.decodes;
+    const rewrites = Math.ceil(ARENA_SIZE / 50); // a block has more than 50 bytes of records
+    for (let n = 1; n <= rewrites; n++) {
       cpu.blocks.written(memory.byteOffset + 1, 1);
+      decode(0);
     }
-    expect(cpu.blocks.size).toBe(size - 1);
-    expect(cpu.blocks.decodes - decodes).toBeLessThanOrEqual(rounds);
+    decode(other);
+    expect(cpu.blocks.decodes - before).toBe(rewrites);
+    expect({ size: cpu.blocks.size, drops: cpu.blocks.drops }).toEqual({ size: 2, drops: rewrites });
+  });
+
+  it('makes room block by block when there is too much of it', { timeout: 60_000 }, () => {
+    const { cpu, memory } = cpuWith([], 'never');
+    memory.fill(0x90); // NOP: each offset begins a block of its own
+    const decode = (at: number, mode: number): void => {
+      cpu.blocks.get(memory.byteOffset + at, mode, () => -1);
+    };
+    const mode = cpu.state.get32(S.CODE_MODE);
+    let most = 0;
+    for (let round = 0; round < 8; round++)
+      for (let at = 0; at < PAGES - 100; at++) {
+        decode(at, mode ^ (round << 4)); // as if SSE, the x87 or AVX were off
+        most = Math.max(most, cpu.blocks.size);
+      }
+    expect(cpu.blocks.size * 64 * 8).toBeLessThan(ARENA_SIZE);
+    expect(cpu.blocks.size).toBeGreaterThan(most * 0.8);
     expect(cpu.blocks.flushes).toBe(0);
+    expect(cpu.blocks.drops).toBeGreaterThan(0);
   });
 
   it('and data next to it, which costs nothing', () => {

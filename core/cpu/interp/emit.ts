@@ -77,6 +77,8 @@ export interface InterpreterRuntime extends Routines {
   readonly touch: Callable;
   /** (link) -> EXIT: goes on at RIP, and remembers in the link where that was */
   readonly next: Callable;
+  /** (RIP, budget) -> EXIT: goes on there, in flat code */
+  readonly jump: Callable;
   /** (record) -> EXIT */
   readonly fault: Callable;
   readonly stop: Callable;

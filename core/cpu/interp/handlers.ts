@@ -5,6 +5,7 @@
 import { type Callable, type Func, ModuleBuilder, type V128, type ValType } from '../../wasm/index.ts';
 import type { VcpuLayout } from '../layout.ts';
 import { X87_ROUTINES } from '../semantics/x87/routines.ts';
+import { SYSTEM_ROUTINES } from '../semantics/xsave.ts';
 import { InterpreterEmit, type InterpreterRuntime } from './emit.ts';
 import type { Variant } from './variant.ts';
 
@@ -20,6 +21,7 @@ export const OUTER_ROUTINES = {
   raise: [['i32'], []],
   bulk: [['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']],
   float: [['i32', 'i32', 'i32'], ['i32']],
+  nowNs: [[], ['f64']],
 } as const satisfies Partial<Record<keyof Callables, Signature>>;
 /** Those of the main module, which exports them. */
 export const INNER_ROUTINES = {
@@ -28,11 +30,13 @@ export const INNER_ROUTINES = {
   stackLinear: [['i64', 'i32'], ['i64']],
   touch: [['i64', 'i32', 'i32'], ['i32']],
   next: [['i32'], ['i32']],
+  jump: [['i64', 'i32'], ['i32']],
   fault: [['i32'], ['i32']],
   stop: [['i32'], ['i32']],
   restart: [['i32'], ['i32']],
   fallBack: [['i32'], ['i32']],
   ...X87_ROUTINES,
+  ...SYSTEM_ROUTINES,
 } as const satisfies Record<Exclude<keyof Callables, keyof typeof OUTER_ROUTINES>, Signature>;
 
 export abstract class HandlerBuilder {

@@ -8,6 +8,7 @@ import type { VcpuLayout } from '../layout.ts';
 import { emitRefill } from '../mmu/refill.ts';
 import { EXECUTE } from '../mmu/walk.ts';
 import { makeX87Routines } from '../semantics/x87/routines.ts';
+import { makeSystemRoutines } from '../semantics/xsave.ts';
 import * as S from '../state.ts';
 import {
   ACCESS_WRITE,
@@ -22,6 +23,7 @@ import {
   type InterpreterRuntime,
 } from './emit.ts';
 import { buildExtension, type Extension, HandlerBuilder, INNER_ROUTINES, OUTER_ROUTINES } from './handlers.ts';
+import { emitDeliverPageFault, emitFindPageFault } from './page-faults.ts';
 import { emitPrivilegeChanges, privilegeHandler } from './privilege-changes.ts';
 import * as R from './record.ts';
 import { emitSlowPaths, emitTouch, SLOW_NAMES } from './slow-paths.ts';
@@ -60,6 +62,7 @@ export interface InterpreterImports {
   system(record: number): number;
   /** An exact float operation on FLOAT_SCRATCH; 1 when an exception is pending. */
   float(operation: number, elements: number, control: number): number;
+  nowNs(): number;
 }
 
 export interface InterpreterExports {
@@ -84,26 +87,31 @@ class Builder extends HandlerBuilder {
     this.system = m.importFunction('env', 'system', ['i32'], ['i32']);
     const refill = emitRefill(m, at);
     this.next = m.func(['i32'], ['i32']);
-    this.#emitNext(this.next, refill);
+    const findPageFault = emitFindPageFault(m, at);
+    const deliverPageFault = m.func([], ['i32']);
+    this.#emitNext(this.next, refill, findPageFault, deliverPageFault);
     const offset = this.#offset();
     const checked = this.#checked();
-    const fault = this.#leave(false, EXIT_FAULT);
+    const fault = this.#fault(deliverPageFault);
     this.rt = {
       ...outer,
-      ...emitSlowPaths(m, at, refill, outer),
+      ...emitSlowPaths(m, at, refill, findPageFault, outer),
       shared: (name, params, body) => this.sharedFunction(name, params, body),
       offset,
       linear: this.#linear(offset, checked),
       stackLinear: this.#stackLinear(checked),
       touch: emitTouch(m, at, refill),
       next: this.next,
+      jump: this.#jump(),
       fault,
       stop: this.#leave(true, EXIT_STOP),
       restart: this.#restart(this.#leave(false, EXIT_SLICE)),
       fallBack: this.#fallBack(fault),
+      ...makeSystemRoutines((params, results) => m.func(params, results), at.state),
       ...makeX87Routines((params, results) => m.func(params, results), at.state + S.X87),
     };
     this.privilege = emitPrivilegeChanges(m, at, { next: this.next, fallBack: this.rt.fallBack, refill });
+    emitDeliverPageFault(deliverPageFault, at, this.privilege.deliver, this.next);
   }
 
   state(offset: number) {
@@ -111,7 +119,7 @@ class Builder extends HandlerBuilder {
   }
 
   /** Block boundary: look at budget and requests, find the block at RIP, enter it. */
-  #emitNext(f: Func, refill: Func): void {
+  #emitNext(f: Func, refill: Func, findPageFault: Func, deliverPageFault: Func): void {
     const budget = f.let(i32.load(this.state(S.BUDGET)));
     const waiting = i32.or(i32.ltS(budget, i32.const(0)), i32.load(this.state(S.REQUEST)));
     f.if(waiting, () => f.return(i32.const(EXIT_SLICE)));
@@ -127,7 +135,10 @@ class Builder extends HandlerBuilder {
       miss,
       () => {
         f.set(host, f.call(refill, linear, i32.const(EXECUTE)));
-        f.if(i32.eqz(host), () => f.return(i32.const(EXIT_LOOKUP)));
+        f.if(i32.eqz(host), () => {
+          f.if(f.call(findPageFault, linear), () => f.returnCall(deliverPageFault));
+          f.return(i32.const(EXIT_LOOKUP));
+        });
       },
       () => f.set(host, i32.add(i32.wrap(linear), i32.load(tlb, S.TLB_ADDEND))),
     );
@@ -143,11 +154,35 @@ class Builder extends HandlerBuilder {
     f.unreachable();
   }
 
+  /** The same in flat code, for what is found at once; `next` does the rest. */
+  #jump(): Func {
+    const f = this.m.func(['i64', 'i32'], ['i32']);
+    const [rip, budget] = [f.param(0, 'i64'), f.param(1, 'i32')];
+    f.store64(this.state(S.RIP), rip);
+    f.store32(this.state(S.BUDGET), budget);
+    const elsewhere = (cond: I32): void => f.ifUnlikely(cond, () => f.returnCall(this.next, this.state(S.NO_LINK)));
+    elsewhere(i32.or(i32.ltS(budget, i32.const(0)), i32.load(this.state(S.REQUEST))));
+    const index = i32.and(i32.shrU(i32.wrap(rip), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
+    const tlb = f.let(i32.add(index, i32.load(this.state(S.TLB_BASE))));
+    elsewhere(i64.ne(i64.load(tlb, S.TLB_EXEC), i64.and(rip, i64.const(~0xfffn))));
+    const host = f.let(i32.add(i32.wrap(rip), i32.load(tlb, S.TLB_ADDEND)));
+    const entry = f.let(this.#hashSet(host));
+    const otherMode = i32.xor(i32.load(entry, S.HASH_MODE), i32.load(this.state(S.CODE_MODE)));
+    elsewhere(i32.or(i32.xor(i32.load(entry, S.HASH_HOST), host), otherMode));
+    f.store32(this.state(S.BUDGET), i32.sub(budget, i32.load(entry, S.HASH_COUNT)));
+    chain(f, f.let(i32.load(entry, S.HASH_RECORD)), 0);
+    f.unreachable();
+    return f;
+  }
+
+  #hashSet(host: I32): I32 {
+    const set = i32.and(i32.xor(host, i32.shrU(host, i32.const(11))), i32.const(S.HASH_SETS - 1));
+    return i32.add(i32.mul(set, i32.const(2 * S.HASH_ENTRY_SIZE)), i32.const(this.at.hash));
+  }
   /** The entry of the block at a host address, in one of the two of its set. */
   #hashEntry(f: Func, host: I32): I32 {
-    const set = i32.and(i32.xor(host, i32.shrU(host, i32.const(11))), i32.const(S.HASH_SETS - 1));
     const entry = f.local('i32');
-    f.set(entry, i32.add(i32.mul(set, i32.const(2 * S.HASH_ENTRY_SIZE)), i32.const(this.at.hash)));
+    f.set(entry, this.#hashSet(host));
     const mode = f.let(i32.load(this.state(S.CODE_MODE)));
     const differs = (): I32 =>
       i32.or(i32.xor(i32.load(entry, S.HASH_HOST), host), i32.xor(i32.load(entry, S.HASH_MODE), mode));
@@ -158,12 +193,20 @@ class Builder extends HandlerBuilder {
     return entry;
   }
 
-  #leave(after: boolean, code: number): Func {
+  /** An exception is pending at this record: a page fault may be delivered at once. */
+  #fault(deliverPageFault: Func): Func {
+    return this.#leave(false, EXIT_FAULT, (f) =>
+      f.if(i32.load(this.state(S.PAGE_FAULT)), () => f.returnCall(deliverPageFault)),
+    );
+  }
+
+  #leave(after: boolean, code: number, before: (f: Func) => void = () => {}): Func {
     const f = this.m.func(['i32'], ['i32']);
     const record = f.param(0, 'i32');
     const start = i32.load16U(record, R.RECORD_START);
     const offset = after ? i32.add(start, i32.load8U(record, R.RECORD_LENGTH)) : start;
     f.store64(this.state(S.RIP), i64.add(i64.load(this.state(S.RIP)), i64.extendU(offset)));
+    before(f);
     f.return(i32.const(code));
     f.unreachable();
     return f;

@@ -11,6 +11,7 @@ import { refreshPaging } from '../system/control-registers.ts';
 import { SYSTEM } from '../system/index.ts';
 import { deliver, TripleFault } from '../system/interrupts.ts';
 import type { SystemName } from '../table/system-names.ts';
+import { FAULT_COST } from './page-faults.ts';
 import { eventFlags } from './privilege-changes.ts';
 
 const SEED = Number(process.env['VIVARIUM_SEED'] ?? 1);
@@ -76,7 +77,7 @@ class Pair {
   }
 
   /** A random state to start from, with these bytes at RIP. */
-  prepare(code: readonly number[], cpl: number): void {
+  prepare(code: readonly number[], cpl: number, adjust: (cpu: TestCpu) => void = () => {}): void {
     const { cpu, random } = this;
     const s = cpu.state;
     const one = <T>(...from: readonly T[]): T => from[random.below(from.length)] as T;
@@ -112,6 +113,7 @@ class Pair {
     for (const [n, value] of frame.entries()) view.setBigUint64(rsp - STACK + n * 8, BigInt(value >>> 0), true);
     s.rip = BigInt(CODE);
     cpu.blocks.flush();
+    adjust(cpu);
     refreshPaging(cpu);
     cpu.breakpoints.update();
     cpu.updateMode();
@@ -139,6 +141,7 @@ class Pair {
 const UNLIKE = [
   [S.WATCHED, 4],
   [S.TLB_FILLS, 8],
+  [S.WALK_FAULT, 4],
   [S.SCRATCH, 32],
   [S.CODE_GENERATION, 4],
 ] as const;
@@ -158,6 +161,19 @@ const INSTRUCTIONS: readonly [SystemName, readonly number[], cpls: readonly numb
   ['clac', [0x0f, 0x01, 0xca], [0, 0, 3]],
 ];
 
+const bytes32 = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+
+/** Present, writable, user and accessed bits of a page's entry. */
+function setRights(cpu: TestCpu, linear: number, bits: number): void {
+  const { u32 } = cpu.physical;
+  let entry = 0;
+  for (let shift = 39, table = 0; shift >= 12; shift -= 9) {
+    entry = cpu.physical.host(table + (Math.floor(linear / 2 ** shift) % 512) * 8) >> 2;
+    table = (u32[entry] ?? 0) & ~0xfff;
+  }
+  u32[entry] = ((u32[entry] ?? 0) & ~0x27) | bits;
+}
+
 describe('fast paths do what TypeScript does', () => {
   it.each(INSTRUCTIONS)('%s', (name, code, cpls) => {
     const random = new SeededRandom(SEED);
@@ -172,6 +188,47 @@ describe('fast paths do what TypeScript does', () => {
     // a watched run calls it once at least, the other one only where the fast path gave up
     expect(slow.mock.calls.length).toBeLessThan(2 * CASES * 0.95);
     slow.mockRestore();
+  });
+
+  it('page faults', () => {
+    const random = new SeededRandom(SEED);
+    const pair = new Pair(random);
+    const tables = pair.cpu.state.get64(S.IDTR_BASE);
+    let fast = 0;
+    for (let n = 0; n < 2 * CASES; n++) {
+      const [opcode, target] = [random.pick([0x8b, 0x89, 0x01]), random.pick([NOWHERE, STACK, STACK + 0x1000, CODE])];
+      const bits = random.pick([7, 7, 6, 5, 3, 0x27, 1]);
+      pair.prepare(
+        [0x48, opcode, 0x04, 0x25, ...bytes32(target + 8), ...JUMP_TO_ITSELF],
+        random.pick([0, 3]),
+        (cpu) => {
+          const { state: s } = cpu;
+          if (target !== NOWHERE && target !== CODE) setRights(cpu, target, bits);
+          s.set32(S.EFLAGS, s.get32(S.EFLAGS) & ~random.pick([S.FLAG_AC, 0]) & ~S.FLAG_TF);
+          s.set64(S.IDTR_BASE, tables - BigInt((S.PF - random.below(3)) * 16));
+          s.set32(S.IDTR_LIMIT, random.pick([S.PF * 16 + 15, S.PF * 16 + 15, 0xff, S.PF * 16]));
+        },
+      );
+      const act = (cpu: TestCpu): unknown => {
+        cpu.state.set32(S.LEAVES_FAULTS, 0);
+        cpu.run(FAULT_COST + 20);
+        fast += Number(cpu.state.get64(S.FAULTS_DELIVERED));
+        try {
+          if (cpu.raised) deliver(cpu, cpu.raised.vector, cpu.raised.errorCode, 'exception');
+          return 'delivered';
+        } catch (e) {
+          if (e instanceof TripleFault) return 'triple fault';
+          throw e;
+        } finally {
+          cpu.raised = undefined;
+          cpu.state.set64(S.FAULTS_DELIVERED, 0n);
+          cpu.state.set32(S.BUDGET, 0);
+        }
+      };
+      const wanted = pair.run(true, act);
+      expect(pair.run(false, act), `case ${n}`).toEqual(wanted);
+    }
+    expect(fast).toBeGreaterThan(CASES / 10);
   });
 
   it('events', () => {

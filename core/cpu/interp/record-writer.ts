@@ -99,6 +99,10 @@ export class RecordWriter {
         if (o.size !== 8) return at + 4;
         w[(at + 4) >> 2] = o.high;
         return at + 8;
+      case 'segment':
+      case 'control':
+        w[at >> 2] = o.register;
+        return at + 4;
       case 'relative':
         return this.#relative(o.displacement, insn, at);
       case 'memory':

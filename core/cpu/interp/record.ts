@@ -16,7 +16,7 @@
  * Then come the fields of the emitter's operands, in order, each at a multiple of 4:
  *
  *   register, vector   u32  address of the register
- *   immediate          i32 (sign-extended), or i64 when its size is 8
+ *   immediate          i32 (sign-extended), or i64 when its size is 8; the number of a segment or control register
  *   relative           i32 taken, i32 not taken: from the block's first byte; then a link for each: u32 record,
  *                      u32 instructions, u32 generation
  *   memory, near       u32  address of the base register, i32 displacement: base + displacement, no segment, 64-bit

@@ -1,6 +1,6 @@
 /** Memory accesses that missed the TLB: filled by generated code where it can (mmu/refill.ts), by TypeScript otherwise. */
 import { type Callable, type Func, type I32, i32, i64, type ModuleBuilder, v128 } from '../../wasm/index.ts';
-import { SLOW_DONE } from '../codegen/machine-emit.ts';
+import { SLOW_DONE, SLOW_FAULT } from '../codegen/machine-emit.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import { isCode, whereCodeMayBe } from '../mmu/code-writes.ts';
 import { READ, WRITE } from '../mmu/walk.ts';
@@ -14,6 +14,8 @@ export function emitSlowPaths(
   m: ModuleBuilder,
   at: VcpuLayout,
   refill: Func,
+  /** (linear address) -> 1: a page fault is pending */
+  findPageFault: Callable,
   outer: Readonly<Record<Slow | 'writeCode', Callable>>,
 ): Record<Slow, Func> {
   const made = (name: Slow): Func => {
@@ -36,6 +38,7 @@ export function emitSlowPaths(
         });
       const host = f.call(refill, linear, i32.const(name === 'slowRead' ? READ : WRITE));
       f.if(host, () => (name === 'slowWrite' ? write(host) : read(host)));
+      f.if(i32.eqz(host), () => f.if(f.call(findPageFault, linear), () => f.return(i32.const(SLOW_FAULT))));
     });
     f.returnCall(outer[name], lo, hi, size);
     f.unreachable();

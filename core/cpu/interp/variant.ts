@@ -117,6 +117,9 @@ function fieldOf(o: Operand, insn: Insn): Field {
       return { kind: 'r', size: o.size };
     case 'immediate':
       return { kind: 'i', size: o.size };
+    case 'segment':
+    case 'control':
+      return { kind: 'i', size: 1 };
     case 'memory':
       return { kind: isNear(o, insn) ? 'm' : 'g', size: o.size };
     case 'relative':
@@ -246,6 +249,8 @@ function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8, length: Vec
     case 'fixed':
       return [register];
     case 'one':
+    case 'S':
+    case 'C':
       return [{ kind: 'i', size: 1 }];
     case 'I':
     case 'sI': {

@@ -1,7 +1,6 @@
 /**
  * TLB fills in generated code: the page walk of walk.ts for what is common in 4- and 5-level paging, so that a miss need not
- * leave WebAssembly. It gives up wherever TypeScript must look: faults, entries to be refused, accessed bits of tables,
- * 1 GiB pages, MMIO, writes that somebody must notice, breakpoints and alignment checks.
+ * leave WebAssembly. It gives up wherever TypeScript must look: entries to be refused, 1 GiB pages, MMIO, writes that somebody must notice, breakpoints and alignment checks.
  */
 import {
   type Func,
@@ -18,7 +17,12 @@ import { MAX_SLOT_GPA, PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { FLAG_CODE, LOG_CLEAN, PAGE_NUMBER, READ_ONLY } from './physical.ts';
 import {
+  EXECUTE,
   HIGH_RESERVED,
+  PF_FETCH,
+  PF_PRESENT,
+  PF_USER,
+  PF_WRITE,
   PHYSICAL_ADDRESS_BITS,
   PTE_A,
   PTE_D,
@@ -31,7 +35,7 @@ import {
   WRITE,
 } from './walk.ts';
 
-/** (linear address, READ, WRITE or EXECUTE) -> host address; 0 when it gave up. */
+/** (linear address, READ, WRITE or EXECUTE) -> host address; 0 when it gave up, or when the access faults: WALK_FAULT. */
 export function emitRefill(m: ModuleBuilder, at: VcpuLayout): Func {
   const f = m.func(['i64', 'i32'], ['i32']);
   new Refill(f, at).emit();
@@ -72,6 +76,7 @@ class Refill {
   }
 
   emit(): void {
+    this.f.store32(i32.const(this.at.state + S.WALK_FAULT), i32.const(0));
     this.#requireCommonMode();
     this.#walk();
     this.#fill();
@@ -82,6 +87,20 @@ class Refill {
   }
   #giveUpIf(cond: I32): void {
     this.f.if(cond, () => this.f.return(i32.const(0)));
+  }
+
+  /** [SDM] volume 3, 4.7. */
+  #faultIf(cond: I32, present: number): void {
+    const { f } = this;
+    f.if(cond, () => {
+      const bit = (when: I32, value: number): I32 => select(when, i32.const(value), i32.const(0));
+      const write = bit(i32.eq(this.#access, i32.const(WRITE)), PF_WRITE);
+      const fetch = bit(i32.eq(this.#access, i32.const(EXECUTE)), PF_FETCH);
+      const user = bit(i32.eq(this.#word(S.CPL), i32.const(3)), PF_USER);
+      const error = i32.or(i32.or(write, fetch), i32.or(user, i32.const(S.PAGE_FAULTS | present)));
+      f.store32(i32.const(this.at.state + S.WALK_FAULT), error);
+      f.return(i32.const(0));
+    });
   }
 
   #requireCommonMode(): void {
@@ -126,7 +145,8 @@ class Refill {
   #descend(table: Local<'i32'>, level: number, page: () => void = () => this.f.return(i32.const(0))): void {
     this.#readEntry(table, level);
     this.f.if(hasBits(i32.wrap(this.#leaf), PTE_PS), page);
-    this.#giveUpIf(not(hasBits(i32.wrap(this.#leaf), PTE_A)));
+    const low = this.f.let(i32.wrap(this.#leaf));
+    this.f.if(not(hasBits(low, PTE_A)), () => this.#setBits(i32.or(low, i32.const(PTE_A))));
     this.f.set(table, this.#pageOf(this.#leaf));
   }
   /** An entry that is present, with no bits that must be clear. */
@@ -138,7 +158,8 @@ class Refill {
     f.set(this.#leafAt, i32.add(i32.shl(i32.and(this.#leafMap, i32.const(PAGE_NUMBER)), i32.const(12)), offset));
     f.set(this.#leaf, i64.load(this.#leafAt));
     const reserved = i64.ne(i64.and(this.#leaf, i64.const(BigInt(HIGH_RESERVED) << 32n)), i64.const(0n));
-    this.#giveUpIf(i32.or(not(hasBits(i32.wrap(this.#leaf), PTE_P)), reserved));
+    this.#faultIf(not(hasBits(i32.wrap(this.#leaf), PTE_P)), 0);
+    this.#giveUpIf(reserved);
     f.set(this.#rights, i32.and(this.#rights, i32.wrap(this.#leaf)));
     f.set(this.#nx, i64.or(this.#nx, this.#leaf));
   }
@@ -171,11 +192,13 @@ class Refill {
     const { f } = this;
     const low = f.let(i32.wrap(this.#leaf));
     const marked = f.let(i32.or(i32.or(low, i32.const(PTE_A)), select(writes, i32.const(PTE_D), i32.const(0))));
-    f.if(i32.ne(marked, low), () => {
-      this.#giveUpIf(not(this.#isPlain(this.#leafMap)));
-      f.store32(this.#leafAt, marked);
-    });
+    f.if(i32.ne(marked, low), () => this.#setBits(marked));
     return marked;
+  }
+  /** Writes the low word of the entry at hand. */
+  #setBits(low: I32): void {
+    this.#giveUpIf(not(this.#isPlain(this.#leafMap)));
+    this.f.store32(this.#leafAt, low);
   }
 
   #fill(): void {
@@ -183,7 +206,7 @@ class Refill {
     const { read, write, execute } = this.#allowed();
     const writes = f.let(i32.eq(this.#access, i32.const(WRITE)));
     const reads = i32.eq(this.#access, i32.const(READ));
-    this.#giveUpIf(not(select(writes, write, select(reads, read, execute))));
+    this.#faultIf(not(select(writes, write, select(reads, read, execute))), PF_PRESENT);
     const low = this.#mark(writes);
     const own = this.#pageOf(this.#leaf);
     const within = i32.and(i32.wrap(i64.shrU(this.#linear, i64.const(12n))), i32.const(TABLE_ENTRIES - 1));

@@ -27,11 +27,11 @@ export const HIGH_RESERVED = 0xfffff & ~HIGH_ADDRESS;
 const HIGH_RESERVED_PAE = 0x7fffffff & ~HIGH_ADDRESS;
 
 // page-fault error code
-const PF_PRESENT = 1;
-const PF_WRITE = 2;
-const PF_USER = 4;
+export const PF_PRESENT = 1;
+export const PF_WRITE = 2;
+export const PF_USER = 4;
 const PF_RESERVED = 8;
-const PF_FETCH = 16;
+export const PF_FETCH = 16;
 
 export const READ = 0;
 export const WRITE = 1;

@@ -12,6 +12,7 @@ import type { Expr, Func, I32, I64, Label, V128 } from '../../wasm/index.ts';
 import type { FloatOperation } from '../sse/operations.ts';
 import type { Int, OpSize, Width } from './width.ts';
 import type { X87Result, X87RoutineName } from './x87/routines.ts';
+import type { SystemRoutineName } from './xsave.ts';
 
 /** Condition codes in encoding order: O NO B AE E NE BE A S NS P NP L GE LE G. */
 export type ConditionCode = number;
@@ -69,7 +70,10 @@ export interface Emit {
   readonly repeat: number;
   readonly flags: Flags;
 
-  /** Operand i, zero-extended from its own size: i32 up to 4 bytes, i64 for 8. Evaluated now (a let() value). */
+  /**
+   * Operand i, zero-extended from its own size: i32 up to 4 bytes, i64 for 8. Evaluated now (a let() value). Of a segment or
+   * control register it is the number.
+   */
   read(i: number): Int;
   /** The same for an operand that will be written: a memory operand is checked for writing first. */
   readForWrite(i: number): Int;
@@ -173,6 +177,12 @@ export interface Emit {
   modrm(): I32;
   segmentOf(i: number): I32;
   selector(segment: I32): I32;
+  /** Address of a field of the vCPU's state (state.ts) that is nowhere else. */
+  field(offset: number): I32;
+  /** Guest time in ns. */
+  nowNs(): Expr<'f64'>;
+  /** Calls a routine of semantics/xsave.ts. */
+  systemRoutine(name: SystemRoutineName, ...args: readonly I32[]): I32;
   /** Address of a field of the x87's area (fpu/state.ts). */
   x87(field: number): I32;
   /** Calls a routine of the x87's (semantics/x87/routines.ts). */

@@ -96,6 +96,7 @@ function wrmsr(cpu: Cpu): number {
   const msr = guestMsr(cpu, index);
   const written = msr === 'host' ? cpu.host.writeMsr(index, value) : (msr?.write(cpu, value) ?? false);
   if (!written) generalProtection();
+  cpu.refreshTsc();
   return cpu.serialize();
 }
 

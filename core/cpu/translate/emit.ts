@@ -81,6 +81,9 @@ export class TranslatorEmit extends MachineEmit {
         return this.region.registers.read(o.register, o.size, o.high);
       case 'immediate':
         return width(o.size).const(o.size === 8 ? (BigInt(o.high) << 32n) | BigInt(o.low >>> 0) : o.low);
+      case 'segment':
+      case 'control':
+        return i32.const(o.register);
       case 'memory':
         return this.load(this.linear(i), o.size as OpSize);
       default:

@@ -41,6 +41,7 @@ export function needsFlags({ insns }: RegionBlock): boolean {
   for (const insn of insns) {
     const { row } = insn.insn;
     const isAddress = row.name === 'LEA' || row.name === 'NOP';
+    if (row.system !== undefined) return true; // it may fall back
     if (!isAddress && insn.insn.operands.some((o) => o.kind === 'memory')) return true;
     if (ALL_VECTORS.includes(row.name)) return true; // they may raise an exception
     if (setsAll(insn.insn)) return false;

@@ -12,7 +12,6 @@ import {
   i64,
   type Label,
   type Local,
-  select,
 } from '../../wasm/index.ts';
 import { chain, EXIT_SLICE, EXIT_STOP, type InterpreterRuntime, memoryWords } from '../interp/emit.ts';
 import { RECORD_ENTRY } from '../interp/record.ts';
@@ -38,10 +37,6 @@ const FREQUENT: ReadonlySet<Exit> = new Set(['next', 'rest']);
 /** The node of the control flow where the region is entered, and where indirect jumps within it come by. */
 const DISPATCHER = 0;
 
-/** Instructions of a block fit into so many bits, less one; so many of them into a word. */
-const COUNT_BITS = 6n;
-const COUNTS_IN_WORD = 10;
-
 export class RegionCompiler {
   readonly registers: Registers;
   readonly flags: DeferredFlags;
@@ -53,7 +48,7 @@ export class RegionCompiler {
   readonly #exit: Local<'i32'>;
   readonly #record: Local<'i32'>;
   readonly #exitRip: Local<'i64'>;
-  /** Where the dispatcher leads: a number of #dispatched, or their count, and the place from the first entry in bytes. */
+  /** Where the dispatcher leads (#dispatch), and the place to look for: from the first entry, in bytes. */
   readonly #target: Local<'i32'>;
   readonly #place: Local<'i32'>;
   /** By node: 0 is the dispatcher, which has none. */
@@ -67,6 +62,7 @@ export class RegionCompiler {
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
   #out: Label = { depth: 0 };
+  #next: Label = { depth: 0 };
   #current = DISPATCHER;
 
   constructor(
@@ -118,8 +114,12 @@ export class RegionCompiler {
     const { f } = this;
     f.block((out) => {
       this.#out = out;
-      this.#tree(DISPATCHER);
-      f.unreachable();
+      f.block((next) => {
+        this.#next = next;
+        this.#tree(DISPATCHER);
+        f.unreachable();
+      });
+      this.#finishNext();
     });
     this.#finish();
     f.before(() => this.#begin());
@@ -135,29 +135,13 @@ export class RegionCompiler {
     f.set(this.rip, i64.sub(page, i64.const(BigInt(this.region.from))));
     f.set(this.tlbBase, i32.load(this.#state(S.TLB_BASE)));
     if (this.#dispatched.length > 1) f.set(this.#target, i32.load8U(f.param(0, 'i32'), RECORD_ENTRY));
-    f.set(this.#budget, i32.add(i32.load(this.#state(S.BUDGET)), this.#countOfEntry()));
+    f.set(this.#budget, i32.load(this.#state(S.BUDGET)));
   }
-  /** The interpreter has counted the whole of its block; here blocks count when they begin. */
-  #countOfEntry(): I32 {
-    const { entries } = this.region;
-    const words: bigint[] = [];
-    entries.forEach(({ count }, n) => {
-      const word = Math.floor(n / COUNTS_IN_WORD);
-      words[word] = (words[word] ?? 0n) | (BigInt(count - 1) << (COUNT_BITS * BigInt(n % COUNTS_IN_WORD)));
-    });
-    const [first = 0n, ...others] = words;
-    if (entries.length === 1) return i32.const(Number(first) + 1);
-    let packed: I64 = i64.const(first);
-    let within: I32 = this.#target;
-    others.forEach((word, n) => {
-      const from = (n + 1) * COUNTS_IN_WORD;
-      const beyond = i32.geU(this.#target, i32.const(from));
-      packed = select(beyond, i64.const(word), packed);
-      within = select(beyond, i32.sub(this.#target, i32.const(from)), within);
-    });
-    const shift = i64.extendU(i32.mul(within, i32.const(Number(COUNT_BITS))));
-    const count = i32.and(i32.wrap(i64.shrU(packed, shift)), i32.const(2 ** Number(COUNT_BITS) - 1));
-    return i32.add(count, i32.const(1));
+  #finishNext(): void {
+    this.registers.store();
+    this.flags.finish();
+    this.f.returnCall(this.rt.jump, this.#exitRip, this.#budget);
+    this.f.unreachable();
   }
   #finish(): void {
     const { f } = this;
@@ -166,7 +150,6 @@ export class RegionCompiler {
     f.store32(this.#state(S.BUDGET), this.#budget);
     f.store64(this.#state(S.RIP), this.#exitRip);
     const way = (exit: Exit, go: () => void): void => f.if(i32.eq(this.#exit, i32.const(EXITS.indexOf(exit))), go);
-    way('next', () => f.returnCall(this.rt.next, this.#state(S.NO_LINK)));
     const record = (callee: Callable) => (): void => f.returnCall(callee, this.#record);
     way('rest', () => chain(f, this.#record, 0));
     way('record', () => chain(f, this.#record, 0));
@@ -225,22 +208,41 @@ export class RegionCompiler {
     else this.goto(block.end);
   }
 
-  /** Where the region is entered, and where jumps come by that know no better. */
+  /**
+   * Where the region is entered, by the number of the entry; where jumps come by that know the place, by that of #dispatched
+   * behind those of the entries; and where the place must be looked for.
+   */
   #dispatch(): void {
-    const nodes = this.#dispatched.map((at) => this.#nodes.get(at) as number);
-    const [only] = nodes;
-    if (nodes.length === 1) {
+    const { entries } = this.region;
+    const [only] = entries;
+    if (only && this.#dispatched.length === 1) {
+      this.#uncount(only);
       this.flags.enter();
-      this.#enter(only as number);
+      this.#enter(this.#nodes.get(only.at) as number);
       return;
     }
     this.flags.met();
-    this.f.block((search) => {
-      const labels = nodes.map((n) => this.#labels.get(n) as Label);
-      this.f.brTable(this.#target, [...labels, search]);
-    });
-    const ascending = [...this.#dispatched].sort((a, b) => a - b);
-    this.#search(ascending);
+    const places = this.#dispatched.map((at) => this.#labelAt(at));
+    this.f.block((search) => this.#enterBy(entries, [], [...places, search]));
+    this.#search([...this.#dispatched].sort((a, b) => a - b));
+  }
+  /** Within a block for each entry, the jump to one of those blocks or of the `others`; behind each, what an entry does. */
+  #enterBy(entries: readonly RegionEntry[], blocks: readonly Label[], others: readonly Label[]): void {
+    const entry = entries.at(-1);
+    if (!entry) {
+      this.f.brTable(this.#target, [...blocks, ...others]);
+      return;
+    }
+    this.f.block((label) => this.#enterBy(entries.slice(0, -1), [label, ...blocks], others));
+    this.#uncount(entry);
+    this.f.br(this.#labelAt(entry.at));
+  }
+  /** The interpreter has counted the whole of its block; here blocks count when they begin. */
+  #uncount({ count }: RegionEntry): void {
+    this.f.set(this.#budget, i32.add(this.#budget, i32.const(count)));
+  }
+  #labelAt(at: number): Label {
+    return this.#labels.get(this.#nodes.get(at) as number) as Label;
   }
   /** Goes to the one of these places that the jump leads to. */
   #search(places: readonly number[]): void {
@@ -257,7 +259,7 @@ export class RegionCompiler {
     }
     const elsewhere = i32.ne(this.#place, i32.const(middle));
     this.f.if(elsewhere, () => this.leaveTo('next', i64.add(this.rip, i64.extendS(this.#place))));
-    this.f.br(this.#labels.get(this.#nodes.get(middle) as number) as Label);
+    this.f.br(this.#labelAt(middle));
   }
 
   #insn(here: RegionInsn): boolean {
@@ -296,7 +298,7 @@ export class RegionCompiler {
     const backward = this.#flow.isBackward(this.#current, to);
     if (backward) this.#takeTurn(ip);
     if (backward && !this.#flow.dominates(to, this.#current)) {
-      this.f.set(this.#target, i32.const(this.#dispatched.indexOf(at)));
+      this.f.set(this.#target, i32.const(this.region.entries.length + this.#dispatched.indexOf(at)));
       this.#redispatch();
     } else this.#enter(to);
   }
@@ -325,7 +327,7 @@ export class RegionCompiler {
       this.f.if(inPage, () => {
         this.#takeTurn(ip);
         this.f.set(this.#place, i32.wrap(at));
-        this.f.set(this.#target, i32.const(this.#dispatched.length));
+        this.f.set(this.#target, i32.const(this.region.entries.length + this.#dispatched.length));
         const { known } = this.flags;
         this.#redispatch();
         this.flags.known = known;
@@ -344,8 +346,11 @@ export class RegionCompiler {
   leaveTo(exit: Exit, ip: I64): void {
     if (FREQUENT.has(exit)) this.flags.leave();
     else this.flags.leaveRarely();
-    this.f.set(this.#exit, i32.const(EXITS.indexOf(exit)));
     this.f.set(this.#exitRip, ip);
-    this.f.br(this.#out);
+    if (exit === 'next') this.f.br(this.#next);
+    else {
+      this.f.set(this.#exit, i32.const(EXITS.indexOf(exit)));
+      this.f.br(this.#out);
+    }
   }
 }

@@ -10,7 +10,7 @@ import { isTranslatable } from './translatable.ts';
 const MAX_INSTRUCTIONS = 400;
 const MAX_BLOCKS = 100;
 /** Places where a region can be entered, from outside or by an indirect jump. */
-const MAX_ENTRIES = 24;
+const MAX_ENTRIES = 100;
 
 /** An instruction, and the interpreter's record of it, where execution can always go on. */
 export interface RegionInsn extends DecodedInsn {
@@ -67,7 +67,7 @@ export function findRegion(page: CodePage): Region | undefined {
   const finder = new RegionFinder(page);
   finder.follow([0]);
   if (!finder.entries.has(0)) return undefined;
-  if (finder.jumpsIndirectly) finder.enterAt(page.known());
+  if (finder.jumpsIndirectly) finder.enterAt([...page.known()].sort((a, b) => Math.abs(a) - Math.abs(b)));
   const blocks = new Map([...finder.leaders].map((at) => [at, finder.block(at)]));
   return { blocks, entries: [...finder.entries.values()], from: page.from, to: page.to };
 }

@@ -19,7 +19,7 @@ export type Translation = 'hot' | 'always' | 'never';
 
 /** So many ends of a slice at a block make it hot. */
 const HOT = 16;
-/** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
+/** Modules are dear (about 2 ms each), functions are cheap: so many slices lie between two, or so many functions wait. */
 const BATCH = 24;
 const BATCH_SLICES = 96;
 /** More regions than that, of about 0.1 MiB each, are not kept. */
@@ -41,6 +41,8 @@ export class Translator {
   readonly #drops = new Map<number, number>();
   readonly #waiting = new Map<number, Place>();
   #slices = 0;
+  /** When what waits is translated at the latest, in slices. */
+  #nextBatch = 0;
   /** What was translated since the beginning, and what became of it. */
   regions = 0;
   instructions = 0;
@@ -84,7 +86,9 @@ export class Translator {
     this.#slices++;
     this.#installed.use(Math.floor(host / PAGE_SIZE), this.#slices);
     if (this.#slices % FORGIVE_SLICES === 0) this.#forgive();
-    if (this.#slices % BATCH_SLICES !== 0 && this.#waiting.size < BATCH) return;
+    if (this.#slices < this.#nextBatch && this.#waiting.size < BATCH) return;
+    if (this.#waiting.size === 0) return;
+    this.#nextBatch = this.#slices + BATCH_SLICES;
     this.#translateAll([...this.#waiting.values()]);
     this.#waiting.clear();
   }

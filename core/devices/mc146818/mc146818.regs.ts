@@ -51,7 +51,12 @@ export const REG_D = 0x0d; //        RO
 export const REG_D_VRT = 1 << 7; //  the battery is good
 
 // [CMOS]
+/** Types of floppy drives 0 (upper half) and 1. */
+export const FLOPPY_TYPES = 0x10;
+export const FLOPPY_1440K = 4;
 export const EQUIPMENT = 0x14;
+export const EQUIPMENT_FLOPPY = 1 << 0;
+export const EQUIPMENT_SECOND_FLOPPY = 1 << 6;
 export const EQUIPMENT_FPU = 1 << 1;
 export const EQUIPMENT_MOUSE = 1 << 2;
 export const BASE_MEMORY_KIB = 0x15; //         16 bits

@@ -43,10 +43,11 @@ const STATE = defineState('mc146818', 1, {
   seenNs: timeNs,
 });
 
-/** RAM in bytes, below and above 4 GiB. */
+/** RAM in bytes, below and above 4 GiB; floppy drives, of 1.44 MB. */
 export interface CmosMemory {
   below4gBytes: number;
   above4gBytes: number;
+  floppyDrives?: number;
 }
 
 export interface Mc146818Ports {
@@ -274,7 +275,10 @@ export class Mc146818 extends ByteDevice {
       for (let i = 0; i < bytes; i++) cmos[register + i] = (capped >>> (8 * i)) & 0xff;
     };
     const unitsAbove = (start: number, unit: number): number => Math.max(0, Math.floor((below4gBytes - start) / unit));
-    cmos[R.EQUIPMENT] = R.EQUIPMENT_FPU | R.EQUIPMENT_MOUSE;
+    const { floppyDrives = 0 } = this.ports.memory;
+    cmos[R.FLOPPY_TYPES] = floppyDrives === 0 ? 0 : (R.FLOPPY_1440K << 4) | (floppyDrives > 1 ? R.FLOPPY_1440K : 0);
+    const floppies = (floppyDrives > 0 ? R.EQUIPMENT_FLOPPY : 0) | (floppyDrives > 1 ? R.EQUIPMENT_SECOND_FLOPPY : 0);
+    cmos[R.EQUIPMENT] = R.EQUIPMENT_FPU | R.EQUIPMENT_MOUSE | floppies;
     put(R.BASE_MEMORY_KIB, 2, BASE_MEMORY_IN_KIB);
     put(R.EXTENDED_MEMORY_KIB, 2, unitsAbove(MIB, KIB));
     put(R.EXTENDED_MEMORY_KIB_2, 2, unitsAbove(MIB, KIB));

@@ -20,11 +20,7 @@ function makeHost() {
   const shadow: string[] = [];
   bus.attach(0, 0, hostBridge(shadow));
   bus.attach(1, 0, piix3IsaBridge({ routePirq: (pirq, irq) => pirqs.push(`${pirq} ${irq}`) }));
-  bus.attach(
-    1,
-    3,
-    piix4PowerManagement({ directBoot: true, pmIoBase: 0xb000, mapped: (base) => pmMoves.push(base) }),
-  );
+  bus.attach(1, 3, piix4PowerManagement({ directBoot: true, pmIoBase: 0xb000, mapped: (base) => pmMoves.push(base) }));
   const resets: number[] = [];
   const host = new PciHost({
     bus,

@@ -4,6 +4,7 @@
  * Reference: [DISPI], see vga.regs.ts.
  */
 import type { AccessSize, Device, DeviceState, IoRegion } from '../device.ts';
+import { COMMAND_INTX_DISABLE, COMMAND_IO, COMMAND_MASTER, COMMAND_MEMORY } from '../pci-host/pci.regs.ts';
 import { type BarMemory, PciConfigSpace } from '../pci-host/pci-config-space.ts';
 import { defineState, type Field } from '../state-shape.ts';
 import { EDID_BYTES, edid } from './edid.ts';
@@ -48,6 +49,8 @@ export class StdVga implements Device {
       deviceId: R.STD_VGA_DEVICE_ID,
       revisionId: REVISION,
       classCode: CLASS_VGA,
+      // The legacy ports are I/O without a BAR, and always decode.
+      command: { value: 0, writable: COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_INTX_DISABLE },
       subsystemVendorId: SUBSYSTEM_VENDOR_ID,
       subsystemId: SUBSYSTEM_ID,
       bars: [

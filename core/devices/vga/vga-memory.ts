@@ -139,22 +139,23 @@ function compareColours(s: VgaState, group: number): number {
   return ~(wrong | (wrong >>> 8) | (wrong >>> 16) | (wrong >>> 24)) & 0xff;
 }
 
-/** What a write of the CPU puts on the four planes, by write mode. */
+/** What a write of the CPU puts on the four planes, by write mode. @hot */
 function writeData(s: VgaState, value: number): number {
-  const gr = (index: number) => s.gr[index] ?? 0;
-  const [l0 = 0, l1 = 0, l2 = 0, l3 = 0] = s.latches;
-  const latches = l0 | (l1 << 8) | (l2 << 16) | (l3 << 24);
-  const mode = gr(R.GR05) & R.GR05_WRITE_MODE;
+  const { gr, latches: l } = s;
+  const latches = (l[0] ?? 0) | ((l[1] ?? 0) << 8) | ((l[2] ?? 0) << 16) | ((l[3] ?? 0) << 24);
+  const mode = (gr[R.GR05] ?? 0) & R.GR05_WRITE_MODE;
   if (mode === 1) return latches;
-  const rotate = gr(R.GR03) & R.GR03_ROTATE;
+  const operation = gr[R.GR03] ?? 0;
+  const rotate = operation & R.GR03_ROTATE;
   const rotated = ((value >> rotate) | (value << (8 - rotate))) & 0xff;
-  const setReset = planeBytes(gr(R.GR00));
-  const enabled = planeBytes(gr(R.GR01));
+  const setReset = planeBytes(gr[R.GR00] ?? 0);
+  const enabled = planeBytes(gr[R.GR01] ?? 0);
+  const mask = gr[R.GR08] ?? 0;
   let data = setReset;
   if (mode === 0) data = (everyPlane(rotated) & ~enabled) | (setReset & enabled);
   else if (mode === 2) data = planeBytes(value);
-  const bits = everyPlane(mode === 3 ? gr(R.GR08) & rotated : gr(R.GR08));
-  return (combine(gr(R.GR03) >> R.GR03_FUNCTION_SHIFT, data, latches) & bits) | (latches & ~bits);
+  const bits = everyPlane(mode === 3 ? mask & rotated : mask);
+  return (combine(operation >> R.GR03_FUNCTION_SHIFT, data, latches) & bits) | (latches & ~bits);
 }
 
 function combine(operation: number, data: number, latches: number): number {

@@ -107,11 +107,13 @@ function setPan(s: VgaState, dots: number, target: ScanoutState): void {
 function describeText(s: VgaState, memory: VideoMemoryLayout, target: ScanoutState): void {
   const cr = (index: number) => s.cr[index] ?? 0;
   const mode = s.ar[R.AR10] ?? 0;
-  const repeat = (s.sr[R.SR01] ?? 0) & R.SR01_8DOT ? 8 : 9;
+  const clocking = s.sr[R.SR01] ?? 0;
+  const cellWidth = clocking & R.SR01_8DOT ? 8 : 9;
   target.mode = SCANOUT_TEXT;
-  target.columns = cr(R.CR01) + 1;
-  target.cellWidth = repeat;
-  target.width = target.columns * target.cellWidth;
+  target.cellWidth = cellWidth;
+  target.dotRepeat = clocking & R.SR01_DCR ? 2 : 1;
+  target.columns = Math.min(cr(R.CR01) + 1, Math.floor(MAX_WIDTH / (cellWidth * target.dotRepeat)));
+  target.width = target.columns * cellWidth * target.dotRepeat;
   target.textOffset = memory.textOffset;
   target.startCell = startAddress(s);
   target.pitchCells = cr(R.CR13) * 2;
@@ -123,7 +125,7 @@ function describeText(s: VgaState, memory: VideoMemoryLayout, target: ScanoutSta
   target.lineGraphics = mode & R.AR10_ELG ? 1 : 0;
   // With nine dots, 8 is no panning, and 0-7 are one dot more. [VGA] AR13
   const pan = (s.ar[R.AR13] ?? 0) & 0x0f;
-  setPan(s, repeat === 8 ? pan & 7 : pan >= 8 ? 0 : pan + 1, target);
+  setPan(s, cellWidth === 8 ? pan & 7 : pan >= 8 ? 0 : pan + 1, target);
 
   // Character map select: map A (attribute bit 3 set) in bits 5, 3, 2 of SR03, map B in bits 4, 1, 0. [VGA] SR03
   const maps = s.sr[R.SR03] ?? 0;

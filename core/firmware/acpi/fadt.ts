@@ -8,16 +8,15 @@ import {
   ACPI_DISABLE,
   ACPI_ENABLE,
   PM_TMR,
-  type PmLayout,
   PM1_CNT,
   PM1_STS,
+  type PmLayout,
   RESET_PORT,
   RESET_VALUE,
   SMI_CMD_PORT,
 } from '../../devices/acpi-pm/acpi-pm.regs.ts';
 import { IRQ_SCI } from '../platform.ts';
 import { type Acpi, ascii, table } from './table.ts';
-
 
 // IAPC_BOOT_ARCH
 const LEGACY_DEVICES = 1 << 0;

@@ -58,7 +58,8 @@ export function layOut(base: number, board: AcpiBoard): { readonly block: Uint8A
 
   const block = new Uint8Array(next - base);
   for (const { address, bytes } of placed) block.set(bytes, address - base);
-  const entries = (at: number, size: 4 | 8) => listed.map((_, i) => ({ at: at - base + HEADER_LENGTH + i * size, size }));
+  const entries = (at: number, size: 4 | 8) =>
+    listed.map((_, i) => ({ at: at - base + HEADER_LENGTH + i * size, size }));
   const fadtAt = fadtAddress - base;
   const pointers = [
     { at: fadtAt + FADT_FIRMWARE_CTRL, size: 4 as const },

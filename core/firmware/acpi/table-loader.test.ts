@@ -10,7 +10,10 @@ function load(addresses: Readonly<Record<string, number>>) {
   const { tables, rsdp, loader } = loadableTables(BOARD);
   const files: Record<string, Uint8Array> = { 'etc/acpi/tables': tables.slice(), 'etc/acpi/rsdp': rsdp.slice() };
   const script = new DataView(loader.buffer);
-  const name = (at: number) => Buffer.from(loader.subarray(at, at + 56)).toString().replace(/\0+$/, '');
+  const name = (at: number) =>
+    Buffer.from(loader.subarray(at, at + 56))
+      .toString()
+      .replace(/\0+$/, '');
   const u32 = (at: number) => script.getUint32(at, true);
   const allocated: string[] = [];
   for (let at = 0; at < loader.length; at += 128) {

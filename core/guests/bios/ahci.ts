@@ -48,7 +48,7 @@ ahci_wait:
   test eax, ebx
   pop ax
   jz .ret
-  call late
+  call in_time
   jc ahci_wait
   stc
 .ret:
@@ -330,7 +330,7 @@ ahci_command:
   call ahci_get_port
   test al, 1
   jz .done
-  call late
+  call in_time
   jc .wait
   jmp .error
 .done:

@@ -10,7 +10,7 @@ ata_wait:
   in al, dx
   test al, 0x80
   jz .ret
-  call late
+  call in_time
   jc .again
   stc
 .ret:

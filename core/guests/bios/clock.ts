@@ -317,7 +317,7 @@ pci_bios:
   mov ah, 0x89
   jb .bad
   les di, [es:di+2]
-  mov si, pir_table+32
+  lea si, [pir_table+32]
   cs rep movsb
   mov word [bp+F_BX], 0x0c00    ; IRQ 10 and 11
   jmp int1a_service.ok

@@ -95,7 +95,7 @@ drive_transfer:
 drivers:
   dw floppy_transfer, ata_transfer, cd_transfer, ahci_transfer, cd_transfer
 
-; from now on \`late\` counts AX ticks of 55 ms
+; the time for something: AX ticks of 55 ms from now
 set_deadline:
   push fs
   push BDA
@@ -104,8 +104,8 @@ set_deadline:
   mov [DEADLINE], ax
   pop fs
   ret
-; CF when the deadline is over; keeps all else
-late:
+; CF while there is time; keeps all else
+in_time:
   push fs
   push ax
   push BDA
@@ -114,6 +114,7 @@ late:
   mov ax, [fs:TICKS]
   sub ax, [DEADLINE]
   cmp ax, 0x8000
+  cmc
   pop ax
   pop fs
   ret
@@ -182,7 +183,7 @@ cd_ready:
   cmp byte [BUFFER+12], 0x3a
   stc
   je .ret
-  call late
+  call in_time
   jc .again
   mov ah, 0x80
   stc

@@ -84,7 +84,7 @@ floppy_wait:
 .again:
   test byte [fs:FD_RECALIBRATED], 0x80
   jnz .there
-  call late
+  call in_time
   jc .again
   mov ah, 0x80
   stc

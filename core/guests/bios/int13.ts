@@ -147,15 +147,17 @@ find_drive:
 .look:
   cmp al, ah
   cmc
-  jc .ret
+  jc .none
   xlat
+  jmp drive_entry
+.none:
+  ret
 ; SI = entry of index AL
 drive_entry:
   movzx si, al
   shl si, 6
   add si, DRIVES
   clc
-.ret:
   ret
 
 ; cylinder, head, sector of the caller to RQ_LBA; CF when they are none

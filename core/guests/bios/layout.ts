@@ -76,7 +76,6 @@ const EXTENDED_DATA: Symbols = {
   ORDER_COUNT: 0xad,
   E820_COUNT: 0xae,
   LOW_RAM: 0xb0, // bytes below 4 GiB that are RAM
-  HIGH_RAM: 0xb4, // 64-KiB units above 4 GiB
   HAS_DEBUG_PORT: 0xb8,
   LAST_REASON: 0xba, // offset of a text: why the last boot attempt failed
   PCI_LAST_BUS: 0xbc,
@@ -164,6 +163,34 @@ const TABLES: Symbols = {
   OP_VERIFY: 2,
 };
 
+/** The 32-bit part's own, in low memory that nobody uses yet. */
+const POST: Symbols = {
+  P_STACK: 0x7000,
+  P_DMA: 0x7000, // 16 bytes
+  P_FILES: 0x7010,
+  P_HAS_DMA: 0x7014,
+  P_HAS_FW_CFG: 0x7015,
+  P_BUS: 0x7016,
+  P_Q35: 0x7017,
+  P_ADDEND: 0x7018, // device numbers of the bridges above
+  P_IO: 0x701c,
+  P_MEMORY: 0x7020,
+  P_MEMORY_END: 0x7024,
+  P_ECAM: 0x7028,
+  P_HIGH_TOP: 0x702c, // RAM from here on is taken by tables
+  P_FSEG: 0x7030, // the next free byte for tables in the runtime segment
+  P_RECORDS: 0x7034,
+  P_PAM: 0x7038,
+  P_CPUS: 0x703c,
+  P_TEXT: 0x7040, // 64 bytes
+  P_DIRECTORY: 0x1_0000,
+  P_SCRIPT: 0x2_0000,
+  P_RECORD: 0x3_0000, // 64 bytes each: name, address, size
+  P_ORDER: 0x4_0000,
+  POST_LINEAR: POST_BASE,
+  FSEG_BYTES: 0x1000,
+};
+
 /** The caller's registers at BP in a service. */
 const FRAME: Symbols = {
   F_DI: 0,
@@ -211,4 +238,4 @@ const PORTS: Symbols = {
   RESET_CONTROL: 0xcf9,
 };
 
-export const SYMBOLS: Symbols = { ...BIOS_DATA, ...EXTENDED_DATA, ...TABLES, ...FRAME, ...PORTS };
+export const SYMBOLS: Symbols = { ...BIOS_DATA, ...EXTENDED_DATA, ...TABLES, ...POST, ...FRAME, ...PORTS };

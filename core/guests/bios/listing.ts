@@ -115,6 +115,8 @@ export class Listing extends Assembler {
     if (rest.startsWith('far ')) this.emit(`${word.toUpperCase()}F`, this.#far(rest.slice(4)));
     else {
       const operands = splitOperands(rest);
+      // the table has these with memory first
+      if (/^(xchg|test)$/.test(word) && operands[1]?.startsWith('[')) operands.reverse();
       const size = operands.flatMap((text) => REGISTERS[text]?.size ?? (SYSTEM[text] ? [2] : []))[0] ?? 0;
       this.emit(word.toUpperCase(), ...operands.map((text) => this.#operand(text, size as 0 | 1 | 2 | 4)));
     }

@@ -23,7 +23,7 @@ offer_menu:
   mov ah, 0x11
   int 0x16
   jnz .key
-  call late
+  call in_time
   jnc .ret
   hlt
   jmp .again

@@ -236,6 +236,15 @@ pci_interrupt:
   jb .set
   mov al, 11
 .set:
+  push eax
+  xor ecx, ecx
+  call pci_read
+  cmp eax, 0x71138086           ; the PIIX4's power management has its own, IRQ 9
+  pop eax
+  jne .line
+  mov al, 9
+.line:
+  mov ecx, 0x3c
   call pci_write_byte
 .ret:
   popad

@@ -5,6 +5,17 @@
 import { VERSION } from './layout.ts';
 
 export const start = `
+; first in the segment: its address is known
+gdt:
+  dd 0, 0
+  dd 0x0000ffff, 0x00cf9b00     ; 08h: 32-bit code
+  dd 0x0000ffff, 0x00cf9300     ; 10h: data
+  dd 0x0000ffff, 0x00009b0f     ; 18h: 16-bit code here
+  dd 0x0000ffff, 0x00009300     ; 20h: 16-bit data
+gdtr:
+  dw 39
+  dd gdt_linear
+
 ; CS is 0xffff0000 or 0xf0000, nothing else is known
 power_on:
   cli
@@ -42,17 +53,6 @@ power_on:
   xor ax, ax
   mov ds, ax
   jmp far [0x467]
-
-  align 8
-gdt:
-  dd 0, 0
-  dd 0x0000ffff, 0x00cf9b00     ; 08h: 32-bit code
-  dd 0x0000ffff, 0x00cf9300     ; 10h: data
-  dd 0x0000ffff, 0x00009b0f     ; 18h: 16-bit code here
-  dd 0x0000ffff, 0x00009300     ; 20h: 16-bit data
-gdtr:
-  dw 39
-  dd gdt_linear
 
 reset_machine:
   mov dx, RESET_CONTROL
@@ -216,7 +216,7 @@ start_clock:
   mov ah, al
   shr ah, 4
   and al, 15
-  aad
+  aad 10
 .binary:
   movzx eax, al
   ret
@@ -291,6 +291,8 @@ start_screen:
   pushad
   call far [cs:vga_entry]
   popad
+  mov ax, 3
+  int 0x10
 .ret:
   pop ds
   ret

@@ -277,7 +277,7 @@ delay:
   call .count
   mov bx, ax
 .again:
-  pause
+  db 0xf3, 0x90                 ; PAUSE
   call .count
   mov cx, bx
   sub cx, ax

@@ -1,0 +1,113 @@
+/**
+ * USB on a board: its controller by libvirt's model, where that sits, and the devices that are plugged in.
+ */
+import type { InputConfig, UsbControllerModel } from '../contracts/machine.ts';
+import { Ehci } from '../devices/usb/ehci.ts';
+import { UsbKeyboard } from '../devices/usb/hid-keyboard.ts';
+import { UsbMouse } from '../devices/usb/hid-mouse.ts';
+import { UsbTablet } from '../devices/usb/hid-tablet.ts';
+import { ICH9_UHCI, PIIX3_UHCI, Uhci } from '../devices/usb/uhci.ts';
+import type { UsbDevice } from '../devices/usb/usb-device.ts';
+import { UsbHub } from '../devices/usb/usb-hub.ts';
+import { freeSocket, type UsbSocket } from '../devices/usb/usb-socket.ts';
+import { UsbStorage } from '../devices/usb/usb-storage.ts';
+import { Xhci } from '../devices/usb/xhci.ts';
+import type { Board, DeviceRow, PciPins } from './board.ts';
+import { type MachineDrive, type PciPlace, placeOf } from './storage.ts';
+
+/** What the user asked for. */
+export interface UsbConfig {
+  /** The board's usual one when absent. */
+  readonly controller?: UsbControllerModel;
+  readonly inputs: readonly InputConfig['type'][];
+}
+
+export interface UsbPlaces {
+  readonly usual: UsbControllerModel;
+  readonly uhci: PciPlace;
+  /** Its companions are functions 0 to 2 of the slot. */
+  readonly ehciSlot: number;
+  readonly xhci: PciPlace;
+}
+
+/** The devices that the user's hands reach. */
+export interface UsbInputs {
+  readonly keyboard?: UsbKeyboard;
+  readonly mouse?: UsbMouse;
+  readonly tablet?: UsbTablet;
+}
+
+interface Controller {
+  readonly rows: readonly DeviceRow[];
+  readonly sockets: readonly UsbSocket[];
+}
+
+const EHCI_FUNCTION = 7;
+const EHCI_PIN = 4;
+const INTA = 1;
+
+/** No rows where nothing of USB was asked for. */
+export function usb(board: Board, pins: PciPins, places: UsbPlaces): { rows: DeviceRow[]; inputs: UsbInputs } {
+  const { usb: config, timers } = board;
+  const disks = board.drives.filter(({ bus }) => bus === 'usb');
+  if (!config.controller && config.inputs.length === 0 && disks.length === 0) return { rows: [], inputs: {} };
+  const has = (type: InputConfig['type']): boolean => config.inputs.includes(type);
+  const inputs: UsbInputs = {
+    ...(has('keyboard') && { keyboard: new UsbKeyboard(timers) }),
+    ...(has('mouse') && { mouse: new UsbMouse(timers) }),
+    ...(has('tablet') && { tablet: new UsbTablet(timers) }),
+  };
+  const devices: UsbDevice[] = [...Object.values<UsbDevice>({ ...inputs }), ...disks.flatMap(storage)];
+  const controller = createController(config.controller ?? places.usual, board, pins, places);
+  const plugged = plugIn(devices, controller.sockets);
+  return { rows: [...controller.rows, ...plugged.map((device, i) => ({ id: `usb-${i}`, device }))], inputs };
+}
+
+function createController(model: UsbControllerModel, board: Board, pins: PciPins, places: UsbPlaces): Controller {
+  const { timers, msi, ram } = board;
+  const ports = (slot: number, pin: number) => ({ irq: pins(slot, pin), memory: ram, timers });
+  switch (model) {
+    case 'piix3-uhci': {
+      const uhci = new Uhci(PIIX3_UHCI, ports(places.uhci[0], PIIX3_UHCI.interruptPin));
+      return { rows: [{ id: 'uhci', device: uhci, pci: [...places.uhci, uhci.configSpace] }], sockets: uhci.sockets };
+    }
+    case 'ich9-ehci1': {
+      const slot = places.ehciSlot;
+      const companions = ICH9_UHCI.map((uhci) => new Uhci(uhci, ports(slot, uhci.interruptPin)));
+      const ehci = new Ehci({ ...ports(slot, EHCI_PIN), companions });
+      const rows: DeviceRow[] = [
+        { id: 'ehci', device: ehci, pci: [slot, EHCI_FUNCTION, ehci.configSpace] },
+        ...companions.map((uhci, i): DeviceRow => ({ id: `uhci${i}`, device: uhci, pci: [slot, i, uhci.configSpace] })),
+      ];
+      return { rows, sockets: ehci.sockets };
+    }
+    case 'qemu-xhci': {
+      const xhci = new Xhci({ ...ports(places.xhci[0], INTA), msi });
+      return { rows: [{ id: 'xhci', device: xhci, pci: [...places.xhci, xhci.configSpace] }], sockets: xhci.sockets };
+    }
+  }
+}
+
+const storage = ({ target, medium }: MachineDrive): UsbDevice[] => {
+  if (!('fixed' in medium)) return []; // a drive without a medium is no USB disk
+  return [new UsbStorage({ medium: medium.fixed, serial: `56495600000${placeOf(target).toString(16)}` })];
+};
+
+/** Into the controller's sockets, and where they do not suffice into hubs. Answers what is plugged in, hubs first. */
+function plugIn(devices: readonly UsbDevice[], controllerSockets: readonly UsbSocket[]): UsbDevice[] {
+  const sockets = [...controllerSockets];
+  const plugged: UsbDevice[] = [];
+  while (devices.length > sockets.filter((socket) => !socket.device).length) {
+    const hub = new UsbHub();
+    freeSocket(sockets, hub)?.plug(hub);
+    sockets.push(...hub.sockets);
+    plugged.push(hub);
+  }
+  for (const device of devices) {
+    const socket = freeSocket(sockets, device);
+    if (!socket) throw new RangeError(`there is no socket for ${device.name}`);
+    socket.plug(device);
+    plugged.push(device);
+  }
+  return plugged;
+}
