@@ -84,8 +84,8 @@ export class RunLoop {
 
   /** Where slices end is where time goes: that code is worth a translation. */
   #sample(): void {
-    const host = this.code.known();
-    if (host >= 0) this.cpu.translator.sample(host, this.cpu.state.get32(S.CODE_MODE));
+    const place = this.code.place();
+    if (place) this.cpu.translator.sample(place);
   }
 
   /** Takes of the slice what no instruction stands for. */
@@ -176,8 +176,8 @@ export class RunLoop {
   /** Blocks from before are no more: a translator that is full forgets everything. */
   #translate(): void {
     this.code.block(false);
-    const host = this.code.known();
-    if (host >= 0) this.cpu.translator.translate(host, this.cpu.state.get32(S.CODE_MODE));
+    const place = this.code.place();
+    if (place) this.cpu.translator.translate(place);
   }
   #hitsBreakpoint(alone: boolean): boolean {
     const passes = alone ? this.#passesBreakpoint : this.cpu.afterMovSs;

@@ -274,7 +274,10 @@ export class Func implements Callable {
    */
   hints(): readonly { readonly offset: number; readonly likely: boolean }[] {
     const locals = this.encode().length - this.#start.length - this.code.length - 1;
-    const from = new Map([[this.#start, locals], [this.code, locals + this.#start.length]]);
+    const from = new Map([
+      [this.#start, locals],
+      [this.code, locals + this.#start.length],
+    ]);
     const found = this.#hints.map(({ sink, at, likely }) => ({ offset: (from.get(sink) ?? 0) + at, likely }));
     return found.sort((a, b) => a.offset - b.offset);
   }

@@ -14,12 +14,12 @@ export const XSTATE_SSE = 2;
 export const XSTATE_AVX = 4;
 
 export const MXCSR = 24;
-export const XMM = 160;
+const XMM = 160;
 export const LANE = 16;
 /** The header: XSTATE_BV, XCOMP_BV, then reserved bytes. */
 export const XSAVE_HEADER = 512;
 export const XSAVE_HEADER_SIZE = 64;
-export const AVX = XSAVE_HEADER + XSAVE_HEADER_SIZE;
+const AVX = XSAVE_HEADER + XSAVE_HEADER_SIZE;
 const AVX_SIZE = 256;
 
 /** MXCSR bits that may be set: flags, DAZ, masks, rounding, FTZ. */
@@ -56,7 +56,7 @@ export function xsaveSize(components: number): number {
 }
 
 /** Each 16-byte lane of a component's vector registers: where it lies in the state, and in the area. */
-function lanes(component: number, registers: number): [state: number, area: number][] {
+export function lanes(component: number, registers: number): [state: number, area: number][] {
   const [high, area] = component === XSTATE_AVX ? [LANE, AVX] : [0, XMM];
   return Array.from({ length: registers }, (_, n) => [S.VEC + n * S.VEC_SIZE + high, area + n * LANE]);
 }

@@ -124,6 +124,11 @@ export class BlockCache {
     return block;
   }
 
+  /** There is such a block. */
+  has(host: number, mode: number): boolean {
+    return this.#pages.find(host, mode) !== undefined;
+  }
+
   /**
    * The instructions of a block that begins in this page, for the translator: none where the block has a guard or a
    * limit before its first instruction.

@@ -75,6 +75,8 @@ export interface InterpreterRuntime extends Routines {
   readonly stackLinear: Callable;
   /** (linear address, READ or WRITE, bytes) -> host address, in the TLB from now on; 0 when only the slow paths can tell */
   readonly touch: Callable;
+  /** (linear address) -> host address of code there; 0 when only the slow paths can tell */
+  readonly reach: Callable;
   /** (link) -> EXIT: goes on at RIP, and remembers in the link where that was */
   readonly next: Callable;
   /** (RIP, budget) -> EXIT: goes on there, in flat code */

@@ -15,6 +15,15 @@ import { RECORD_HEADER } from './record.ts';
 const low = (linear: bigint): number => Number(BigInt.asIntN(32, linear));
 const high = (linear: bigint): number => Number(BigInt.asIntN(32, linear >> 32n));
 
+/** A place in code. */
+export interface CodePlace {
+  readonly host: number;
+  readonly mode: number;
+  readonly linear: bigint;
+  /** Host address of other code for the same accessor, as the TLB knows it when it is asked; -1 otherwise. */
+  hostOf(linear: bigint): number;
+}
+
 export class CodeFetch {
   readonly #records: DataView;
 
@@ -67,10 +76,13 @@ export class CodeFetch {
     return this.#host(this.#nextLinear);
   };
 
-  /** Host address of RIP, when the TLB has it; -1 otherwise. */
-  known(): number {
-    const { linear } = this;
-    return this.tlb.lookup(low(linear), high(linear), accessorOf(this.state), S.TLB_EXEC);
+  /** Where RIP is, when the TLB has it. */
+  place(): CodePlace | undefined {
+    const { linear, tlb } = this;
+    const accessor = accessorOf(this.state);
+    const hostOf = (at: bigint): number => tlb.lookup(low(at), high(at), accessor, S.TLB_EXEC);
+    const host = hostOf(linear);
+    return host < 0 ? undefined : { host, mode: this.state.get32(S.CODE_MODE), linear, hostOf };
   }
 
   /** The block at RIP, decoded if need be; `alone`: of one instruction, and not kept. */

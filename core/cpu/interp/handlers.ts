@@ -29,6 +29,7 @@ export const INNER_ROUTINES = {
   offset: [['i32', 'i64'], ['i64']],
   stackLinear: [['i64', 'i32'], ['i64']],
   touch: [['i64', 'i32', 'i32'], ['i32']],
+  reach: [['i64'], ['i32']],
   next: [['i32'], ['i32']],
   jump: [['i64', 'i32'], ['i32']],
   fault: [['i32'], ['i32']],

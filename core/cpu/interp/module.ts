@@ -26,7 +26,7 @@ import { buildExtension, type Extension, HandlerBuilder, INNER_ROUTINES, OUTER_R
 import { emitDeliverPageFault, emitFindPageFault } from './page-faults.ts';
 import { emitPrivilegeChanges, privilegeHandler } from './privilege-changes.ts';
 import * as R from './record.ts';
-import { emitSlowPaths, emitTouch, SLOW_NAMES } from './slow-paths.ts';
+import { emitReach, emitSlowPaths, emitTouch, SLOW_NAMES } from './slow-paths.ts';
 import { commonVariants, rareGroup, type Variant } from './variant.ts';
 
 /** What a system instruction answers (system/). */
@@ -101,6 +101,7 @@ class Builder extends HandlerBuilder {
       linear: this.#linear(offset, checked),
       stackLinear: this.#stackLinear(checked),
       touch: emitTouch(m, at, refill),
+      reach: emitReach(m, at, refill),
       next: this.next,
       jump: this.#jump(),
       fault,

@@ -19,13 +19,12 @@ import {
 import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
 import { X87_AREA_BYTES, X87_FCW, X87_IP, X87_REGISTERS } from '../fpu/state.ts';
 import {
-  AVX,
   FCW_INIT,
   LANE,
+  lanes,
   MXCSR,
   MXCSR_INIT,
   MXCSR_MASK,
-  XMM,
   XSAVE_HEADER,
   XSAVE_HEADER_SIZE,
   XSTATE_AVX,
@@ -122,7 +121,7 @@ class Routine {
   /** `component` when a vector register has a bit set in it. */
   inUse(component: number): I32 {
     let bits: V128 | undefined;
-    for (const [at] of lanesOf(component)) {
+    for (const [at] of lanes(component, REGISTERS)) {
       const lane = v128.load(this.state(at));
       bits = bits ? v128.or(bits, lane) : lane;
     }
@@ -130,11 +129,6 @@ class Routine {
   }
 }
 
-/** Each lane of a component: where it lies in the state, and in the area. */
-function lanesOf(component: number): [state: number, area: number][] {
-  const [high, area] = component === XSTATE_AVX ? [LANE, AVX] : [0, XMM];
-  return Array.from({ length: REGISTERS }, (_, n) => [S.VEC + n * S.VEC_SIZE + high, area + n * LANE]);
-}
 const VECTORS = [XSTATE_SSE, XSTATE_AVX];
 
 function emitSave(r: Routine): void {
@@ -150,7 +144,7 @@ function emitSave(r: Routine): void {
   const saved = f.let(i32.and(asked, used));
   for (const component of VECTORS)
     f.if(hasBits(saved, component), () => {
-      for (const [from, to] of lanesOf(component)) f.storeV128(r.area, v128.load(r.state(from)), to);
+      for (const [from, to] of lanes(component, REGISTERS)) f.storeV128(r.area, v128.load(r.state(from)), to);
     });
   const withMxcsr = select(compacted, i32.and(saved, i32.const(XSTATE_SSE)), i32.and(asked, i32.const(6)));
   f.if(withMxcsr, () => {
@@ -197,10 +191,10 @@ function emitRestore(r: Routine): void {
       f.if(
         hasBits(loaded, component),
         () => {
-          for (const [to, from] of lanesOf(component)) f.storeV128(r.state(to), v128.load(r.area, from));
+          for (const [to, from] of lanes(component, REGISTERS)) f.storeV128(r.state(to), v128.load(r.area, from));
         },
         () => {
-          for (const [to] of lanesOf(component)) f.storeV128(r.state(to), i64x2.const(0n));
+          for (const [to] of lanes(component, REGISTERS)) f.storeV128(r.state(to), i64x2.const(0n));
         },
       ),
     );

@@ -19,7 +19,7 @@ export class ControlFlow {
     this.#children = successors.map(() => []);
     this.#forwardEdges = successors.map(() => 0);
     this.#findDominators();
-    this.#loops.add(0); // indirect jumps come by there
+    if ((successors[0]?.length ?? 0) > 1) this.#loops.add(0); // indirect jumps come by there
     for (const n of this.#nodes)
       for (const to of successors[n] ?? []) {
         if (!this.isBackward(n, to)) this.#forwardEdges[to] = (this.#forwardEdges[to] ?? 0) + 1;

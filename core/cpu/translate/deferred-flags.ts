@@ -6,7 +6,14 @@
 import { type Func, type I32, i32, type Local } from '../../wasm/index.ts';
 import { type FlagWords, LazyFlags } from '../codegen/flags.ts';
 import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
-import { FLAGS_CF, FLAGS_OF, type OperandName, operationNumber, type SettledKind, type SettleFlags } from './settle-flags.ts';
+import {
+  FLAGS_CF,
+  FLAGS_OF,
+  type OperandName,
+  operationNumber,
+  type SettledKind,
+  type SettleFlags,
+} from './settle-flags.ts';
 
 /**
  * How an instruction deals with flags: not at all; by its own rules, on the words; by operations of Flags whatever happens;

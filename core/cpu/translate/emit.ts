@@ -4,8 +4,8 @@ import { MachineEmit, type Reserved } from '../codegen/machine-emit.ts';
 import { BASE_RIP, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
 import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
 import { X87_REGISTER_BYTES, X87_REGISTERS } from '../fpu/state.ts';
-import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
 import { READ, WRITE } from '../mmu/walk.ts';
+import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
 import * as S from '../state.ts';
 import type { DeferredFlags } from './deferred-flags.ts';
 import type { RegionInsn } from './region.ts';
@@ -221,10 +221,7 @@ export class TranslatorEmit extends MachineEmit {
     return this.f.let(this.#ipAt(this.#end));
   }
   #ipAt(at: number): I64 {
-    return this.#truncated(i64.add(this.region.rip, i64.const(BigInt(at))));
-  }
-  #truncated(ip: I64): I64 {
-    return this.#long ? ip : i64.and(ip, i64.const(0xffff_ffffn));
+    return this.region.ipAt(at);
   }
   endBlock(): void {
     const next = this.nextIp();
@@ -242,9 +239,12 @@ export class TranslatorEmit extends MachineEmit {
   }
   #requireCanonical(to: I64, taken: I32 = i32.const(1)): void {
     if (this.size !== 8) return;
-    const unused = this.f.let(i64.extendU(i32.load(this.at(S.CANONICAL_SHIFT))));
-    const bad = i64.ne(i64.shrS(i64.shl(to, unused), unused), to);
-    this.f.ifUnlikely(i32.and(bad, taken), () => this.raise(S.GP));
+    // what is so in a smaller space is so in any
+    const within = i64.add(i64.shrS(to, i64.const(46n)), i64.const(1n));
+    this.f.ifUnlikely(i32.and(i64.gtU(within, i64.const(1n)), taken), () => {
+      const unused = this.f.let(i64.extendU(i32.load(this.at(S.CANONICAL_SHIFT))));
+      this.f.if(i64.ne(i64.shrS(i64.shl(to, unused), unused), to), () => this.raise(S.GP));
+    });
   }
   #target(i: number): number {
     const o = this.#operand(i);
@@ -253,23 +253,24 @@ export class TranslatorEmit extends MachineEmit {
   }
   jumpRelative(i: number, commit?: () => void): void {
     const at = this.#target(i);
+    const out = (): void => {
+      const to = this.f.let(this.#ipAt(at));
+      this.#requireCanonical(to);
+      commit?.();
+      this.#stopAt(to);
+      this.region.leaveTo('next', to);
+    };
+    this.#ended = true;
     if (this.region.contains(at)) {
+      this.region.require(at, out);
       commit?.();
       this.#goto(at);
-      this.#ended = true;
-      return;
-    }
-    const to = this.f.let(this.#ipAt(at));
-    this.#requireCanonical(to);
-    commit?.();
-    this.#stopAt(to);
-    this.region.leaveTo('next', to);
-    this.#ended = true;
+    } else out();
   }
   branch(cond: I32, i: number, commit?: () => void): void {
     const at = this.#target(i);
     const taken = this.f.let(cond);
-    if (!this.region.contains(at)) this.#requireCanonical(this.f.let(this.#ipAt(at)), taken);
+    if (!this.region.staysInPage(at)) this.#requireCanonical(this.f.let(this.#ipAt(at)), taken);
     commit?.();
     this.region.fork(
       taken,

@@ -4,9 +4,36 @@ import type { FlagUse } from './deferred-flags.ts';
 import type { RegionBlock } from './region.ts';
 
 /** They set all flags by one operation of Flags, always. */
-const ALL = ['ADD', 'SUB', 'CMP', 'AND', 'OR', 'XOR', 'TEST', 'NEG', 'MUL', 'IMUL', 'BSF', 'BSR', 'TZCNT', 'LZCNT', 'POPCNT'];
+const ALL = [
+  'ADD',
+  'SUB',
+  'CMP',
+  'AND',
+  'OR',
+  'XOR',
+  'TEST',
+  'NEG',
+  'MUL',
+  'IMUL',
+  'BSF',
+  'BSR',
+  'TZCNT',
+  'LZCNT',
+  'POPCNT',
+];
 const ALL_BITS = ['ANDN', 'BLSI', 'BLSMSK', 'BLSR', 'BEXTR', 'BZHI'];
-const ALL_VECTORS = ['COMISS', 'COMISD', 'UCOMISS', 'UCOMISD', 'PTEST', 'VCOMISS', 'VCOMISD', 'VUCOMISS', 'VUCOMISD', 'VPTEST'];
+const ALL_VECTORS = [
+  'COMISS',
+  'COMISD',
+  'UCOMISS',
+  'UCOMISD',
+  'PTEST',
+  'VCOMISS',
+  'VCOMISD',
+  'VUCOMISS',
+  'VUCOMISD',
+  'VPTEST',
+];
 const OPERATIONS = new Set([...ALL, ...ALL_BITS, ...ALL_VECTORS]);
 /** They take flags along, or leave some as they are. */
 const PARTIAL = new Set(['ADC', 'SBB', 'INC', 'DEC', 'BT', 'BTS', 'BTR', 'BTC', 'CLC', 'STC', 'CMC']);

@@ -3,16 +3,7 @@
  * and leaves as handlers do: to the next block, to a fault, or to the interpreter's record of an instruction, where
  * everything is exact again.
  */
-import {
-  type Callable,
-  type Func,
-  type I32,
-  type I64,
-  i32,
-  i64,
-  type Label,
-  type Local,
-} from '../../wasm/index.ts';
+import { type Callable, type Func, type I32, type I64, i32, i64, type Label, type Local } from '../../wasm/index.ts';
 import { chain, EXIT_SLICE, EXIT_STOP, type InterpreterRuntime, memoryWords } from '../interp/emit.ts';
 import { RECORD_ENTRY } from '../interp/record.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
@@ -44,6 +35,8 @@ export class RegionCompiler {
   readonly rip: Local<'i64'>;
   readonly tlbBase: Local<'i32'>;
   readonly stop: Local<'i32'>;
+  /** Pages that are where they were, a bit each. */
+  readonly #reached: Local<'i32'>;
   readonly #budget: Local<'i32'>;
   readonly #exit: Local<'i32'>;
   readonly #record: Local<'i32'>;
@@ -75,7 +68,7 @@ export class RegionCompiler {
     const blocks = [...region.blocks.values()];
     this.#blocks = [undefined, ...blocks];
     this.#nodes = new Map(blocks.map((block, n) => [block.at, n + 1]));
-    const dispatched = new Set(region.entries.map((entry) => entry.at));
+    const dispatched = new Set([...region.entries.map((entry) => entry.at), ...region.returns]);
     this.#flow = this.#makeReducible(dispatched);
     this.#dispatched = [...dispatched];
     this.#handlers = new Map(region.entries.map(({ record, handler }) => [record, handler]));
@@ -85,6 +78,7 @@ export class RegionCompiler {
     this.stop = f.permanent('i32');
     this.#target = f.permanent('i32');
     this.#place = f.permanent('i32');
+    this.#reached = f.permanent('i32');
     this.#budget = f.permanent('i32');
     this.#exit = f.permanent('i32');
     this.#record = f.permanent('i32');
@@ -153,9 +147,7 @@ export class RegionCompiler {
     const record = (callee: Callable) => (): void => f.returnCall(callee, this.#record);
     way('rest', () => chain(f, this.#record, 0));
     way('record', () => chain(f, this.#record, 0));
-    way('handler', () =>
-      f.returnCallIndirect({ params: ['i32'], results: ['i32'] }, this.#target, this.#record),
-    );
+    way('handler', () => f.returnCallIndirect({ params: ['i32'], results: ['i32'] }, this.#target, this.#record));
     way('fault', record(this.rt.fault));
     way('stop', record(this.rt.stop));
     way('fallBack', record(this.rt.fallBack));
@@ -257,8 +249,9 @@ export class RegionCompiler {
       this.f.unreachable();
       return;
     }
-    const elsewhere = i32.ne(this.#place, i32.const(middle));
-    this.f.if(elsewhere, () => this.leaveTo('next', i64.add(this.rip, i64.extendS(this.#place))));
+    const ip = i64.add(this.rip, i64.extendS(this.#place));
+    this.f.if(i32.ne(this.#place, i32.const(middle)), () => this.leaveTo('next', ip));
+    this.#requirePage(this.#pageOf(middle), () => this.leaveTo('next', ip));
     this.f.br(this.#labelAt(middle));
   }
 
@@ -275,6 +268,35 @@ export class RegionCompiler {
   contains(at: number): boolean {
     return this.#nodes.has(at);
   }
+  /** A place of the region, in the page at hand. */
+  staysInPage(at: number): boolean {
+    const current = this.#blocks[this.#current];
+    return this.contains(at) && current !== undefined && this.#pageOf(current.at) === this.#pageOf(at);
+  }
+  #pageOf(at: number): number {
+    return Math.floor((at - this.region.from) / PAGE_SIZE);
+  }
+  /** RIP at a place. */
+  ipAt(at: number): I64 {
+    const ip = i64.add(this.rip, i64.const(BigInt(at)));
+    return this.region.long ? ip : i64.and(ip, i64.const(0xffff_ffffn));
+  }
+  /** Before going to a place of the region: `otherwise`, which must leave, where its page is not what it was. */
+  require(at: number, otherwise: () => void): void {
+    if (!this.staysInPage(at)) this.#requirePage(this.#pageOf(at), otherwise);
+  }
+  #requirePage(page: number, otherwise: () => void): void {
+    const number = [...this.region.pages.keys()].indexOf(page);
+    const host = this.region.pages.get(page);
+    if (page === 0 || host === undefined) return; // it runs there
+    const bit = i32.const(1 << number);
+    this.f.ifUnlikely(i32.eqz(i32.and(this.#reached, bit)), () => {
+      const first = this.ipAt(this.region.from + page * PAGE_SIZE);
+      const moved = i32.ne(this.f.call(this.rt.reach, first), i32.const(host));
+      this.f.ifUnlikely(moved, otherwise);
+      this.f.set(this.#reached, i32.or(this.#reached, bit));
+    });
+  }
   /** Both ways on, each with the flags as they are here. */
   fork(cond: I32, taken: () => void, otherwise: () => void): void {
     const { known } = this.flags;
@@ -290,11 +312,12 @@ export class RegionCompiler {
 
   goto(at: number): void {
     const to = this.#nodes.get(at);
-    const ip = i64.add(this.rip, i64.const(BigInt(at)));
+    const ip = this.ipAt(at);
     if (to === undefined) {
       this.leaveTo('next', ip);
       return;
     }
+    this.require(at, () => this.leaveTo('next', ip));
     const backward = this.#flow.isBackward(this.#current, to);
     if (backward) this.#takeTurn(ip);
     if (backward && !this.#flow.dominates(to, this.#current)) {
@@ -321,10 +344,10 @@ export class RegionCompiler {
   /** To an address that is not known before: there may be an entry for it. */
   gotoIndirect(ip: I64): void {
     if (this.#dispatched.length > 1) {
-      const { from, to } = this.region;
+      const [first, last] = [Math.min(...this.#dispatched), Math.max(...this.#dispatched)];
       const at = this.f.let(i64.sub(ip, this.rip));
-      const inPage = i64.ltU(i64.sub(at, i64.const(BigInt(from))), i64.const(BigInt(to - from)));
-      this.f.if(inPage, () => {
+      const near = i64.leU(i64.sub(at, i64.const(BigInt(first))), i64.const(BigInt(last - first)));
+      this.f.if(near, () => {
         this.#takeTurn(ip);
         this.f.set(this.#place, i32.wrap(at));
         this.f.set(this.#target, i32.const(this.region.entries.length + this.#dispatched.length));
@@ -341,7 +364,7 @@ export class RegionCompiler {
     const handler = exit === 'record' ? this.#handlers.get(here.record) : undefined;
     if (handler !== undefined) this.f.set(this.#target, i32.const(handler));
     this.f.set(this.#record, i32.const(here.record));
-    this.leaveTo(handler === undefined ? exit : 'handler', i64.add(this.rip, i64.const(BigInt(here.blockAt))));
+    this.leaveTo(handler === undefined ? exit : 'handler', this.ipAt(here.blockAt));
   }
   leaveTo(exit: Exit, ip: I64): void {
     if (FREQUENT.has(exit)) this.flags.leave();

@@ -1,7 +1,6 @@
 /**
- * What is translated as one function: the basic blocks of one page of code that can be reached from an entry by direct
- * jumps, and from where calls return to. A page is what a write invalidates and what the TLB maps, so nothing within a region
- * needs to be looked at again.
+ * What is translated as one function: the basic blocks that can be reached from an entry by direct jumps and calls, and from
+ * where those return to. A page is what the TLB maps: whoever goes from one to another looks, once, whether it is there.
  */
 import type { Insn } from '../decode/insn.ts';
 import type { DecodedInsn } from '../interp/blocks.ts';
@@ -9,6 +8,9 @@ import { isTranslatable } from './translatable.ts';
 
 const MAX_INSTRUCTIONS = 400;
 const MAX_BLOCKS = 100;
+const MAX_PAGES = 8;
+/** So that sums of a few places are small integers. */
+const MAX_DISTANCE = 2 ** 28;
 /** Places where a region can be entered, from outside or by an indirect jump. */
 const MAX_ENTRIES = 100;
 
@@ -46,39 +48,51 @@ export interface Region {
   readonly blocks: ReadonlyMap<number, RegionBlock>;
   /** The first is at 0. */
   readonly entries: readonly RegionEntry[];
-  /** The page, from the first entry: its first byte, and the one behind it. */
+  /** Other places that calls return to, in pages where it is not entered. */
+  readonly returns: readonly number[];
+  /** First byte of the entries' page, from the first entry. */
   readonly from: number;
-  readonly to: number;
+  /** Addresses of the pages in host memory; 0 is that of the entries. */
+  readonly pages: ReadonlyMap<number, number>;
+  readonly long: boolean;
 }
 
-/** Of a page of code: instructions of the block at so many bytes from the entry, none where there is none. */
-export interface CodePage {
+/** Code around an entry; places are bytes from there, pages count from the entry's. */
+export interface CodeAround {
+  /** First byte of the entry's page. */
   readonly from: number;
-  readonly to: number;
+  readonly long: boolean;
+  pageOf(at: number): number;
+  hostOf(page: number): number | undefined;
+  /** Instructions of the block at a place, none where there is none. */
   decode(at: number): readonly DecodedInsn[];
-  /** Blocks that have been run. */
+  /** Blocks of the entry's page that have been run. */
   known(): readonly number[];
   /** The interpreter's handler of a record. */
   handler(record: number): number;
 }
 
 /** Undefined when there is nothing to translate at the entry. */
-export function findRegion(page: CodePage): Region | undefined {
-  const finder = new RegionFinder(page);
+export function findRegion(code: CodeAround): Region | undefined {
+  const finder = new RegionFinder(code);
   finder.follow([0]);
   if (!finder.entries.has(0)) return undefined;
-  if (finder.jumpsIndirectly) finder.enterAt([...page.known()].sort((a, b) => Math.abs(a) - Math.abs(b)));
+  if (finder.jumpsIndirectly) finder.enterAt([...code.known()].sort((a, b) => Math.abs(a) - Math.abs(b)));
   const blocks = new Map([...finder.leaders].map((at) => [at, finder.block(at)]));
-  return { blocks, entries: [...finder.entries.values()], from: page.from, to: page.to };
+  const pages = new Map([...finder.leaders].map((at) => [code.pageOf(at), code.hostOf(code.pageOf(at)) ?? 0]));
+  const { from, long } = code;
+  return { blocks, entries: [...finder.entries.values()], returns: [...finder.returns], from, pages, long };
 }
 
 class RegionFinder {
   readonly #insns = new Map<number, RegionInsn>();
   readonly leaders = new Set<number>();
   readonly entries = new Map<number, RegionEntry>();
+  readonly returns = new Set<number>();
+  readonly #pages = new Set<number>();
   jumpsIndirectly = false;
 
-  constructor(readonly page: CodePage) {}
+  constructor(readonly code: CodeAround) {}
 
   follow(from: readonly number[]): void {
     const waiting = [...from];
@@ -96,19 +110,26 @@ class RegionFinder {
     }
   }
   #enter(at: number): void {
-    const decoded = this.page.decode(at);
+    if (!this.leaders.has(at) || this.entries.size + this.returns.size >= MAX_ENTRIES) return;
+    if (this.code.pageOf(at) !== 0) {
+      this.returns.add(at);
+      return;
+    }
+    const decoded = this.code.decode(at);
     const [first] = decoded;
-    if (!first || !this.leaders.has(at) || this.entries.size >= MAX_ENTRIES) return;
+    if (!first) return;
     const { record } = first;
-    this.entries.set(at, { at, record, handler: this.page.handler(record), count: decoded.length });
+    this.entries.set(at, { at, record, handler: this.code.handler(record), count: decoded.length });
   }
 
   /** Takes in the instructions of a block; where it may go, or undefined when its first is not for a translator. */
   #collect(at: number): number[] | undefined {
-    if (at < this.page.from || at >= this.page.to) return undefined;
-    const decoded = this.page.decode(at);
+    const page = this.code.pageOf(at);
+    if (Math.abs(at) > MAX_DISTANCE || (!this.#pages.has(page) && this.#pages.size >= MAX_PAGES)) return undefined;
+    const decoded = this.code.decode(at);
     const [first] = decoded;
     if (!first || !isTranslatable(first.insn)) return undefined;
+    this.#pages.add(page);
     this.leaders.add(at);
     if (this.entries.size === 0) this.#enter(at);
     let here = at;

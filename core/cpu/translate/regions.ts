@@ -39,8 +39,8 @@ export class Regions {
   evictions = 0;
 
   constructor(
-    readonly blocks: BlockCache,
-    readonly interpreter: Interpreter,
+    readonly blocks: Pick<BlockCache, 'setHandler' | 'handlerOf'>,
+    readonly interpreter: Pick<Interpreter, 'install' | 'remove'>,
     readonly most: number,
     readonly onDropped: (page: number) => void,
   ) {}

@@ -8,6 +8,7 @@ import { SeededRandom } from '../../testing/seeded-random.ts';
 import { TestCpu } from '../../testing/test-cpu.ts';
 import { Cpu } from '../cpu.ts';
 import { FEATURE_NAMES } from '../features.ts';
+import { USER } from '../mmu/walk.ts';
 import * as S from '../state.ts';
 import type { Translation } from './translator.ts';
 
@@ -141,19 +142,31 @@ function outcome(seed: number, when: Translation): string {
   const random = new SeededRandom(~seed);
   const data = cpu.map(DATA, DATA_BYTES);
   cpu.map(STACK, 0x1000);
-  cpu.map(CODE, 0x1000).fill(INT3).set(new Program(seed).code);
+  const { code } = new Program(seed);
+  // a page ends somewhere in it
+  const start = CODE + 0x1000 - random.below(code.length + 1);
+  cpu
+    .map(CODE, 0x2000)
+    .fill(INT3)
+    .set(code, start - CODE);
   for (let n = 0; n < data.length; n++) data[n] = random.below(256);
   const s = cpu.state;
   for (const n of REGISTERS) s.setGpr(n, BigInt(random.uint32()) * BigInt(random.below(3) === 0 ? random.uint32() : 1));
   s.setGpr(COUNTER, BigInt(ROUNDS));
   s.setGpr(BASE, BigInt(DATA));
   s.setGpr(S.RSP, BigInt(STACK + 0x800));
-  s.rip = BigInt(CODE);
+  s.rip = BigInt(start);
   s.eflags = 0x202;
   cpu.exitOnInt3 = true;
   for (let slices = 0; slices < 50 && cpu.raised === undefined && !isAtInt3(cpu); slices++) cpu.run(100);
   const registers = [...REGISTERS, S.RSP, COUNTER].map((n) => s.gpr(n).toString(16));
-  return JSON.stringify({ raised: cpu.raised, rip: s.rip.toString(16), flags: s.eflags, registers, data: createHash('sha256').update(data).digest('hex') });
+  return JSON.stringify({
+    raised: cpu.raised,
+    rip: s.rip.toString(16),
+    flags: s.eflags,
+    registers,
+    data: createHash('sha256').update(data).digest('hex'),
+  });
 }
 const isAtInt3 = (cpu: TestCpu): boolean => cpu.memory.read8(cpu.state.rip) === INT3;
 
@@ -187,6 +200,36 @@ describe('the translator', () => {
     expect(translator.regions).toBe(9);
   });
 
+  it('follows calls to another page, and looks whether that is where it was', () => {
+    const cpu = TestCpu.create(new Set(FEATURE_NAMES));
+    const stack = cpu.map(STACK, 0x1000);
+    cpu.map(CODE, 0x1000).set([0xe8, 0xfb, 0x0f, 0, 0, 0xff, 0xc9, 0x75, 0xf7, INT3]); // CALL +0x1000; DEC ECX; JNZ -9
+    const page = (...code: number[]): void => cpu.map(CODE + 0x1000, 0x1000).set(code);
+    const rounds = (count: number): bigint => {
+      const s = cpu.state;
+      s.setGpr(S.RAX, 0n);
+      s.setGpr(S.RCX, BigInt(count));
+      s.setGpr(S.RSP, BigInt(STACK + 0x800));
+      s.rip = BigInt(CODE);
+      cpu.exitOnInt3 = true;
+      for (let n = 0; n < 20_000 && !isAtInt3(cpu); n++) cpu.run(100);
+      return s.gpr(S.RAX);
+    };
+    page(0xff, 0xc0, 0xc3); // INC EAX; RET
+    expect(rounds(3)).toBe(3n);
+    // the interpreter has seen both pages
+    const hostOf = (at: bigint): number => cpu.tlb.lookup(Number(at), 0, USER, S.TLB_EXEC);
+    const linear = BigInt(CODE);
+    cpu.translator.translate({ host: hostOf(linear), mode: cpu.state.get32(S.CODE_MODE), linear, hostOf });
+    expect([cpu.translator.regions, cpu.translator.instructions]).toEqual([1, 5]);
+    expect(rounds(1000)).toBe(1000n);
+    page(0x83, 0xc0, 0x02, 0xc3); // ADD EAX, 2; RET
+    cpu.tlb.flush();
+    expect(rounds(3)).toBe(6n);
+    stack.fill(0);
+    expect(rounds(1000)).toBe(2000n);
+  });
+
   it('may forget all blocks when one is about to run', () => {
     const before = Cpu.translation;
     Cpu.translation = 'always';
@@ -194,8 +237,8 @@ describe('the translator', () => {
     Cpu.translation = before;
     const { translator } = cpu;
     const translate = translator.translate.bind(translator);
-    translator.translate = (host, mode) => {
-      translate(host, mode);
+    translator.translate = (place) => {
+      translate(place);
       translator.blocks.flush();
     };
     cpu.map(CODE, 0x1000).fill(INT3).set([0xff, 0xc0, 0xff, 0xc0]); // INC EAX, twice

@@ -5,10 +5,12 @@
 
 import { MODE_COUNT } from '../decode/mode.ts';
 import type { BlockCache } from '../interp/blocks.ts';
+import type { CodePlace } from '../interp/fetch.ts';
 import { ExtensionBuilder } from '../interp/handlers.ts';
 import type { Interpreter } from '../interp/interpreter.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import { findRegion } from './region.ts';
+import { RegionCode } from './region-code.ts';
 import { RegionCompiler } from './region-compiler.ts';
 import { type FoundRegion, Regions } from './regions.ts';
 import { emitSettleFlags } from './settle-flags.ts';
@@ -19,7 +21,7 @@ export type Translation = 'hot' | 'always' | 'never';
 
 /** So many ends of a slice at a block make it hot. */
 const HOT = 16;
-/** Modules are dear (about 2 ms each), functions are cheap: so many slices lie between two, or so many functions wait. */
+/** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
 const BATCH = 24;
 const BATCH_SLICES = 96;
 /** More regions than that, of about 0.1 MiB each, are not kept. */
@@ -30,19 +32,12 @@ const MAX_SAMPLES = 1 << 17;
 const MAX_DROPS = 8;
 const FORGIVE_SLICES = 1 << 16;
 
-interface Place {
-  readonly host: number;
-  readonly mode: number;
-}
-
 export class Translator {
   readonly #installed: Regions;
   readonly #samples = new Map<number, number>();
   readonly #drops = new Map<number, number>();
-  readonly #waiting = new Map<number, Place>();
+  readonly #waiting = new Map<number, CodePlace>();
   #slices = 0;
-  /** When what waits is translated at the latest, in slices. */
-  #nextBatch = 0;
   /** What was translated since the beginning, and what became of it. */
   regions = 0;
   instructions = 0;
@@ -75,20 +70,19 @@ export class Translator {
   }
 
   /** A slice has ended, at a block. */
-  sample(host: number, mode: number): void {
+  sample(place: CodePlace): void {
     if (this.when !== 'hot') return;
+    const { host, mode } = place;
     const key = host * MODE_COUNT + mode;
     const count = (this.#samples.get(key) ?? 0) + 1;
     if (this.#samples.size >= MAX_SAMPLES) this.#samples.clear();
     // counting begins anew: the code may be dropped, and others may be hot in its place
     this.#samples.set(key, count % HOT);
-    if (count === HOT) this.#waiting.set(key, { host, mode });
+    if (count === HOT) this.#waiting.set(key, place);
     this.#slices++;
     this.#installed.use(Math.floor(host / PAGE_SIZE), this.#slices);
     if (this.#slices % FORGIVE_SLICES === 0) this.#forgive();
-    if (this.#slices < this.#nextBatch && this.#waiting.size < BATCH) return;
-    if (this.#waiting.size === 0) return;
-    this.#nextBatch = this.#slices + BATCH_SLICES;
+    if (this.#slices % BATCH_SLICES !== 0 && this.#waiting.size < BATCH) return;
     this.#translateAll([...this.#waiting.values()]);
     this.#waiting.clear();
   }
@@ -98,20 +92,27 @@ export class Translator {
     this.blocks.forgive();
   }
 
-  /** Translates from the block at a host address now, if that can be done. */
-  translate(host: number, mode: number): void {
-    this.#translateAll([{ host, mode }]);
+  /** Translates from the block at a place now, if that can be done. */
+  translate(place: CodePlace): void {
+    this.#translateAll([place]);
   }
 
-  #translateAll(places: readonly Place[]): void {
+  #translateAll(places: readonly CodePlace[]): void {
     const beganNs = this.nowNs();
     this.#translateNow(places);
     this.timeNs += this.nowNs() - beganNs;
   }
 
-  #translateNow(places: readonly Place[]): void {
+  #translateNow(places: readonly CodePlace[]): void {
     const { drops } = this.blocks;
-    const found = places.flatMap((place) => this.#find(place) ?? []);
+    const found: FoundRegion[] = [];
+    const entered = new Set<number>();
+    for (const place of places) {
+      const region = this.#find(place, entered);
+      if (!region) continue;
+      found.push(region);
+      for (const { record } of region.region.entries) entered.add(record);
+    }
     if (found.length === 0 || this.blocks.drops !== drops) return; // some of their records are no more
     const b = new ExtensionBuilder(this.at);
     const settle = emitSettleFlags(b.m, this.at.state);
@@ -126,26 +127,16 @@ export class Translator {
     for (const { region } of found) for (const block of region.blocks.values()) this.instructions += block.insns.length;
   }
 
-  #find({ host, mode }: Place): FoundRegion | undefined {
+  /** What `entered` has are the entries of others that are being made. */
+  #find(place: CodePlace, entered: ReadonlySet<number>): FoundRegion | undefined {
+    const { host, mode } = place;
     const page = Math.floor(host / PAGE_SIZE);
     const unsteady = (this.#drops.get(page) ?? 0) >= MAX_DROPS && this.when !== 'always';
     if (unsteady || !isTranslatableMode(mode)) return undefined;
     const [entry] = this.blocks.instructions(host, mode);
-    if (!entry || this.#installed.isEntry(entry.record)) return undefined;
-    const from = page * PAGE_SIZE - host;
-    const records = new Set<number>();
-    const region = findRegion({
-      from,
-      to: from + PAGE_SIZE,
-      decode: (at) => {
-        const insns = this.blocks.instructions(host + at, mode);
-        const [first] = insns;
-        if (first) records.add(first.record);
-        return insns;
-      },
-      handler: (record) => this.#installed.handlerOf(record),
-      known: () => this.blocks.blocksIn(page, mode).map((other) => other - host),
-    });
-    return region && { region, page, records };
+    if (!entry || entered.has(entry.record) || this.#installed.isEntry(entry.record)) return undefined;
+    const code = new RegionCode(place, this.blocks, (record) => this.#installed.handlerOf(record));
+    const region = findRegion(code);
+    return region && { region, page, records: code.records };
   }
 }
