@@ -27,21 +27,23 @@ function ensureInitramfs(folder) {
 }
 
 /**
- * Makes sure that a guest's kernel and, if it has one, initramfs are in the cache.
- * @returns {{ kernel: string, initrd?: string }}
+ * Makes sure that a guest's kernel and, if it has one, initramfs are in the cache, or the folder with its files.
+ * @returns {{ kernel: string, initrd?: string } | { folder: string }}
  * @throws when they are not there and cannot be had; the message says what to do
  */
 export function ensureGuest(name) {
   const guest = GUESTS[name];
   if (!guest) throw new Error(`There is no guest "${name}". There are: ${Object.keys(GUESTS).join(', ')}.`);
   const folder = ensureParts(guest, join(cacheFolder(), 'guests', name));
+  if (guest.kind === 'files') return { folder };
   const kernel = join(folder, 'vmlinuz');
   return guest.kind === 'linux' ? { kernel, initrd: ensureInitramfs(folder) } : { kernel };
 }
 
 function print(name) {
-  const { kernel, initrd } = ensureGuest(name);
-  if (process.argv.includes('--json')) console.log(JSON.stringify({ kernel, initrd }));
+  const { kernel, initrd, folder } = ensureGuest(name);
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ kernel, initrd, folder }));
+  else if (folder) console.log(`${name}\nfiles   ${folder}`);
   else
     console.log(
       `${name}\nkernel  ${kernel}${initrd ? `\ninitrd  ${initrd}` : ''}\ncommand line  console=ttyS0 console=tty0`,

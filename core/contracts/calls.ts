@@ -4,7 +4,8 @@
  * one does not compile. Display and serial bytes travel on streams of their own (streams.ts).
  */
 import type { CpuConfig, CpuMode, CpuModelInfo } from './cpu.ts';
-import type { StopReason, TextScreen } from './machine.ts';
+import type { BootOptions, DeviceId, DeviceSettings, FirmwareChoice, FirmwareImage, Hardware } from './hardware.ts';
+import type { DirectBoot, MachineType, StopReason, TextScreen } from './machine.ts';
 
 export type VmId = string & { readonly __brand: 'VmId' };
 
@@ -29,7 +30,9 @@ export interface VmSummary {
 export interface VmDetails extends VmSummary {
   readonly title?: string;
   readonly description?: string;
-  readonly boot: DirectBoot;
+  readonly hardware: Hardware;
+  /** While it is active: what its machine was started with, and the media that are in its drives now. */
+  readonly activeHardware?: Hardware;
   readonly cpu: CpuConfig;
   readonly domainXml: string;
   /** The definition file, for the user to find it. */
@@ -44,17 +47,23 @@ export interface LogLine {
   readonly message: string;
 }
 
-export interface DirectBoot {
-  readonly kernel: string;
-  readonly initrd?: string;
-  readonly cmdline: string;
-}
+/** What a new VM starts from. */
+export type NewVmSource =
+  /** Local install media; with a disk image to install to, or none. */
+  | { readonly kind: 'iso'; readonly path: string; readonly disk?: string }
+  | { readonly kind: 'disk'; readonly path: string }
+  | { readonly kind: 'floppy'; readonly path: string }
+  | ({ readonly kind: 'kernel' } & DirectBoot);
 
 export interface NewVm {
   readonly name: string;
   readonly memoryMiB: number;
   readonly vcpus: number;
-  readonly boot: DirectBoot;
+  /** 'pc' when absent. */
+  readonly machine?: MachineType;
+  /** Vivarium's own BIOS when absent. */
+  readonly firmware?: FirmwareChoice;
+  readonly source: NewVmSource;
 }
 
 /** A definition file that could not be read. It is left as it is on disk. */
@@ -76,6 +85,7 @@ export interface HostInfo {
   readonly dataDir: string;
   readonly homeDir: string;
   readonly cpuModels: readonly CpuModelInfo[];
+  readonly firmwareImages: readonly FirmwareImage[];
 }
 
 /** The processor of a definition: a mode without a model, or a model. */
@@ -101,6 +111,9 @@ export interface DirectoryEntry {
   readonly hidden: boolean;
 }
 
+/** What a file is chosen for. */
+export type FileRole = 'kernel' | 'initrd' | 'iso' | 'disk' | 'floppy' | 'firmware';
+
 /** What a chosen file turned out to be. */
 export interface FileCheck {
   readonly ok: boolean;
@@ -108,10 +121,16 @@ export interface FileCheck {
   readonly description: string;
   /** When not ok: what is wrong and what to do. */
   readonly message?: string;
+  /** When ok: what a person should know before using it. */
+  readonly warning?: string;
 }
 
 type NoErrors = never;
 type VmActionError = 'not-found' | 'wrong-state';
+/** 'wrong-device': there is no such device, or this cannot be done to it. */
+type DeviceError = 'not-found' | 'wrong-device' | 'storage';
+/** 'invalid-file': its medium cannot be used. 'no-place': the machine has no place for it, or none is free. */
+type NewDeviceError = DeviceError | 'invalid-file' | 'no-place';
 
 export interface Calls {
   'host.info': { req: void; res: HostInfo; err: NoErrors };
@@ -126,11 +145,37 @@ export interface Calls {
       | 'invalid-memory'
       | 'invalid-kernel'
       | 'invalid-initrd'
+      | 'invalid-file'
       | 'invalid-vcpus'
       | 'storage';
   };
   /** A VM that runs has it after its next start. */
   'vms.setCpu': { req: { id: VmId; cpu: CpuChoice }; res: void; err: 'not-found' | 'invalid-cpu' | 'storage' };
+  // Edits of the definition: each whole or not at all. A machine that runs has them after its next shutdown.
+  'vms.addDevice': { req: { id: VmId; device: DeviceSettings }; res: { device: DeviceId }; err: NewDeviceError };
+  'vms.editDevice': {
+    req: { id: VmId; device: DeviceId; settings: DeviceSettings };
+    res: { device: DeviceId };
+    err: NewDeviceError;
+  };
+  'vms.removeDevice': { req: { id: VmId; device: DeviceId }; res: void; err: DeviceError };
+  'vms.setBoot': {
+    req: { id: VmId; boot: BootOptions };
+    res: void;
+    err: DeviceError | 'invalid-kernel' | 'invalid-initrd' | 'invalid-request';
+  };
+  /** 'no-place': the definition has drives on a bus that this machine lacks. */
+  'vms.setMachine': {
+    req: { id: VmId; machine: MachineType; firmware: FirmwareChoice };
+    res: void;
+    err: 'not-found' | 'no-place' | 'invalid-file' | 'storage';
+  };
+  /** Puts a medium into a CD-ROM or floppy drive, or (no path) takes it out: at once, also while the VM runs. */
+  'vms.changeMedia': {
+    req: { id: VmId; target: string; path?: string };
+    res: void;
+    err: DeviceError | 'invalid-file' | 'media-refused';
+  };
   'vms.delete': { req: { id: VmId }; res: void; err: VmActionError | 'storage' };
   'vms.start': { req: { id: VmId }; res: void; err: VmActionError | 'start-failed' };
   'vms.pause': { req: { id: VmId }; res: void; err: VmActionError };
@@ -143,7 +188,7 @@ export interface Calls {
   /** What the guest's text buffer shows now. */
   'vms.textScreen': { req: { id: VmId }; res: TextScreen; err: VmActionError };
   'files.list': { req: { path?: string }; res: DirectoryListing; err: 'not-found' | 'not-a-directory' | 'permission' };
-  'files.check': { req: { path: string; role: 'kernel' | 'initrd' }; res: FileCheck; err: NoErrors };
+  'files.check': { req: { path: string; role: FileRole }; res: FileCheck; err: NoErrors };
   /** Quit the app; refused with 'vms-running' unless force. */
   'app.quit': { req: { force: boolean }; res: void; err: 'vms-running' };
 }

@@ -131,6 +131,8 @@ export interface MachineStats {
 export type MachineEvent =
   | { readonly type: 'state'; readonly state: MachineState; readonly reason?: StopReason }
   | { readonly type: 'stats'; readonly stats: MachineStats }
+  /** The answer to change-media; with what kept it from happening. */
+  | { readonly type: 'media'; readonly target: string; readonly refusal?: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };
 
 /** The text screen, for tests, screen readers and `viv`: what the guest's text buffer shows. */

@@ -19,7 +19,8 @@ type Disagreeing = {
 }[CallName];
 
 const ID = '0f9a3f0e-6f0b-4c57-9f2b-6a5d2f6c1b11';
-const NEW_VM = { name: 'Debian', memoryMiB: 512, vcpus: 1, boot: { kernel: '/boot/vmlinuz', cmdline: '' } };
+const source = { kind: 'kernel', kernel: '/boot/vmlinuz', cmdline: '' };
+const NEW_VM = { name: 'Debian', memoryMiB: 512, vcpus: 1, source };
 
 describe('request validators', () => {
   it('say exactly what the types say', () => {
@@ -31,6 +32,8 @@ describe('request validators', () => {
 
   it('pass a well-formed request through unchanged', () => {
     expect(validateRequest('vms.create', NEW_VM)).toEqual({ ok: true, value: NEW_VM });
+    const iso = { ...NEW_VM, machine: 'q35', source: { kind: 'iso', path: '/a.iso' } };
+    expect(validateRequest('vms.create', iso)).toEqual({ ok: true, value: iso });
     expect(validateRequest('vms.get', { id: ID })).toEqual({ ok: true, value: { id: ID } });
     expect(validateRequest('files.list', {})).toEqual({ ok: true, value: {} });
     expect(validateRequest('vms.list', undefined)).toEqual({ ok: true, value: undefined });
@@ -42,14 +45,14 @@ describe('request validators', () => {
     ['vms.create', { ...NEW_VM, memoryMiB: Number.NaN }, 'memoryMiB', 'The memory size must be a number.'],
     [
       'vms.create',
-      { ...NEW_VM, boot: { cmdline: '', kernel: 'a\0b' } },
-      'boot.kernel',
+      { ...NEW_VM, source: { ...source, kernel: 'a\0b' } },
+      'source.kernel',
       'The kernel path must not contain a NUL character.',
     ],
     [
       'vms.create',
-      { ...NEW_VM, boot: { kernel: '/k', cmdline: 'a\nb' } },
-      'boot.cmdline',
+      { ...NEW_VM, source: { ...source, cmdline: 'a\nb' } },
+      'source.cmdline',
       'The kernel command line must not contain control characters or line breaks.',
     ],
     ['vms.create', { ...NEW_VM, name: 'x'.repeat(70_000) }, 'name', 'The name must have at most 65536 characters.'],
@@ -57,7 +60,24 @@ describe('request validators', () => {
     ['vms.list', {}, undefined, 'The request must be empty.'],
     ['vms.start', null, undefined, 'The request must be an object.'],
     ['files.list', { path: undefined }, 'path', 'The path must be text.'],
-    ['files.check', { path: '/x', role: 'disk' }, 'role', 'The role of the file must be kernel or initrd.'],
+    [
+      'files.check',
+      { path: '/x', role: 'cpu' },
+      'role',
+      'The role of the file must be one of kernel, initrd, iso, disk, floppy, firmware.',
+    ],
+    [
+      'vms.addDevice',
+      { id: ID, device: { kind: 'disk', device: 'disk', bus: 'scsi', readOnly: false } },
+      'device.bus',
+      'device.bus must be one of ide, sata, fdc, usb.',
+    ],
+    [
+      'vms.setBoot',
+      { id: ID, boot: { order: ['disk:hda'], menuTimeoutMs: 1e6 } },
+      'boot.menuTimeoutMs',
+      'boot.menuTimeoutMs must be at most 65535.',
+    ],
     ['app.quit', { force: 1 }, 'force', 'The force option must be true or false.'],
   ] as const)('answer a malformed %s with what is wrong: %j', (call, request, field, message) => {
     const result = validateRequest(call, request);

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import type { CallFailure, CallName, Request, VmId } from './calls.ts';
 import { CPU_CHECKS, CPU_FEATURE_POLICIES, CPU_MODEL_NAMES, CPU_MODES } from './cpu.ts';
+import { MAX_BOOT_MENU_MS, USB_CONTROLLER_MODELS, VIDEO_MEMORY_MIB, WATCHDOG_ACTIONS } from './hardware.ts';
 import type { MachineConfig } from './machine.ts';
 import type { StreamAddress } from './streams.ts';
 
@@ -40,6 +41,69 @@ function object<T extends z.core.$ZodLooseShape>(shape: T) {
   });
 }
 
+const MACHINE_TYPES = ['pc', 'q35'] as const;
+const DISK_BUSES = ['ide', 'sata', 'fdc', 'usb'] as const;
+const DISK_DEVICES = ['disk', 'cdrom', 'floppy'] as const;
+const INPUT_TYPES = ['keyboard', 'mouse', 'tablet'] as const;
+const INPUT_BUSES = ['ps2', 'usb'] as const;
+const FILE_ROLES = ['kernel', 'initrd', 'iso', 'disk', 'floppy', 'firmware'] as const;
+const MAX_BOOT_DEVICES = 64;
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, `must be one of ${values.join(', ')}`);
+const filePath = () => line(path());
+const directBoot = { kernel: filePath(), initrd: filePath().exactOptional(), cmdline: line(text()) };
+const deviceId = () => line(text(MAX_NAME_CHARS));
+const videoMemory = () =>
+  number().refine((mib) => VIDEO_MEMORY_MIB.includes(mib), 'must be a power of two from 1 to 64');
+const menuTimeout = () =>
+  number()
+    .int('must be a whole number')
+    .min(0, 'must not be negative')
+    .max(MAX_BOOT_MENU_MS, `must be at most ${MAX_BOOT_MENU_MS}`);
+
+const deviceSettings = () =>
+  z.discriminatedUnion(
+    'kind',
+    [
+      object({
+        kind: z.literal('disk'),
+        device: oneOf(DISK_DEVICES),
+        bus: oneOf(DISK_BUSES),
+        source: filePath().exactOptional(),
+        readOnly: flag(),
+      }),
+      object({ kind: z.literal('input'), type: oneOf(INPUT_TYPES), bus: oneOf(INPUT_BUSES) }),
+      object({ kind: z.literal('usb-controller'), model: oneOf(USB_CONTROLLER_MODELS) }),
+      object({ kind: z.literal('video'), memoryMiB: videoMemory() }),
+      object({ kind: z.literal('watchdog'), action: oneOf(WATCHDOG_ACTIONS) }),
+      object({ kind: z.literal('panic') }),
+    ],
+    'must be a device',
+  );
+
+const firmwareChoice = () =>
+  z.discriminatedUnion(
+    'kind',
+    [
+      object({ kind: z.literal('bios') }),
+      object({ kind: z.literal('image'), path: filePath(), type: oneOf(['rom', 'pflash']) }),
+    ],
+    'must be bios or an image',
+  );
+
+const newVmSource = () =>
+  z.discriminatedUnion(
+    'kind',
+    [
+      object({ kind: z.literal('iso'), path: filePath(), disk: filePath().exactOptional() }),
+      object({ kind: z.literal('disk'), path: filePath() }),
+      object({ kind: z.literal('floppy'), path: filePath() }),
+      object({ kind: z.literal('kernel'), ...directBoot }),
+    ],
+    'must be an ISO, a disk, a floppy or a kernel',
+  );
+
 const nothing = () => z.void('must be empty');
 const oneVm = () => object({ id: vmId() });
 
@@ -60,9 +124,24 @@ export const requestSchemas = {
     name: text(),
     memoryMiB: number(),
     vcpus: number(),
-    boot: object({ kernel: line(path()), initrd: line(path()).exactOptional(), cmdline: line(text()) }),
+    machine: oneOf(MACHINE_TYPES).exactOptional(),
+    firmware: firmwareChoice().exactOptional(),
+    source: newVmSource(),
   }),
   'vms.setCpu': object({ id: vmId(), cpu: cpuChoice() }),
+  'vms.addDevice': object({ id: vmId(), device: deviceSettings() }),
+  'vms.editDevice': object({ id: vmId(), device: deviceId(), settings: deviceSettings() }),
+  'vms.removeDevice': object({ id: vmId(), device: deviceId() }),
+  'vms.setBoot': object({
+    id: vmId(),
+    boot: object({
+      order: z.array(deviceId()).max(MAX_BOOT_DEVICES, `must name at most ${MAX_BOOT_DEVICES} devices`).readonly(),
+      menuTimeoutMs: menuTimeout().exactOptional(),
+      kernel: object(directBoot).exactOptional(),
+    }),
+  }),
+  'vms.setMachine': object({ id: vmId(), machine: oneOf(MACHINE_TYPES), firmware: firmwareChoice() }),
+  'vms.changeMedia': object({ id: vmId(), target: line(text(MAX_NAME_CHARS)), path: filePath().exactOptional() }),
   'vms.delete': oneVm(),
   'vms.start': oneVm(),
   'vms.pause': oneVm(),
@@ -72,7 +151,7 @@ export const requestSchemas = {
   'vms.reset': oneVm(),
   'vms.textScreen': oneVm(),
   'files.list': object({ path: path().exactOptional() }),
-  'files.check': object({ path: path(), role: z.enum(['kernel', 'initrd'], 'must be kernel or initrd') }),
+  'files.check': object({ path: path(), role: oneOf(FILE_ROLES) }),
   'app.quit': object({ force: flag() }),
 } satisfies { readonly [K in CallName]: z.ZodType<Request<K>> };
 
@@ -93,8 +172,8 @@ const cpuConfigSchema = object({
 
 const diskConfigSchema = object({
   target: text(MAX_NAME_CHARS).min(1, 'must not be empty'),
-  device: z.enum(['disk', 'cdrom', 'floppy']),
-  bus: z.enum(['ide', 'sata', 'fdc', 'usb']),
+  device: z.enum(DISK_DEVICES),
+  bus: z.enum(DISK_BUSES),
   source: absolutePath().exactOptional(),
   format: z.literal('raw'),
   readOnly: flag(),
@@ -107,7 +186,7 @@ export const machineConfigSchema = object({
   memoryMiB: positiveInteger(),
   vcpus: positiveInteger(),
   cpu: cpuConfigSchema.exactOptional(),
-  machine: z.enum(['pc', 'q35']).exactOptional(),
+  machine: z.enum(MACHINE_TYPES).exactOptional(),
   boot: object({
     kernel: absolutePath(),
     initrd: absolutePath().exactOptional(),
@@ -119,17 +198,15 @@ export const machineConfigSchema = object({
       object({ kind: z.literal('image'), path: absolutePath(), nvram: absolutePath().exactOptional() }),
     ])
     .exactOptional(),
-  bootMenuMs: number().int('must be a whole number').min(0).max(65_535).exactOptional(),
+  bootMenuMs: menuTimeout().exactOptional(),
   disks: z.array(diskConfigSchema).readonly().exactOptional(),
   inputs: z
-    .array(object({ type: z.enum(['keyboard', 'mouse', 'tablet']), bus: z.enum(['ps2', 'usb']) }))
+    .array(object({ type: z.enum(INPUT_TYPES), bus: z.enum(INPUT_BUSES) }))
     .readonly()
     .exactOptional(),
-  usb: z.enum(['piix3-uhci', 'ich9-ehci1', 'qemu-xhci']).exactOptional(),
-  videoMemoryMiB: number()
-    .refine((mib) => [1, 2, 4, 8, 16, 32, 64].includes(mib), 'must be a power of two from 1 to 64')
-    .exactOptional(),
-  watchdog: z.enum(['reset', 'shutdown', 'poweroff', 'pause', 'none', 'inject-nmi']).exactOptional(),
+  usb: z.enum(USB_CONTROLLER_MODELS).exactOptional(),
+  videoMemoryMiB: videoMemory().exactOptional(),
+  watchdog: z.enum(WATCHDOG_ACTIONS).exactOptional(),
   panic: flag().exactOptional(),
   debugConsole: z.union([z.literal('-'), absolutePath()]).exactOptional(),
   debugExit: flag().exactOptional(),
@@ -148,6 +225,14 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   'boot.kernel': 'The kernel path',
   'boot.initrd': 'The initrd path',
   'boot.cmdline': 'The kernel command line',
+  source: 'What to start from',
+  'source.kernel': 'The kernel path',
+  'source.initrd': 'The initrd path',
+  'source.cmdline': 'The kernel command line',
+  'source.path': 'The path of the image',
+  'source.disk': 'The path of the disk image',
+  device: 'The device',
+  settings: 'The device',
   path: 'The path',
   role: 'The role of the file',
   force: 'The force option',

@@ -10,6 +10,12 @@ export type AccessSize = 1 | 2 | 4;
 export interface IoRegion {
   read(offset: number, size: AccessSize): number;
   write(offset: number, size: AccessSize, value: number): void;
+  /**
+   * All elements of a string instruction at one offset, for registers that are worth it. False, and nothing was done,
+   * where they have to go one by one.
+   */
+  readMany?(offset: number, size: AccessSize, target: Uint8Array): boolean;
+  writeMany?(offset: number, size: AccessSize, source: Uint8Array): boolean;
 }
 
 /** One interrupt input. The level is derived from device state: driving the same level twice is harmless. */

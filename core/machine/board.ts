@@ -4,7 +4,7 @@
  */
 import type { TimerHost, WallClock } from '../base/clock.ts';
 import type { AcpiPm } from '../devices/acpi-pm/acpi-pm.ts';
-import type { CharBackend, Device, GuestMemory, IoRegion, IrqLine } from '../devices/device.ts';
+import type { CharBackend, Device, GuestMemory, IoRegion } from '../devices/device.ts';
 import type { FirmwareFile, FirmwareItem } from '../devices/fw-cfg/fw-cfg.ts';
 import type { I8042 } from '../devices/i8042/i8042.ts';
 import type { CmosMemory } from '../devices/mc146818/mc146818.ts';
@@ -19,6 +19,7 @@ import type { IrqLines } from './irq-lines.ts';
 import { type Mapping, type MemoryMap, RANK_BAR } from './memory-map.ts';
 import type { ShadowMemory } from './shadow-memory.ts';
 import type { MachineDrive } from './storage.ts';
+import type { UsbConfig, UsbInputs } from './usb.ts';
 
 export interface Board {
   /** There is no firmware: chipset registers are as one would have left them. */
@@ -35,6 +36,7 @@ export interface Board {
   readonly cmos: CmosMemory;
   readonly serial: CharBackend;
   readonly drives: readonly MachineDrive[];
+  readonly usb: UsbConfig;
   readonly video: Omit<StdVgaPorts, 'timers' | 'window'>;
   /** What firmware prints for its developers. */
   readonly debugConsole?: CharBackend;
@@ -74,10 +76,8 @@ export interface BoardDevices {
   readonly pm: AcpiPm;
   readonly uart: Uart16550;
   readonly i8042: I8042;
+  readonly usb: UsbInputs;
 }
-
-/** Interrupt pins of a PCI slot, 1 INTA to 4 INTD, as configuration space counts them. */
-export type PciPins = (slot: number, pin: number) => IrqLine;
 
 export function connect(rows: readonly DeviceRow[], pciBus: PciBus, board: Board): void {
   for (const { ports = [], memory = [], pci } of rows) {

@@ -31,6 +31,25 @@ describe('Bus', () => {
     expect(uart.log).toEqual(['uart r4@4', 'uart w1@7=ab']);
   });
 
+  it('offers a string instruction whole to a window that takes it so', () => {
+    const bus = new Bus();
+    const written: number[] = [];
+    const fifo: IoRegion = {
+      read: () => 0,
+      write: () => {},
+      readMany: (offset, size, target) => target.fill(offset + size).length > 0,
+      writeMany: (_offset, _size, source) => written.push(...source) > 0,
+    };
+    bus.add(0x1f0, 8, fifo);
+    bus.add(0x3f8, 8, new Recorder('uart'));
+    const data = new Uint8Array(4);
+    expect(bus.readMany(0x1f1, 2, data)).toBe(true);
+    expect([...data]).toEqual([3, 3, 3, 3]);
+    expect(bus.writeMany(0x1f0, 2, data)).toBe(true);
+    expect(written).toEqual([3, 3, 3, 3]);
+    expect([bus.readMany(0x3f8, 1, data), bus.writeMany(0x10, 1, data)]).toEqual([false, false]);
+  });
+
   it('splits an access that no window covers whole, low address first', () => {
     const bus = new Bus();
     const low = new Recorder('low');

@@ -67,6 +67,17 @@ export class Bus {
     }
   }
 
+  /** The elements of a string instruction at one address at once; false where they have to go one by one. */
+  readMany(address: number, size: AccessSize, target: Uint8Array): boolean {
+    const window = this.#find(address, size);
+    return window?.region.readMany?.(address - window.start, size, target) ?? false;
+  }
+
+  writeMany(address: number, size: AccessSize, source: Uint8Array): boolean {
+    const window = this.#find(address, size);
+    return window?.region.writeMany?.(address - window.start, size, source) ?? false;
+  }
+
   /** @hot */
   #find(address: number, size: AccessSize): BusWindow | undefined {
     let segment = this.#lastHit;

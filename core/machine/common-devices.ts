@@ -40,7 +40,11 @@ export interface CommonPlaces {
   readonly vgaSlot: number;
 }
 
-export function commonDevices(board: Board, pciBus: PciBus, { pmLayout, vgaSlot }: CommonPlaces): BoardDevices {
+export function commonDevices(
+  board: Board,
+  pciBus: PciBus,
+  { pmLayout, vgaSlot }: CommonPlaces,
+): Omit<BoardDevices, 'usb'> {
   const { lines, timers, wall, reset, debugExit, debugConsole } = board;
   const irq = (line: number) => lines.input(line);
   const pm = new AcpiPm({ sci: irq(IRQ_SCI), timers, powerOff: board.powerOff, reset, layout: pmLayout });

@@ -23,8 +23,13 @@ export function handleIo(run: DataView, ports: Bus): void {
   const size = run.getUint8(RUN_IO_SIZE) as AccessSize;
   const port = run.getUint16(RUN_IO_PORT, true);
   const out = run.getUint8(RUN_IO_DIRECTION) === KVM_EXIT_IO_OUT;
-  const end = run.getUint32(RUN_IO_DATA_OFFSET, true) + run.getUint32(RUN_IO_COUNT, true) * size;
-  for (let at = run.getUint32(RUN_IO_DATA_OFFSET, true); at < end; at += size) {
+  const start = run.getUint32(RUN_IO_DATA_OFFSET, true);
+  const end = start + run.getUint32(RUN_IO_COUNT, true) * size;
+  if (end > start + size) {
+    const data = new Uint8Array(run.buffer, run.byteOffset + start, end - start);
+    if (out ? ports.writeMany(port, size, data) : ports.readMany(port, size, data)) return;
+  }
+  for (let at = start; at < end; at += size) {
     if (out) ports.write(port, size, load(run, at, size));
     else store(run, at, size, ports.read(port, size));
   }

@@ -4,7 +4,7 @@
  *
  * Reference: [API] the kernel's Documentation/virt/kvm/api.rst. Not here: more than one vCPU, hot plug.
  */
-import { Scanout } from '../backends/display/scanout.ts';
+import { createScanoutState, Scanout } from '../backends/display/scanout.ts';
 import type { TimerQueue, WallClock } from '../base/clock.ts';
 import type { CpuConfig } from '../contracts/cpu.ts';
 import type { MachineType, StopReason } from '../contracts/machine.ts';
@@ -33,6 +33,7 @@ import { createPc } from './pc.ts';
 import { createQ35 } from './q35.ts';
 import { formatRegisters } from './registers.ts';
 import { floppyDrives, type MachineDrive } from './storage.ts';
+import type { UsbConfig } from './usb.ts';
 import {
   getIrqchipState,
   getVcpuState,
@@ -70,6 +71,7 @@ export interface MachineOptions {
   /** A power of two; 16 MiB when absent. */
   readonly videoMemoryBytes?: number;
   readonly drives?: readonly MachineDrive[];
+  readonly usb?: UsbConfig;
   /** Put isa-debug-exit at port 0xf4. */
   readonly debugExit?: boolean;
   /** DEFAULT_CPU when absent. */
@@ -113,6 +115,7 @@ export class Machine {
   readonly #powerOnVcpu: VcpuState;
   readonly #powerOnIrqchip: IrqchipState;
   readonly #scanout: Scanout;
+  readonly #scanoutState = createScanoutState();
   readonly #displayLog: DisplayLog;
   #stop: StopReason | undefined;
   #resetRequested = false;
@@ -166,6 +169,12 @@ export class Machine {
     this.#boot();
   }
 
+  /** The size of the picture that the guest shows, in pixels. */
+  screenSize(): { readonly width: number; readonly height: number } {
+    this.#scanout.read(this.#scanoutState);
+    return this.#scanoutState;
+  }
+
   /** The memory that guest RAM and VRAM lie in. */
   get sharedMemory(): SharedArrayBuffer {
     return this.#vm.memory;
@@ -174,7 +183,7 @@ export class Machine {
   /** Runs the guest until the thread is kicked (undefined) or the machine has stopped (why). */
   run(): StopReason | undefined {
     const { thread, timers } = this.#ports;
-    this.#displayLog.answer(this.#memory.map, this.vram);
+    this.answerDisplay();
     while (this.#stop === undefined) {
       if (thread.kicked()) return undefined;
       thread.setAlarm(timers.nextDeadlineNs());
@@ -193,6 +202,11 @@ export class Machine {
       if (this.#resetRequested) this.reset();
     }
     return this.#stop;
+  }
+
+  /** Tells the display what the guest wrote, where it has asked: run() does, and who lets the guest stand still. */
+  answerDisplay(): void {
+    this.#displayLog.answer(this.#memory.map, this.vram);
   }
 
   /** Power-on state for every device, the interrupt controllers and the vCPU; then boots as the first time. */
@@ -254,6 +268,7 @@ export class Machine {
       cmos: { below4gBytes: lowBytes, above4gBytes: highBytes, floppyDrives: floppyDrives(drives) },
       serial,
       drives,
+      usb: this.#options.usb ?? { inputs: [] },
       video: {
         vram: new Uint8Array(this.#vm.memory, this.vram.offset, this.vram.sizeBytes),
         vramOffset: this.vram.offset,

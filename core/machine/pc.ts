@@ -8,18 +8,17 @@ import { PIIX3_IDE } from '../devices/ide/ide.ts';
 import { i440fxHostBridge, piix3IsaBridge, piix4PowerManagement } from '../devices/pci-host/chipset-functions.ts';
 import { PciBus } from '../devices/pci-host/pci-host.ts';
 import { PC_ACPI } from '../firmware/boards.ts';
-import { type Board, type BoardDevices, connect, type DeviceRow, movableWindow, type PciPins } from './board.ts';
+import { type Board, type BoardDevices, connect, type DeviceRow, movableWindow } from './board.ts';
 import { commonDevices } from './common-devices.ts';
 import { firmwareConfig } from './firmware-config.ts';
-import { PirqRouter } from './irq-lines.ts';
+import { pcPins } from './pci-pins.ts';
 import { ahciRow, ideRow } from './storage.ts';
-
-const PIRQS = 4;
+import { usb } from './usb.ts';
 
 export function createPc(board: Board): BoardDevices {
   const { directBoot, shadow } = board;
   const pciBus = new PciBus();
-  const pins = pcPins(board);
+  const pins = pcPins(board.lines);
   const common = commonDevices(board, pciBus, { pmLayout: PIIX4_PM, vgaSlot: 2 });
   const movePm = movableWindow(board.pio, common.pm);
   let pmIoBase = 0;
@@ -37,6 +36,7 @@ export function createPc(board: Board): BoardDevices {
       pmIoBase = base ?? 0;
     },
   });
+  const usbDevices = usb(board, pins.input, { usual: 'piix3-uhci', uhci: [1, 2], ehciSlot: 29, xhci: [3, 0] });
   const storage = { ide: 'ide@1,1', ahci: 'pci8086,2922@4', isaBridge: 'isa@1' };
   const config = firmwareConfig(board, storage, () => ({ ...PC_ACPI, vcpus: 1, pmIoBase }));
 
@@ -47,17 +47,10 @@ export function createPc(board: Board): BoardDevices {
     ideRow(board, PIIX3_IDE, [1, 1]),
     { id: 'piix4-pm', device: pmFunction, pci: [1, 3, pmFunction] },
     ...(board.drives.some(({ bus }) => bus === 'sata') ? [ahciRow(board, pins.input, [4, 0])] : []),
+    ...usbDevices.rows,
     ...config,
     ...common.rows,
   ];
   connect(rows, pciBus, board);
-  return { ...common, rows };
-}
-
-/** PIRQ lines as the boards of the 440FX wire them: INTA of slot 1 is PIRQA, and they rotate. */
-function pcPins({ lines }: Board): { router: PirqRouter; input: PciPins } {
-  const pirqOf = (slot: number, pin: number): number => (slot + pin - 1 + PIRQS) % PIRQS;
-  const gsis = Array.from({ length: PIRQS }, (_, pirq) => PC_ACPI.pciInterrupt(pirq + 1, 0));
-  const router = new PirqRouter(lines, gsis);
-  return { router, input: (slot, pin) => router.input(() => pirqOf(slot, pin - 1)) };
+  return { ...common, rows, usb: usbDevices.inputs };
 }

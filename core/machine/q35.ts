@@ -8,21 +8,20 @@ import { Ecam, PciBus } from '../devices/pci-host/pci-host.ts';
 import { Ich9ChipsetRegisters, ich9LpcBridge, q35HostBridge } from '../devices/pci-host/q35-functions.ts';
 import { ECAM_BASE, Q35_ACPI } from '../firmware/boards.ts';
 import { HIGH_RAM_START } from '../firmware/platform.ts';
-import { type Board, type BoardDevices, connect, type DeviceRow, movableWindow, type PciPins } from './board.ts';
+import { type Board, type BoardDevices, connect, type DeviceRow, movableWindow } from './board.ts';
 import { commonDevices } from './common-devices.ts';
 import { firmwareConfig } from './firmware-config.ts';
-import { PirqRouter } from './irq-lines.ts';
+import { q35Pins } from './pci-pins.ts';
 import { ahciRow } from './storage.ts';
+import { usb } from './usb.ts';
 
-const FIRST_PIRQ_GSI = 16;
-const PIRQS = 8;
 const MIB = 2 ** 20;
 
 export function createQ35(board: Board): BoardDevices {
   const { directBoot, shadow, cmos } = board;
   const pciBus = new PciBus();
   const chipset = new Ich9ChipsetRegisters();
-  const pins = q35Pins(board, chipset);
+  const pins = q35Pins(board.lines, chipset);
   const common = commonDevices(board, pciBus, { pmLayout: ICH9_PM, vgaSlot: 1 });
   const movePm = movableWindow(board.pio, common.pm);
   const moveEcam = movableWindow(board.mmio, new Ecam(pciBus));
@@ -51,6 +50,7 @@ export function createQ35(board: Board): BoardDevices {
     routePirq: (pirq, irq) => pins.router.route(pirq, irq),
     rcbaMapped: (base) => moveChipset(base, RCBA_SIZE),
   });
+  const usbDevices = usb(board, pins.input, { usual: 'qemu-xhci', uhci: [2, 0], ehciSlot: 29, xhci: [3, 0] });
   const storage = { ahci: 'pci8086,2922@1f,2', isaBridge: 'isa@1f' };
   const config = firmwareConfig(board, storage, () => ({ ...Q35_ACPI, vcpus: 1, pmIoBase, ecam }));
 
@@ -60,19 +60,10 @@ export function createQ35(board: Board): BoardDevices {
     { id: 'ich9-lpc',  device: lpc,        pci: [31, 0, lpc] },
     ahciRow(board, pins.input, [31, 2]),
     { id: 'ich9-rcba', device: chipset },
+    ...usbDevices.rows,
     ...config,
     ...common.rows,
   ];
   connect(rows, pciBus, board);
-  return { ...common, rows };
-}
-
-/** PIRQA to PIRQH lead to IOAPIC pins 16 to 23; which pin of a slot leads to which of them, the guest may change. */
-function q35Pins({ lines }: Board, chipset: Ich9ChipsetRegisters): { router: PirqRouter; input: PciPins } {
-  const router = new PirqRouter(
-    lines,
-    Array.from({ length: PIRQS }, (_, pirq) => FIRST_PIRQ_GSI + pirq),
-  );
-  chipset.onChange(() => router.rewire());
-  return { router, input: (slot, pin) => router.input(() => chipset.pirqOf(slot, pin - 1)) };
+  return { ...common, rows, usb: usbDevices.inputs };
 }

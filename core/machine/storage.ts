@@ -21,7 +21,8 @@ import {
 } from '../devices/ide/ide.regs.ts';
 import { Ide, type IdeModel } from '../devices/ide/ide.ts';
 import type { IsaDmaChannel } from '../devices/isa-dma.ts';
-import type { Board, DeviceRow, PciPins } from './board.ts';
+import type { Board, DeviceRow } from './board.ts';
+import type { PciPins } from './pci-pins.ts';
 
 /** A drive and what is in it: a fixed medium, or a slot for removable ones. */
 export interface MachineDrive {

@@ -12,7 +12,8 @@ import { UsbHub } from '../devices/usb/usb-hub.ts';
 import { freeSocket, type UsbSocket } from '../devices/usb/usb-socket.ts';
 import { UsbStorage } from '../devices/usb/usb-storage.ts';
 import { Xhci } from '../devices/usb/xhci.ts';
-import type { Board, DeviceRow, PciPins } from './board.ts';
+import type { Board, DeviceRow } from './board.ts';
+import type { PciPins } from './pci-pins.ts';
 import { type MachineDrive, type PciPlace, placeOf } from './storage.ts';
 
 /** What the user asked for. */
@@ -99,7 +100,9 @@ function plugIn(devices: readonly UsbDevice[], controllerSockets: readonly UsbSo
   const plugged: UsbDevice[] = [];
   while (devices.length > sockets.filter((socket) => !socket.device).length) {
     const hub = new UsbHub();
-    freeSocket(sockets, hub)?.plug(hub);
+    const socket = freeSocket(sockets, hub);
+    if (!socket) throw new RangeError('there is no socket for a hub');
+    socket.plug(hub);
     sockets.push(...hub.sockets);
     plugged.push(hub);
   }

@@ -1,20 +1,20 @@
 /** The disk controllers' rows of the device suite. */
 import { Drive } from '../backends/block/drive.ts';
+import type { TimerHost } from '../base/clock.ts';
+import { ABAR_BYTES } from '../devices/ahci/ahci.regs.ts';
+import { Ahci } from '../devices/ahci/ahci.ts';
 import * as A from '../devices/ata/ata.regs.ts';
 import { AtaDisk } from '../devices/ata/ata-disk.ts';
-import { AtapiCdrom } from '../devices/ata/atapi-cdrom.ts';
 import type { AtaDrive } from '../devices/ata/ata-drive.ts';
-import { Ahci } from '../devices/ahci/ahci.ts';
-import { ABAR_BYTES } from '../devices/ahci/ahci.regs.ts';
+import { AtapiCdrom } from '../devices/ata/atapi-cdrom.ts';
 import type { IoRegion } from '../devices/device.ts';
-import { Fdc } from '../devices/fdc/fdc.ts';
 import { FDC_PORT_COUNT } from '../devices/fdc/fdc.regs.ts';
-import { I8237 } from '../devices/i8237/i8237.ts';
+import { Fdc } from '../devices/fdc/fdc.ts';
 import { CONTROLLER_PORT_COUNTS, PAGE_PORT_COUNT } from '../devices/i8237/i8237.regs.ts';
-import { Ide, PIIX3_IDE } from '../devices/ide/ide.ts';
+import { I8237 } from '../devices/i8237/i8237.ts';
 import { BUS_MASTER_PORTS } from '../devices/ide/ide.regs.ts';
+import { Ide, PIIX3_IDE } from '../devices/ide/ide.ts';
 import type { PciConfigSpace } from '../devices/pci-host/pci-config-space.ts';
-import type { TimerHost } from '../base/clock.ts';
 import type { DeviceFixture } from './device-suite.ts';
 import { PatternDisk, PatternMemory } from './disk-rig.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -38,7 +38,8 @@ function commandBlock(region: IoRegion): IoRegion {
   const known: number[] = Object.values(A).filter((value): value is number => typeof value === 'number' && value < 256);
   return {
     read: (offset, size) => region.read(offset, size),
-    write: (offset, size, value) => region.write(offset, size, offset === 7 ? (known[value % known.length] ?? 0) : value),
+    write: (offset, size, value) =>
+      region.write(offset, size, offset === 7 ? (known[value % known.length] ?? 0) : value),
   };
 }
 

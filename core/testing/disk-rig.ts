@@ -46,15 +46,22 @@ export class PatternDisk implements BlockBackend {
   }
 
   submit(request: BlockRequest, done: (error?: BlockError) => void): void {
-    if (request.kind === 'flush') return done();
+    if (request.kind === 'flush') {
+      done();
+      return;
+    }
     const first = request.offset / 512;
     const count = (request.kind === 'discard' ? request.length : request.data.length) / 512;
     for (let sector = first; sector < first + count; sector++) {
-      if ((sector & 0xff) === 0x77) return done({ errno: 'EIO', message: 'a bad sector' });
+      if ((sector & 0xff) === 0x77) {
+        done({ errno: 'EIO', message: 'a bad sector' });
+        return;
+      }
     }
-    if (request.kind === 'read') request.data.forEach((_, i, data) => {
-      data[i] = (first + (i >> 9) + i) & 0xff;
-    });
+    if (request.kind === 'read')
+      request.data.forEach((_, i, data) => {
+        data[i] = (first + (i >> 9) + i) & 0xff;
+      });
     done();
   }
 }

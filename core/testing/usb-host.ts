@@ -1,7 +1,7 @@
 /** What every USB host does with a device, over whatever controller carries its transfers; for tests. */
 import type { BlockBackend, BlockError, BlockRequest } from '../backends/block/port.ts';
-import { transferIn, transferOut } from '../devices/usb/usb-transfer.ts';
 import type { UsbDevice } from '../devices/usb/usb-device.ts';
+import { transferIn, transferOut } from '../devices/usb/usb-transfer.ts';
 
 /** What came in, 'nak' for nothing yet, 'stall' for a refusal. */
 export type Answer = Uint8Array | 'nak' | 'stall';

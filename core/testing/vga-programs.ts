@@ -11,12 +11,12 @@ export const hash = (x: number, y: number): number =>
 
 const planePattern = (plane: number, at: number): number => hash(at, plane) & 0xff;
 
-/** Every third byte of each plane, by write mode 0. */
+/** Every seventh byte of each plane, by write mode 0. */
 function drawPlanar(vga: VgaProgrammer, bytesPerLine: number, lines: number): void {
   vga.clear(0xa0000, 0x10000);
   for (let plane = 0; plane < 4; plane++) {
     vga.set(0x3c4, 2, 1 << plane);
-    for (let at = 0; at < bytesPerLine * lines; at += 3) vga.poke(0xa0000 + at, planePattern(plane, at));
+    for (let at = 0; at < bytesPerLine * lines; at += 7) vga.poke(0xa0000 + at, planePattern(plane, at));
   }
   vga.set(0x3c4, 2, 0x0f);
 }

@@ -7,11 +7,12 @@ import type { SerialConsole, SerialViewer } from '../backends/chardev/serial-con
 import type { TimerQueue } from '../base/clock.ts';
 import type { MachineCommand, MachineEvent, StopReason } from '../contracts/machine.ts';
 import { keyFromKeysym, keyFromQnum } from '../devices/i8042/keys.ts';
+import { InputRouter } from '../machine/input-router.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { MachineClock } from './machine-clock.ts';
 import type { Media } from './media.ts';
 import type { InputMessage, ToMachine } from './messages.ts';
-import { RelativePointer } from './pointer.ts';
+import { AbsolutePointer, RelativePointer } from './pointer.ts';
 import { closeStreamPort, openStreamPort, sendStreamBytes, streamBytes } from './stream-port.ts';
 
 const STATS_PERIOD_NS = 1e9;
@@ -37,6 +38,8 @@ export class MachineRunner {
   readonly #ports: MachineRunnerPorts;
   readonly #viewers = new Set<SerialPortViewer>();
   readonly #pointer = new RelativePointer();
+  readonly #tablet = new AbsolutePointer();
+  readonly #router: InputRouter;
   readonly #statsTimer;
   #sampledAtNs = 0;
   #sleptAtSampleNs = 0;
@@ -44,6 +47,8 @@ export class MachineRunner {
 
   constructor(ports: MachineRunnerPorts) {
     this.#ports = ports;
+    const { i8042, usb } = ports.machine.devices;
+    this.#router = new InputRouter(i8042, usb);
     this.#statsTimer = ports.timers.createTimer('statistics', () => this.#sampleStats());
     const { uart } = ports.machine.devices;
     uart.onRoom = () => ports.serial.offerInput();
@@ -59,8 +64,10 @@ export class MachineRunner {
         clock.kick.clear();
         this.#receive();
         if (this.#stop !== undefined) break;
-        if (clock.paused) clock.kick.wait(Number.POSITIVE_INFINITY);
-        else this.#stop = machine.run();
+        if (clock.paused) {
+          machine.answerDisplay();
+          clock.kick.wait(Number.POSITIVE_INFINITY);
+        } else this.#stop = machine.run();
       }
     } catch (error) {
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -145,7 +152,7 @@ export class MachineRunner {
 
   #changeMedia(target: string, path: string | undefined): void {
     const refusal = this.#ports.media.change(target, path);
-    if (refusal !== undefined) this.#log('warning', refusal);
+    this.#ports.emit({ type: 'media', target, ...(refusal !== undefined && { refusal }) });
   }
 
   #resume(): void {
@@ -154,17 +161,18 @@ export class MachineRunner {
   }
 
   #input(message: InputMessage): void {
-    const { keyboard, mouse } = this.#ports.machine.devices.i8042;
     if (message.type === 'pointer') {
-      mouse.input(this.#pointer.move(message.x, message.y, message.buttons));
+      const { x, y, buttons } = message;
+      this.#router.pointer({
+        relative: () => this.#pointer.move(x, y, buttons),
+        absolute: () => this.#tablet.move(x, y, buttons, this.#ports.machine.screenSize()),
+      });
       return;
     }
     const { qnum, keysym } = message.key;
     // By keysym, Shift comes as a key of its own.
     const code = qnum === undefined ? keyFromKeysym(keysym)?.code : keyFromQnum(qnum);
-    if (code === undefined) return;
-    if (message.down) keyboard.press(code);
-    else keyboard.release(code);
+    if (code !== undefined) this.#router.key(code, message.down);
   }
 
   #addViewer(port: MessagePort): void {

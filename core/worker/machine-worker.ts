@@ -9,6 +9,7 @@ import { TimerQueue } from '../base/clock.ts';
 import type { MachineConfig } from '../contracts/machine.ts';
 import { BootError } from '../firmware/boot-image.ts';
 import { describeBootImage } from '../firmware/inspect.ts';
+import { buildBios } from '../guests/bios/bios.ts';
 import { KvmError, openKvm } from '../kvm/index.ts';
 import { CpuModelError } from '../machine/cpuid.ts';
 import { Machine, type MachineOptions } from '../machine/machine.ts';
@@ -58,6 +59,10 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
       debugExit: config.debugExit ?? false,
       ...(config.machine && { machine: config.machine }),
       drives: media.drives,
+      usb: {
+        ...(config.usb && { controller: config.usb }),
+        inputs: (config.inputs ?? []).filter(({ bus }) => bus === 'usb').map(({ type }) => type),
+      },
       ...(config.videoMemoryMiB !== undefined && { videoMemoryBytes: config.videoMemoryMiB * MIB }),
       ...(config.cpu && { cpu: config.cpu }),
     },
@@ -101,10 +106,7 @@ function readBoot({ boot, firmware, memoryMiB }: MachineConfig): MachineOptions[
     const { path, nvram } = firmware;
     return { ...readFirmware(path), ...(nvram !== undefined && { nvram: openNvram(nvram, path) }) };
   }
-  throw new StartError(
-    'This version has no BIOS of its own yet.',
-    'Choose a firmware image, or a kernel to boot directly.',
-  );
+  return { firmware: buildBios() };
 }
 
 /** Words for whatever kept the machine from starting. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RelativePointer } from './pointer.ts';
+import { AbsolutePointer, RelativePointer } from './pointer.ts';
 
 describe('RelativePointer', () => {
   it('turns positions into movement, beginning where the pointer first is', () => {
@@ -16,5 +16,15 @@ describe('RelativePointer', () => {
   it('makes one notch of each press of a wheel button', () => {
     const pointer = new RelativePointer();
     expect([0x08, 0x08, 0, 0x10, 0].map((mask) => pointer.move(0, 0, mask).wheel)).toEqual([-1, 0, 0, 1, 0]);
+  });
+});
+
+describe('AbsolutePointer', () => {
+  it('spreads the picture over the range of a tablet, and counts notches once', () => {
+    const pointer = new AbsolutePointer();
+    const screen = { width: 1024, height: 768 };
+    expect(pointer.move(1023, 0, 0b1_0001, screen)).toEqual({ x: 0x7fff, y: 0, wheel: 1, buttons: 1 });
+    expect(pointer.move(5000, 767, 0b1_0100, screen)).toEqual({ x: 0x7fff, y: 0x7fff, wheel: 0, buttons: 2 });
+    expect(pointer.move(0, 0, 0, { width: 0, height: 0 })).toEqual({ x: 0, y: 0, wheel: 0, buttons: 0 });
   });
 });

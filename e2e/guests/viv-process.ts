@@ -28,6 +28,7 @@ export class VivProcess {
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.errors += text;
+      for (const watcher of this.#watchers) watcher();
     });
     child.stdin.on('error', () => undefined); // the guest may end while something is being typed
     this.exited = new Promise((resolve, reject) => {
@@ -54,9 +55,18 @@ export class VivProcess {
 
   /** Resolves with what came from now on up to and with the match; rejects when the run ends without it. */
   until(pattern: RegExp, from = this.#serial.length): Promise<string> {
+    return this.#until(pattern, () => this.#serial.slice(from));
+  }
+
+  /** The same for what comes on stderr, from the beginning. */
+  untilErrors(pattern: RegExp): Promise<string> {
+    return this.#until(pattern, () => this.errors);
+  }
+
+  #until(pattern: RegExp, output: () => string): Promise<string> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
-        const text = this.#serial.slice(from);
+        const text = output();
         const match = pattern.exec(text);
         if (match === null && this.#child.exitCode === null && this.#child.signalCode === null) return;
         this.#watchers.delete(look);

@@ -61,8 +61,8 @@ describe('the app', () => {
     const stop = app.onEvent((event) => events.push(event));
     const kernel = join(dataRoot, 'kernel');
     await writeFile(kernel, 'KERNEL');
-    const boot = { kernel, cmdline: '' };
-    const { id } = await ask(app, 'vms.create', { name: 'a', memoryMiB: 64, vcpus: 1, boot });
+    const source = { kind: 'kernel', kernel, cmdline: '' } as const;
+    const { id } = await ask(app, 'vms.create', { name: 'a', memoryMiB: 64, vcpus: 1, source });
     const states: unknown[] = [];
     for (const call of ['vms.start', 'vms.pause', 'vms.resume', 'vms.reset', 'vms.shutdown', 'vms.destroy'] as const) {
       await ask(app, call, { id });
@@ -153,8 +153,8 @@ describe('the Welcome VM', () => {
     const app = await open();
     expect(await names(app)).toEqual(['Welcome']);
     expect(await image()).toBe('KERNEL welcome');
-    const { boot, description } = await ask(app, 'vms.get', { id: await welcome(app) });
-    expect(boot.kernel).toBe(join(dataRoot, 'images', 'welcome.elf'));
+    const { hardware, description } = await ask(app, 'vms.get', { id: await welcome(app) });
+    expect(hardware.boot.kernel?.kernel).toBe(join(dataRoot, 'images', 'welcome.elf'));
     expect(description).toMatch(/Run it/);
   });
 

@@ -9,7 +9,7 @@ import { isCallName, streamAddressSchema, validate, validateRequest } from '../.
 import type { ByteStream, StartMachine } from '../../core/worker/client-api.ts';
 import { type DataDir, openDataDir } from '../services/data-dir.ts';
 import { DefinitionStore } from '../services/definitions.ts';
-import { bootFileChecker, type DescribeBootFile, listDirectory } from '../services/files.ts';
+import { type DescribeBootFile, fileChecker, listDirectory } from '../services/files.ts';
 import { explain } from '../services/host-error.ts';
 import { hostInfo, maxGuestMemoryMiB } from '../services/host-info.ts';
 import { type InstanceLock, lockInstance } from '../services/instance-lock.ts';
@@ -79,13 +79,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     await lock.release();
     throw unusable(options.dataRoot, error);
   }
-  const checkBootFile = bootFileChecker(options.core.describeBootFile);
+  const checkFile = fileChecker(options.core.describeBootFile);
   const vms = new Vms({
     store,
     dir,
     startMachine: options.core.startMachine,
     openPty: options.openPty ?? openPty,
-    checkBootFile,
+    checkFile,
     emit: (event) => events.emit(event),
     maxMemoryMiB: maxGuestMemoryMiB(),
   });
@@ -94,7 +94,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     'vms.list': async () => ok(vms.list()),
     'vms.get': async ({ id }) => vms.details(id),
     'vms.create': (request) => vms.create(request),
-    'vms.setCpu': ({ id, cpu }) => vms.setCpu(id, cpu),
+    'vms.setCpu': ({ id, cpu }) => vms.edits.setCpu(id, cpu),
+    'vms.addDevice': ({ id, device }) => vms.edits.addDevice(id, device),
+    'vms.editDevice': ({ id, device, settings }) => vms.edits.editDevice(id, device, settings),
+    'vms.removeDevice': ({ id, device }) => vms.edits.removeDevice(id, device),
+    'vms.setBoot': ({ id, boot }) => vms.edits.setBoot(id, boot),
+    'vms.setMachine': ({ id, machine, firmware }) => vms.edits.setMachine(id, machine, firmware),
+    'vms.changeMedia': ({ id, target, path }) => vms.edits.changeMedia(id, target, path),
     'vms.delete': ({ id }) => vms.delete(id),
     'vms.start': ({ id }) => withVm(vms, id, (vm) => vm.start()),
     'vms.pause': ({ id }) => withVm(vms, id, (vm) => vm.pause()),
@@ -104,7 +110,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     'vms.reset': ({ id }) => withVm(vms, id, (vm) => vm.reset()),
     'vms.textScreen': ({ id }) => withVm(vms, id, (vm) => vm.textScreen()),
     'files.list': ({ path }) => listDirectory(path, dir.root),
-    'files.check': async ({ path, role }) => ok(await checkBootFile(path, role)),
+    'files.check': async ({ path, role }) => ok(await checkFile(path, role)),
     'app.quit': async ({ force }) => quit(vms, force, options.quit),
   } satisfies CallHandlers;
   return {

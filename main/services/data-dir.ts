@@ -13,7 +13,9 @@ export interface DataDir {
   readonly vms: string;
   readonly images: string;
   readonly logs: string;
-  /** Definitions of deleted VMs. */
+  /** UEFI's variables, a file for each VM that has any. */
+  readonly nvram: string;
+  /** What deleted VMs were made of. */
   readonly trash: string;
 }
 
@@ -38,6 +40,7 @@ export async function openDataDir(root: string): Promise<DataDir> {
     vms: join(root, 'vms'),
     images: join(root, 'images'),
     logs: join(root, 'logs'),
+    nvram: join(root, 'nvram'),
     trash: join(root, 'trash'),
   };
   for (const path of Object.values(dir)) await mkdir(path, { recursive: true, mode: 0o700 });

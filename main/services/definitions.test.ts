@@ -9,7 +9,7 @@ import { Domain } from './domain-xml.ts';
 
 const ids = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] as const;
 const domain = (name: string, id: string = ids[0]): Domain =>
-  Domain.create({ name, memoryMiB: 64, vcpus: 1, boot: { kernel: '/k', cmdline: '' } }, id as VmId);
+  Domain.create({ name, memoryMiB: 64, vcpus: 1, source: { kind: 'kernel', kernel: '/k', cmdline: '' } }, id as VmId);
 
 let dir: DataDir;
 const load = async (): Promise<DefinitionStore> => {

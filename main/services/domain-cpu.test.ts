@@ -84,7 +84,7 @@ describe('the <cpu> of a domain', () => {
     const edited = domain('');
     edited.edit({ cpu: { mode: 'custom', model: 'Nehalem' } });
     expect(edited.toXml()).toContain(
-      '</os>\n  <cpu mode="custom" match="exact" check="partial"><model fallback="allow">Nehalem</model></cpu>\n',
+      '</os>\n  <cpu mode="custom" match="exact" check="partial">\n    <model fallback="allow">Nehalem</model>\n  </cpu>\n',
     );
     expect(edited.cpu?.model).toBe('Nehalem');
   });

@@ -2,21 +2,55 @@
  * libvirt domain XML [1] to and from what Vivarium knows of a VM. Read and edited as a document: elements, attributes
  * and comments that mean nothing to us stay where they are, so a definition can travel to libvirt and back.
  *
- * Understood: domain/@type 'kvm'; name, uuid, title, description, memory with every unit, vcpu, os/type/@arch, os/kernel,
- * os/initrd, os/cmdline, cpu (domain-cpu.ts). Written into new definitions besides: currentMemory, features (acpi, apic), clock, on_*, and
- * the devices every Vivarium machine has. Not understood (kept, without effect): disks, interfaces and other devices,
- * numatune, resource control.
+ * Understood: domain/@type 'kvm'; name, uuid, title, description, memory with every unit, vcpu, os/type/@arch, the rest of
+ * os (domain-os.ts), cpu (domain-cpu.ts), devices (domain-devices.ts, domain-disk.ts; edited by domain-edit.ts). Written
+ * into new definitions (domain-template.ts) besides: currentMemory, features (acpi, apic), clock, on_*. Not understood
+ * (kept, without effect): numatune, resource control.
  *
  * [1] libvirt, "Domain XML format", https://libvirt.org/formatdomain.html
  */
 import { createHash } from 'node:crypto';
 import { DOMParser, type Document, type Element, XMLSerializer } from '@xmldom/xmldom';
-import type { CpuChoice, DirectBoot, NewVm, VmId } from '../../core/contracts/calls.ts';
+import type { CpuChoice, NewVm, VmId } from '../../core/contracts/calls.ts';
 import type { CpuConfig } from '../../core/contracts/cpu.ts';
-import type { MachineConfig } from '../../core/contracts/machine.ts';
+import type {
+  BootOptions,
+  DeviceId,
+  DeviceSettings,
+  DiskSettings,
+  FirmwareChoice,
+  Hardware,
+} from '../../core/contracts/hardware.ts';
+import type { DirectBoot, MachineConfig, MachineType } from '../../core/contracts/machine.ts';
 import { machineConfigSchema, validate } from '../../core/contracts/validators.ts';
 import { readCpu, writeCpu } from './domain-cpu.ts';
+import { bootOrderOf, deviceConfig, readDevices } from './domain-devices.ts';
+import {
+  addDevice,
+  changeSource,
+  type DeviceEditError,
+  editDevice,
+  misplaced,
+  removeDevice,
+  setBootOrder,
+} from './domain-edit.ts';
 import { DomainXmlError } from './domain-error.ts';
+import {
+  firmwareConfig,
+  machineName,
+  machineType,
+  osProblem,
+  readBootMenuMs,
+  readFirmware,
+  readKernel,
+  type StartProblem,
+  writeBootMenu,
+  writeFirmware,
+  writeKernel,
+  writeMachine,
+} from './domain-os.ts';
+import { newDomainXml, newDrives } from './domain-template.ts';
+import type { Outcome } from './outcome.ts';
 import { problemWithName } from './vm-name.ts';
 import { ensureChild, findChild, setChildText, textOf } from './xml-edit.ts';
 
@@ -29,45 +63,9 @@ export interface DomainEdit {
   readonly description?: string;
   readonly memoryMiB?: number;
   readonly vcpus?: number;
-  readonly boot?: DirectBoot;
+  readonly kernel?: DirectBoot;
   readonly cpu?: CpuChoice;
 }
-
-/** What every new VM has; the values are filled in by edit(). */
-const TEMPLATE = `<domain type='kvm'>
-  <name/>
-  <uuid/>
-  <memory unit='KiB'/>
-  <currentMemory unit='KiB'/>
-  <vcpu placement='static'/>
-  <os>
-    <type arch='x86_64' machine='pc'>hvm</type>
-    <kernel/>
-  </os>
-  <features>
-    <acpi/>
-    <apic/>
-  </features>
-  <clock offset='utc'/>
-  <on_poweroff>destroy</on_poweroff>
-  <on_reboot>restart</on_reboot>
-  <on_crash>destroy</on_crash>
-  <devices>
-    <serial type='pty'>
-      <target port='0'/>
-    </serial>
-    <console type='pty'>
-      <target type='serial' port='0'/>
-    </console>
-    <input type='keyboard' bus='ps2'/>
-    <input type='mouse' bus='ps2'/>
-    <graphics type='vnc' port='-1' autoport='yes'/>
-    <video>
-      <model type='vga' vram='16384' heads='1' primary='yes'/>
-    </video>
-  </devices>
-</domain>
-`;
 
 /** Bytes of libvirt's units of memory ([1], "Memory Allocation"); without a unit it is KiB. */
 const UNIT_BYTES: Readonly<Record<string, number>> = {
@@ -110,12 +108,29 @@ export class Domain {
     return domain;
   }
 
-  static create(vm: NewVm, uuid: VmId, texts: { readonly title?: string; readonly description?: string } = {}): Domain {
-    const document = parseXml(TEMPLATE);
+  /** nvram: the file for UEFI's variables, should the firmware need one. */
+  static create(
+    vm: NewVm,
+    uuid: VmId,
+    texts: { readonly title?: string; readonly description?: string } = {},
+    nvram = '',
+  ): Domain {
+    const { source, machine = 'pc', firmware = { kind: 'bios' } } = vm;
+    const document = parseXml(newDomainXml(machine));
     const root = document.documentElement;
     if (root === null) throw new Error('the template has no root');
     const domain = new Domain(document, root);
     domain.edit({ ...vm, ...texts, uuid });
+    writeFirmware(root, firmware, nvram);
+    const added = newDrives(source, machine).map((drive) => addDevice(root, drive, machine));
+    setBootOrder(
+      root,
+      added.flatMap((outcome) => (outcome.ok ? [outcome.value.device] : [])),
+    );
+    if (source.kind === 'kernel') {
+      const { kind: _, ...kernel } = source;
+      domain.edit({ kernel });
+    }
     domain.#check();
     return domain;
   }
@@ -158,13 +173,36 @@ export class Domain {
     return vcpu === undefined ? 1 : wholeNumber(vcpu);
   }
 
-  get boot(): DirectBoot {
-    const initrd = this.#osText('initrd');
+  get machine(): MachineType {
+    return machineType(machineName(this.#root)) ?? 'pc';
+  }
+
+  get kernel(): DirectBoot | undefined {
+    return readKernel(this.#root);
+  }
+
+  /** What the details show of it. */
+  get hardware(): Hardware {
+    const root = this.#root;
+    const devices = readDevices(root);
+    const menuTimeoutMs = readBootMenuMs(root);
+    const kernel = readKernel(root);
     return {
-      kernel: this.#osText('kernel') ?? '',
-      ...(initrd === undefined ? {} : { initrd }),
-      cmdline: this.#osText('cmdline') ?? '',
+      machine: this.machine,
+      machineName: machineName(root),
+      firmware: readFirmware(root),
+      boot: {
+        order: bootOrderOf(root, devices).map(({ view }) => view.id),
+        ...(menuTimeoutMs !== undefined && { menuTimeoutMs }),
+        ...(kernel && { kernel }),
+      },
+      devices: devices.map(({ view }) => view),
     };
+  }
+
+  /** Why it cannot be started; undefined when nothing is known to be in the way. */
+  get startProblem(): StartProblem | undefined {
+    return osProblem(this.#root) ?? readDevices(this.#root).find(({ problem }) => problem !== undefined)?.problem;
   }
 
   /** undefined: the hypervisor's default. */
@@ -173,9 +211,60 @@ export class Domain {
     return cpu && readCpu(cpu);
   }
 
-  machineConfig(): MachineConfig {
-    const { uuid: id, name, memoryMiB, vcpus, boot, cpu } = this;
-    return { id, name, memoryMiB, vcpus, boot, ...(cpu && { cpu }) };
+  /** nvram: the file for UEFI's variables where the definition names none. */
+  machineConfig(nvram = ''): MachineConfig {
+    const { uuid: id, name, memoryMiB, vcpus, machine, kernel: boot, cpu } = this;
+    const firmware = boot ? undefined : firmwareConfig(this.#root, nvram);
+    const bootMenuMs = readBootMenuMs(this.#root);
+    return {
+      id,
+      name,
+      memoryMiB,
+      vcpus,
+      machine,
+      ...(boot && { boot }),
+      ...(firmware && { firmware }),
+      ...(bootMenuMs !== undefined && { bootMenuMs }),
+      ...(cpu && { cpu }),
+      ...deviceConfig(this.#root),
+    };
+  }
+
+  // Each of these changes the whole of what it is about, or nothing.
+
+  addDevice(settings: DeviceSettings): Outcome<{ device: DeviceId }, DeviceEditError> {
+    return addDevice(this.#root, settings, this.machine);
+  }
+
+  editDevice(id: DeviceId, settings: DeviceSettings): Outcome<{ device: DeviceId }, DeviceEditError> {
+    return editDevice(this.#root, id, settings, this.machine);
+  }
+
+  removeDevice(id: DeviceId): Outcome<undefined, 'wrong-device'> {
+    return removeDevice(this.#root, id);
+  }
+
+  /** The drive it was. */
+  changeMedia(target: string, path: string | undefined): Outcome<DiskSettings, 'wrong-device'> {
+    return changeSource(this.#root, target, path);
+  }
+
+  setBoot(boot: BootOptions): Outcome<undefined, 'wrong-device'> {
+    const ordered = setBootOrder(this.#root, boot.order);
+    if (!ordered.ok) return ordered;
+    writeBootMenu(this.#root, boot.menuTimeoutMs);
+    writeKernel(this.#root, boot.kernel);
+    return ordered;
+  }
+
+  /** Drives on buses that a board lacks: with any, it cannot be this one's. */
+  misplacedOn(machine: MachineType): readonly string[] {
+    return misplaced(this.#root, machine);
+  }
+
+  setMachine(machine: MachineType, firmware: FirmwareChoice, nvram: string): void {
+    writeMachine(this.#root, machine);
+    writeFirmware(this.#root, firmware, nvram);
   }
 
   /** Changes what is given and nothing else. */
@@ -194,7 +283,7 @@ export class Domain {
       const vcpu = setChildText(root, 'vcpu', String(change.vcpus), 'currentMemory');
       vcpu.removeAttribute('current');
     }
-    if (change.boot !== undefined) this.#editBoot(change.boot);
+    if (change.kernel !== undefined) writeKernel(root, change.kernel);
     if (change.cpu !== undefined) writeCpu(ensureChild(root, 'cpu', 'features', 'os'), change.cpu);
   }
 
@@ -202,20 +291,8 @@ export class Domain {
     return `${new XMLSerializer().serializeToString(this.#document)}\n`;
   }
 
-  #editBoot(boot: DirectBoot): void {
-    const os = ensureChild(this.#root, 'os', 'vcpu');
-    setChildText(os, 'kernel', boot.kernel, 'type');
-    setChildText(os, 'initrd', boot.initrd, 'kernel');
-    setChildText(os, 'cmdline', boot.cmdline === '' ? undefined : boot.cmdline, 'initrd', 'kernel');
-  }
-
   #text(name: string): string | undefined {
     return textOf(findChild(this.#root, name));
-  }
-
-  #osText(name: string): string | undefined {
-    const os = findChild(this.#root, 'os');
-    return os === undefined ? undefined : textOf(findChild(os, name));
   }
 
   #check(): void {
@@ -248,12 +325,6 @@ export class Domain {
     const arch = type?.getAttribute('arch') ?? 'x86_64';
     if (!ARCHITECTURES.includes(arch))
       throw new DomainXmlError(`The domain is for ${arch}; Vivarium runs x86_64 and i686.`, 'Correct os/type/@arch.');
-    if (this.#osText('kernel') === undefined) {
-      throw new DomainXmlError(
-        'The domain has no kernel to boot. This version starts VMs by direct kernel boot only.',
-        'Add <kernel>/path/to/kernel</kernel> to its <os> element.',
-      );
-    }
   }
 }
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { corePorts } from '../testing/fake-core.ts';
 import { scratchFolder } from '../testing/scratch.ts';
-import { bootFileChecker, listDirectory } from './files.ts';
+import { fileChecker, listDirectory } from './files.ts';
 
 let folder: string;
-const check = bootFileChecker(corePorts.describeBootFile);
+const check = fileChecker(corePorts.describeBootFile);
 
 beforeEach(async () => {
   folder = await scratchFolder();
@@ -65,7 +65,7 @@ describe('a file chosen for booting', () => {
     ['', 'This is no file. Choose a file for the kernel.'],
     ['boot/vmlinuz', 'This is not a full path. Write the path from the root folder, or browse.'],
     ['FOLDER/missing', 'This is a file that does not exist. Correct the path, or choose another file.'],
-    ['FOLDER/sub', 'This is a folder. Choose the kernel file in it.'],
+    ['FOLDER/sub', 'This is a folder. Choose the file for the kernel in it.'],
     ['FOLDER/.hidden', 'This is an empty file. Choose another file.'],
     ['FOLDER/b9', 'This is a text file, 1 KiB. Choose a kernel.'],
     ['FOLDER/b9/x', 'This is a file that cannot be read: a part of the path is not a folder. Correct its permissions'],

@@ -1,13 +1,13 @@
-/** What the file chooser shows: folders of the host, and what a file chosen as kernel or initrd turns out to be. */
-import { access, open, readdir, stat } from 'node:fs/promises';
+/** What the file chooser shows: folders of the host, and what a chosen file turns out to be. */
+import { access, type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import type { DirectoryEntry, DirectoryListing, FileCheck } from '../../core/contracts/calls.ts';
+import type { DirectoryEntry, DirectoryListing, FileCheck, FileRole } from '../../core/contracts/calls.ts';
+import { describeMedium } from './disk-image.ts';
 import { errnoOf, explain } from './host-error.ts';
 import { fail, type Outcome, ok } from './outcome.ts';
 
-type BootFileRole = 'kernel' | 'initrd';
-export type CheckBootFile = (path: string, role: BootFileRole) => Promise<FileCheck>;
+export type CheckFile = (path: string, role: FileRole) => Promise<FileCheck>;
 /** Tell what a file is from its bytes (core/firmware); the initrd's first bytes are enough. */
 export interface DescribeBootFile {
   readonly kernel: (bytes: Uint8Array) => FileCheck;
@@ -17,6 +17,9 @@ export interface DescribeBootFile {
 /** More than any kernel; guards against reading a disk image as one. */
 const MAX_KERNEL_BYTES = 512 * 2 ** 20;
 const INITRD_HEAD_BYTES = 4096;
+/** What fits below 4 GiB with the rest of a board. */
+const MAX_FIRMWARE_BYTES = 16 * 2 ** 20;
+const FIRMWARE_BLOCK_BYTES = 4096;
 const PARALLEL_STATS = 64;
 
 /** Lists a folder, the home folder without a path. '~' and relative paths start at the home folder. */
@@ -91,19 +94,63 @@ interface Unusable {
   readonly advice: string;
 }
 
-export function bootFileChecker(describeBootFile: DescribeBootFile): CheckBootFile {
+export function fileChecker(describeBootFile: DescribeBootFile): CheckFile {
   return async (path, role) => {
     const unusable = await refuseFile(path, role);
     if (unusable !== undefined) return refusalOf(unusable);
     try {
-      const { size, head } = await readHead(path, role);
-      const { ok, description, message } = describeBootFile[role](head);
+      const { size, verdict } = await withFile(path, (file, sizeBytes) =>
+        describeFile(file, sizeBytes, role, describeBootFile),
+      );
+      const { ok, description, message, warning } = verdict;
       const sized = `${description}, ${sizeOf(size)}`;
-      return ok ? { ok, description: sized } : refusalOf({ description: sized, advice: message ?? CHOOSE_ANOTHER });
+      if (ok) return { ok, description: sized, ...(warning !== undefined && { warning }) };
+      return refusalOf({ description: sized, advice: message ?? CHOOSE_ANOTHER });
     } catch (error) {
       return refusalOf(unreadable(error));
     }
   };
+}
+
+async function withFile(
+  path: string,
+  describe: (file: FileHandle, sizeBytes: number) => Promise<FileCheck>,
+): Promise<{ size: number; verdict: FileCheck }> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    return { size, verdict: await describe(file, size) };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Of a kernel all is read, since its description checks all of it; of others the parts that tell. */
+async function describeFile(
+  file: FileHandle,
+  sizeBytes: number,
+  role: FileRole,
+  describeBootFile: DescribeBootFile,
+): Promise<FileCheck> {
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    const bytes = Buffer.alloc(Math.max(0, Math.min(length, sizeBytes - offset)));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+    return bytes.subarray(0, bytesRead);
+  };
+  if (role === 'kernel') return describeBootFile.kernel(await read(0, MAX_KERNEL_BYTES));
+  if (role === 'initrd') return describeBootFile.initrd(await read(0, INITRD_HEAD_BYTES));
+  if (role === 'firmware') return describeFirmware(await read(0, FIRMWARE_BLOCK_BYTES), sizeBytes);
+  return describeMedium({ sizeBytes, read }, role);
+}
+
+/** UEFI images begin with a firmware volume, whose signature is at byte 40. */
+function describeFirmware(head: Uint8Array, sizeBytes: number): FileCheck {
+  if (sizeBytes > MAX_FIRMWARE_BYTES || sizeBytes % FIRMWARE_BLOCK_BYTES !== 0) {
+    const message = 'A firmware image has whole 4-KiB blocks, and 16 MiB at most.';
+    return { ok: false, description: 'a file of another size than firmware has', message };
+  }
+  const isUefi = new TextDecoder('latin1').decode(head.subarray(40, 44)) === '_FVH';
+  return { ok: true, description: isUefi ? 'UEFI firmware' : 'firmware image' };
 }
 
 const CHOOSE_ANOTHER = 'Choose another file.';
@@ -112,13 +159,23 @@ function refusalOf({ description, advice }: Unusable): FileCheck {
   return { ok: false, description, message: `This is ${description}. ${advice}` };
 }
 
-async function refuseFile(path: string, role: BootFileRole): Promise<Unusable | undefined> {
-  if (path.trim() === '') return { description: 'no file', advice: `Choose a file for the ${role}.` };
+const ROLE_WORDS: Readonly<Record<FileRole, string>> = {
+  kernel: 'kernel',
+  initrd: 'initrd',
+  iso: 'install medium',
+  disk: 'disk',
+  floppy: 'floppy drive',
+  firmware: 'firmware',
+};
+
+async function refuseFile(path: string, role: FileRole): Promise<Unusable | undefined> {
+  if (path.trim() === '') return { description: 'no file', advice: `Choose a file for the ${ROLE_WORDS[role]}.` };
   if (!isAbsolute(path))
     return { description: 'not a full path', advice: 'Write the path from the root folder, or browse.' };
   try {
     const entry = await stat(path);
-    if (entry.isDirectory()) return { description: 'a folder', advice: `Choose the ${role} file in it.` };
+    if (entry.isDirectory())
+      return { description: 'a folder', advice: `Choose the file for the ${ROLE_WORDS[role]} in it.` };
     // Opening a pipe or a device could wait for ever.
     if (!entry.isFile()) return { description: 'not a regular file', advice: CHOOSE_ANOTHER };
     if (entry.size === 0) return { description: 'an empty file', advice: CHOOSE_ANOTHER };
@@ -141,21 +198,7 @@ function unreadable(error: unknown): Unusable {
   };
 }
 
-/** All of a kernel, since its description checks all of it; of an initrd the beginning. */
-async function readHead(path: string, role: BootFileRole): Promise<{ size: number; head: Uint8Array }> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    const bytes = Buffer.alloc(
-      role === 'kernel' ? Math.min(size, MAX_KERNEL_BYTES) : Math.min(size, INITRD_HEAD_BYTES),
-    );
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return { size, head: bytes.subarray(0, bytesRead) };
-  } finally {
-    await file.close();
-  }
-}
-
 function sizeOf(bytes: number): string {
-  return bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  if (bytes < 2 ** 20) return `${Math.ceil(bytes / 1024)} KiB`;
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

@@ -3,6 +3,7 @@ import { availableParallelism, homedir, hostname, totalmem } from 'node:os';
 import type { HostInfo } from '../../core/contracts/calls.ts';
 import { MAX_MEMORY_MIB } from '../../core/contracts/machine.ts';
 import { version } from '../../package.json';
+import { firmwareImages } from './firmware-images.ts';
 
 /** The most memory one guest can have: what this build can address, less what the host does not have at all. */
 export function maxGuestMemoryMiB(hostMemoryBytes = totalmem()): number {
@@ -22,5 +23,6 @@ export function hostInfo(host: HostInfo['host'], dataDir: string, cpuModels: Hos
     dataDir,
     homeDir: homedir(),
     cpuModels,
+    firmwareImages: firmwareImages(),
   };
 }

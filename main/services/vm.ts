@@ -4,6 +4,7 @@
  */
 import type { LogLine, VmDetails, VmId, VmSummary } from '../../core/contracts/calls.ts';
 import { DEFAULT_CPU } from '../../core/contracts/cpu.ts';
+import type { Hardware } from '../../core/contracts/hardware.ts';
 import type { MachineEvent, MachineStats, StopReason, TextScreen } from '../../core/contracts/machine.ts';
 import type { StreamKind } from '../../core/contracts/streams.ts';
 import { type ByteStream, type MachineHandle, StartError, type StartMachine } from '../../core/worker/client-api.ts';
@@ -27,6 +28,8 @@ export interface VmPorts {
   readonly startMachine: StartMachine;
   readonly openPty: OpenPty;
   readonly log: VmLog;
+  /** The file for UEFI's variables where the definition names none. */
+  readonly nvram: string;
   /** Something in the summary changed. */
   readonly changed: (vm: Vm) => void;
 }
@@ -47,6 +50,10 @@ export class Vm {
   #handle: MachineHandle | undefined;
   #pty: SerialPty | undefined;
   #stats: MachineStats | undefined;
+  /** What the machine was started with, and the media that are in its drives now. */
+  #hardware: Hardware | undefined;
+  /** Who waits for the answer to change-media. */
+  #mediaAnswer: ((refusal: string | undefined) => void) | undefined;
   #shutdownTimer: NodeJS.Timeout | undefined;
   readonly #waiting = new Set<() => void>();
 
@@ -88,7 +95,8 @@ export class Vm {
       ...this.summary(),
       ...(domain.title === undefined ? {} : { title: domain.title }),
       ...(domain.description === undefined ? {} : { description: domain.description }),
-      boot: domain.boot,
+      hardware: domain.hardware,
+      ...(this.#hardware === undefined ? {} : { activeHardware: this.#hardware }),
       cpu: domain.cpu ?? DEFAULT_CPU,
       domainXml: xml,
       definitionPath: path,
@@ -102,9 +110,12 @@ export class Vm {
     if (refused) return refused;
     this.#move('start');
     this.#log('info', 'Starting.');
+    const { domain } = this.definition;
     try {
-      const handle = await this.#ports.startMachine(this.definition.domain.machineConfig());
-      this.#attach(handle);
+      const problem = domain.startProblem;
+      if (problem) throw new StartError(problem.message, problem.hint);
+      const handle = await this.#ports.startMachine(domain.machineConfig(this.#ports.nvram));
+      this.#attach(handle, domain.hardware);
       await this.#attachPty(handle);
       return done;
     } catch (error) {
@@ -158,6 +169,26 @@ export class Vm {
     return done;
   }
 
+  /** Puts a medium into a drive of the running machine, or takes it out. Nothing to do while there is none. */
+  async changeMedia(
+    target: string,
+    path: string | undefined,
+  ): Promise<Outcome<undefined, 'media-refused' | 'internal'>> {
+    const handle = this.#handle;
+    // A drive that was added since the start is not there yet.
+    if (!handle || !this.#hardware?.devices.some((device) => device.target === target)) return done;
+    if (this.#mediaAnswer)
+      return fail('media-refused', 'Another medium is being changed.', 'Try again in a moment.', 'target');
+    const answer = await this.#askForMedia(handle, target, path);
+    if (answer === 'none') return fail('internal', `"${this.name}" did not answer.`, 'Try again.');
+    if (answer !== undefined) return fail('media-refused', answer, undefined, 'path');
+    this.#log(
+      'info',
+      path === undefined ? `The medium was taken out of ${target}.` : `${path} is in the drive ${target}.`,
+    );
+    return done;
+  }
+
   async textScreen(): Promise<Outcome<TextScreen, 'wrong-state'>> {
     const handle = this.#handle;
     const refused = this.#refuse('textScreen');
@@ -189,8 +220,9 @@ export class Vm {
     await this.#until(() => this.#phase !== 'starting');
   }
 
-  #attach(handle: MachineHandle): void {
+  #attach(handle: MachineHandle, hardware: Hardware): void {
     this.#handle = handle;
+    this.#hardware = hardware;
     this.#stop = undefined;
     this.#stats = undefined;
     handle.onEvent((event) => {
@@ -219,6 +251,8 @@ export class Vm {
     } else if (event.type === 'stats') {
       this.#stats = event.stats;
       this.#ports.changed(this);
+    } else if (event.type === 'media') {
+      this.#mediaAnswer?.(event.refusal);
     } else if (event.state === 'running') {
       this.#move('resumed');
     } else if (event.state === 'paused') {
@@ -235,12 +269,28 @@ export class Vm {
     this.#pty?.close();
     this.#pty = undefined;
     this.#handle = undefined;
+    this.#hardware = undefined;
+    this.#mediaAnswer?.('The virtual machine has ended.');
     this.#stats = undefined;
     this.#stop = reason;
     const registers = 'registers' in reason ? `\n${reason.registers}` : '';
     this.#log(endOf(reason) === 'crashed' ? 'error' : 'info', `${describeStop(reason)}.${registers}`);
     this.#move(endOf(reason));
     handle?.terminate().catch((error: unknown) => this.#log('error', `Its threads did not end: ${String(error)}`));
+  }
+
+  /** What kept it from happening; 'none' where the machine's thread does not answer. */
+  #askForMedia(handle: MachineHandle, target: string, path: string | undefined): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#mediaAnswer?.('none'), COMMAND_TIMEOUT_MS);
+      this.#mediaAnswer = (refusal) => {
+        clearTimeout(timer);
+        this.#mediaAnswer = undefined;
+        if (refusal === undefined && this.#hardware) this.#hardware = withMedium(this.#hardware, target, path);
+        resolve(refusal);
+      };
+      handle.command({ type: 'change-media', target, ...(path !== undefined && { path }) });
+    });
   }
 
   #shutdownIgnored(): void {
@@ -299,4 +349,13 @@ export class Vm {
   #log(level: LogLine['level'], message: string): void {
     this.#ports.log.add(level, message);
   }
+}
+
+function withMedium(hardware: Hardware, target: string, path: string | undefined): Hardware {
+  const devices = hardware.devices.map((device) => {
+    if (device.target !== target || device.settings?.kind !== 'disk') return device;
+    const { source: _, ...settings } = device.settings;
+    return { ...device, settings: { ...settings, ...(path !== undefined && { source: path }) } };
+  });
+  return { ...hardware, devices };
 }

@@ -8,7 +8,7 @@ import { type FakeMachine, FakeMachines } from '../testing/fake-machine.ts';
 import { scratchFolder } from '../testing/scratch.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
 import { DefinitionStore } from './definitions.ts';
-import { bootFileChecker } from './files.ts';
+import { fileChecker } from './files.ts';
 import type { OpenPty } from './pty.ts';
 import { COMMAND_TIMEOUT_MS, SHUTDOWN_GRACE_MS, type Vm } from './vm.ts';
 import { Vms } from './vms.ts';
@@ -32,7 +32,7 @@ async function open(pty = openPty): Promise<Vms> {
     dir,
     startMachine: machines.start,
     openPty: pty,
-    checkBootFile: bootFileChecker(corePorts.describeBootFile),
+    checkFile: fileChecker(corePorts.describeBootFile),
     emit: (event) => events.push(event),
     maxMemoryMiB: 2048,
   });
@@ -42,7 +42,7 @@ const newVm = (change: Partial<NewVm> = {}): NewVm => ({
   name: 'Debian',
   memoryMiB: 512,
   vcpus: 1,
-  boot: { kernel, cmdline: 'quiet' },
+  source: { kind: 'kernel', kernel, cmdline: 'quiet' },
   ...change,
 });
 
@@ -86,7 +86,7 @@ describe('the processor of a VM', () => {
     const vm = await create(vms);
     expect(vm.details().cpu.mode).toBe('maximum');
     events.length = 0;
-    expect(await vms.setCpu(vm.id, { mode: 'custom', model: 'Nehalem' })).toEqual({ ok: true, value: undefined });
+    expect(await vms.edits.setCpu(vm.id, { mode: 'custom', model: 'Nehalem' })).toEqual({ ok: true, value: undefined });
     expect(events).toEqual([{ type: 'vm-changed', vm: vm.summary() }]);
     for (const details of [vm.details(), get(await open(), vm.id).details()]) {
       expect(details.cpu).toMatchObject({ mode: 'custom', model: 'Nehalem' });
@@ -100,9 +100,11 @@ describe('the processor of a VM', () => {
     const vms = await open();
     const vm = await create(vms);
     const before = vm.details();
-    expect(await vms.setCpu(vm.id, { mode: 'custom', model: 'Z80' })).toMatchObject({ error: { code: 'invalid-cpu' } });
+    expect(await vms.edits.setCpu(vm.id, { mode: 'custom', model: 'Z80' })).toMatchObject({
+      error: { code: 'invalid-cpu' },
+    });
     await rm(dir.vms, { recursive: true });
-    expect(await vms.setCpu(vm.id, { mode: 'host-passthrough' })).toMatchObject({ error: { code: 'storage' } });
+    expect(await vms.edits.setCpu(vm.id, { mode: 'host-passthrough' })).toMatchObject({ error: { code: 'storage' } });
     expect(vm.details()).toEqual(before);
   });
 });
@@ -117,7 +119,7 @@ describe('creating a VM', () => {
       { id: vm.id, name: 'Debian', state: 'shutoff', memoryMiB: 512, vcpus: 1, cpuPercent: 0, uptimeSeconds: 0 },
     ]);
     const details = get(await open(), vm.id).details();
-    expect(details.boot).toEqual({ kernel, cmdline: 'quiet' });
+    expect(details.hardware.boot.kernel).toEqual({ kernel, cmdline: 'quiet' });
     expect(details.domainXml).toBe(await readFile(details.definitionPath, 'utf8'));
   });
 
@@ -128,13 +130,18 @@ describe('creating a VM', () => {
     [{ memoryMiB: 0 }, 'invalid-memory', 'memoryMiB'],
     [{ memoryMiB: 1.5 }, 'invalid-memory', 'memoryMiB'],
     [{ vcpus: 64 }, 'invalid-vcpus', 'vcpus'],
-    [{ boot: { kernel: '/missing', cmdline: '' } }, 'invalid-kernel', 'boot.kernel'],
-    [{ boot: { kernel: '', cmdline: '' } }, 'invalid-kernel', 'boot.kernel'],
-    [{ boot: { kernel: 'KERNEL', initrd: '/dev', cmdline: '' } }, 'invalid-initrd', 'boot.initrd'],
+    [{ source: { kind: 'kernel', kernel: '/missing', cmdline: '' } }, 'invalid-kernel', 'source.kernel'],
+    [{ source: { kind: 'kernel', kernel: '', cmdline: '' } }, 'invalid-kernel', 'source.kernel'],
+    [{ source: { kind: 'kernel', kernel: 'KERNEL', initrd: '/dev', cmdline: '' } }, 'invalid-initrd', 'source.initrd'],
+    [{ source: { kind: 'iso', path: '/missing.iso' } }, 'invalid-file', 'source.path'],
+    [{ source: { kind: 'iso', path: 'KERNEL' } }, 'invalid-file', 'source.path'],
+    [{ source: { kind: 'disk', path: '/dev' } }, 'invalid-file', 'source.path'],
+    [{ source: { kind: 'floppy', path: '' } }, 'invalid-file', 'source.path'],
+    [{ firmware: { kind: 'image', type: 'rom', path: 'KERNEL' } }, 'invalid-file', 'firmware.path'],
   ] as const)('refuses %j with %s and changes nothing', async (change: Partial<NewVm>, code, field) => {
     const vms = await open();
-    const boot = change.boot?.kernel === 'KERNEL' ? { ...change.boot, kernel } : change.boot;
-    const result = await vms.create(newVm({ ...change, ...(boot === undefined ? {} : { boot }) }));
+    const here = JSON.parse(JSON.stringify(change).replaceAll('"KERNEL"', JSON.stringify(kernel))) as Partial<NewVm>;
+    const result = await vms.create(newVm(here));
     expect(result).toMatchObject({ ok: false, error: { code, field } });
     expect(vms.list().vms).toEqual([]);
     expect(await readdir(dir.vms)).toEqual([]);
@@ -159,7 +166,14 @@ describe('running a VM', () => {
   it('starts a machine of its definition, with a pty, and says so', async () => {
     const vms = await open();
     const { vm, machine } = await run(vms);
-    expect(machine.config).toEqual({ id: vm.id, ...newVm() });
+    expect(machine.config).toMatchObject({
+      id: vm.id,
+      name: 'Debian',
+      memoryMiB: 512,
+      machine: 'pc',
+      boot: { kernel, cmdline: 'quiet' },
+      usb: 'piix3-uhci',
+    });
     expect(vm.summary()).toMatchObject({ state: 'running', serialPty: '/dev/pts/99' });
     expect(messages(vm.details())).toEqual(['Starting.', 'Running.', 'The serial port is /dev/pts/99.']);
     expect(events.at(-1)).toMatchObject({ type: 'vm-changed', vm: { state: 'running', serialPty: '/dev/pts/99' } });

@@ -3,25 +3,26 @@ import { randomUUID } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type {
   AppEvent,
-  CpuChoice,
   DefinitionProblem,
   FileCheck,
+  FileRole,
   NewVm,
   VmDetails,
   VmId,
   VmSummary,
 } from '../../core/contracts/calls.ts';
-import { isCpuModelName } from '../../core/contracts/cpu.ts';
 import { MAX_VCPUS, MIN_MEMORY_MIB } from '../../core/contracts/machine.ts';
 import type { StreamAddress } from '../../core/contracts/streams.ts';
 import type { ByteStream, StartMachine } from '../../core/worker/client-api.ts';
+import { moveFile } from './atomic-file.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Definition, DefinitionStore } from './definitions.ts';
 import { Domain } from './domain-xml.ts';
-import type { CheckBootFile } from './files.ts';
+import type { CheckFile } from './files.ts';
 import { done, type Failed, fail, type Outcome, ok } from './outcome.ts';
 import type { OpenPty } from './pty.ts';
 import { Vm } from './vm.ts';
+import { VmEdits } from './vm-edits.ts';
 import { VmLog } from './vm-log.ts';
 import { problemWithName } from './vm-name.ts';
 
@@ -30,7 +31,7 @@ export interface VmsPorts {
   readonly dir: DataDir;
   readonly startMachine: StartMachine;
   readonly openPty: OpenPty;
-  readonly checkBootFile: CheckBootFile;
+  readonly checkFile: CheckFile;
   readonly emit: (event: AppEvent) => void;
   /** The most one guest can have on this host. */
   readonly maxMemoryMiB: number;
@@ -42,10 +43,13 @@ type CreateError =
   | 'invalid-memory'
   | 'invalid-kernel'
   | 'invalid-initrd'
+  | 'invalid-file'
   | 'invalid-vcpus'
   | 'storage';
 
 export class Vms {
+  /** Changes of definitions. */
+  readonly edits: VmEdits;
   readonly #ports: VmsPorts;
   readonly #vms = new Map<VmId, Vm>();
   readonly #logs = new Set<VmLog>();
@@ -53,6 +57,13 @@ export class Vms {
   /** Takes up every definition that the store has loaded. */
   constructor(ports: VmsPorts) {
     this.#ports = ports;
+    this.edits = new VmEdits({
+      store: ports.store,
+      checkFile: ports.checkFile,
+      emit: ports.emit,
+      find: (id) => this.find(id),
+      nvramOf: (id) => this.#nvramOf(id),
+    });
     for (const definition of ports.store.definitions) this.#take(definition);
   }
 
@@ -76,29 +87,14 @@ export class Vms {
   }
 
   async create(request: NewVm): Promise<Outcome<{ id: VmId }, CreateError>> {
-    const refused = this.#refuseNewVm(request) ?? (await this.#refuseBootFiles(request));
+    const refused = this.#refuseNewVm(request) ?? (await this.#refuseFiles(request));
     if (refused) return refused;
-    const added = await this.#ports.store.add(Domain.create(request, randomUUID() as VmId));
+    const id = randomUUID() as VmId;
+    const added = await this.#ports.store.add(Domain.create(request, id, {}, this.#nvramOf(id)));
     if (!added.ok) return added;
     const vm = this.#take(added.value);
     this.#ports.emit({ type: 'vm-changed', vm: vm.summary() });
     return ok({ id: vm.id });
-  }
-
-  /** Changes the definition; a machine that runs keeps the processor it has. */
-  async setCpu(id: VmId, cpu: CpuChoice): Promise<Outcome<undefined, 'not-found' | 'invalid-cpu' | 'storage'>> {
-    const found = this.find(id);
-    if (!found.ok) return found;
-    const vm = found.value;
-    if (cpu.mode === 'custom' && !isCpuModelName(cpu.model))
-      return fail('invalid-cpu', `"${cpu.model}" is not a CPU model.`, 'Choose one of the list.', 'cpu');
-    const domain = Domain.parse(vm.definition.xml);
-    domain.edit({ cpu });
-    const replaced = await this.#ports.store.replace(vm.definition, domain);
-    if (!replaced.ok) return replaced;
-    vm.definition = replaced.value;
-    this.#ports.emit({ type: 'vm-changed', vm: vm.summary() });
-    return done;
   }
 
   async delete(id: VmId): Promise<Outcome<undefined, 'not-found' | 'wrong-state' | 'storage'>> {
@@ -113,6 +109,7 @@ export class Vms {
       this.#vms.set(id, vm);
       return removed;
     }
+    await this.#trashNvram(id);
     this.#ports.emit({ type: 'vm-removed', id });
     return done;
   }
@@ -165,6 +162,7 @@ export class Vms {
       startMachine,
       openPty,
       log,
+      nvram: this.#nvramOf(id),
       changed: (changed) => emit({ type: 'vm-changed', vm: changed.summary() }),
     });
     this.#logs.add(log);
@@ -192,16 +190,47 @@ export class Vms {
     return undefined;
   }
 
-  async #refuseBootFiles({ boot }: NewVm): Promise<Failed<CreateError> | undefined> {
-    const { checkBootFile } = this.#ports;
-    const kernel = await checkBootFile(boot.kernel, 'kernel');
-    if (!kernel.ok) return unusable('invalid-kernel', 'boot.kernel', `The kernel ${boot.kernel}`, kernel);
-    if (boot.initrd === undefined) return undefined;
-    const initrd = await checkBootFile(boot.initrd, 'initrd');
-    return initrd.ok ? undefined : unusable('invalid-initrd', 'boot.initrd', `The initrd ${boot.initrd}`, initrd);
+  async #refuseFiles({ source, firmware }: NewVm): Promise<Failed<CreateError> | undefined> {
+    const image =
+      firmware?.kind === 'image' ? await this.#refuseFile('firmware', firmware.path, 'firmware.path') : undefined;
+    if (image) return image;
+    if (source.kind === 'kernel') {
+      const kernel = await this.#refuseFile('kernel', source.kernel, 'source.kernel');
+      if (kernel || source.initrd === undefined) return kernel;
+      return this.#refuseFile('initrd', source.initrd, 'source.initrd');
+    }
+    const medium = await this.#refuseFile(source.kind, source.path, 'source.path');
+    if (medium || source.kind !== 'iso' || source.disk === undefined) return medium;
+    return this.#refuseFile('disk', source.disk, 'source.disk');
+  }
+
+  async #refuseFile(role: FileRole, path: string, field: string): Promise<Failed<CreateError> | undefined> {
+    const check = await this.#ports.checkFile(path, role);
+    return check.ok ? undefined : unusable(role, path, field, check);
+  }
+
+  #nvramOf(id: VmId): string {
+    return join(this.#ports.dir.nvram, `${id}_VARS.fd`);
+  }
+
+  /** Beside the definition that goes there; a VM without UEFI has none, and one that stays behind does no harm. */
+  async #trashNvram(id: VmId): Promise<void> {
+    const file = this.#nvramOf(id);
+    await moveFile(file, join(this.#ports.dir.trash, basename(file))).catch(() => undefined);
   }
 }
 
-function unusable(code: CreateError, field: string, subject: string, check: FileCheck): Failed<CreateError> {
-  return fail(code, `${subject} cannot be used. ${check.message ?? ''}`.trim(), undefined, field);
+/** What a file is called in a sentence, and the code of one that cannot be used. */
+const ROLES: Readonly<Record<FileRole, readonly [string, CreateError]>> = {
+  kernel: ['kernel', 'invalid-kernel'],
+  initrd: ['initrd', 'invalid-initrd'],
+  iso: ['install medium', 'invalid-file'],
+  disk: ['disk image', 'invalid-file'],
+  floppy: ['floppy image', 'invalid-file'],
+  firmware: ['firmware image', 'invalid-file'],
+};
+
+function unusable(role: FileRole, path: string, field: string, check: FileCheck): Failed<CreateError> {
+  const [word, code] = ROLES[role];
+  return fail(code, `The ${word} ${path} cannot be used. ${check.message ?? ''}`.trim(), undefined, field);
 }

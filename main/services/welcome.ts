@@ -22,7 +22,12 @@ export async function offerWelcome(store: DefinitionStore, dir: DataDir, image: 
   if (present !== undefined && Buffer.compare(present, image) === 0) return;
   // The definition goes first: a kill between the two makes the next start try again, and "name taken" is no harm then.
   if (present === undefined) {
-    const vm = { name: 'Welcome', memoryMiB: MEMORY_MIB, vcpus: 1, boot: { kernel, cmdline: '' } };
+    const vm = {
+      name: 'Welcome',
+      memoryMiB: MEMORY_MIB,
+      vcpus: 1,
+      source: { kind: 'kernel', kernel, cmdline: '' },
+    } as const;
     const description = 'A small guest that comes with Vivarium. Run it, then type something.';
     await store.add(Domain.create(vm, randomUUID() as VmId, { description }));
   }

@@ -2,7 +2,7 @@
  * Small edits of an XML document that leave everything else as it was, white space included: a new element gets a
  * line of its own, indented as its neighbours. Only elements without a namespace are looked at.
  */
-import type { Element, Node } from '@xmldom/xmldom';
+import type { Document, Element, Node } from '@xmldom/xmldom';
 
 const TEXT_NODE = 3;
 const ELEMENT_NODE = 1;
@@ -12,11 +12,7 @@ export function findChild(parent: Element, name: string): Element | undefined {
 }
 
 export function findChildren(parent: Element, name: string): Element[] {
-  const found: Element[] = [];
-  for (let node = parent.firstChild; node !== null; node = node.nextSibling) {
-    if (isElement(node) && node.namespaceURI === null && node.localName === name) found.push(node);
-  }
-  return found;
+  return elementsOf(parent).filter((child) => child.namespaceURI === null && child.localName === name);
 }
 
 /** The text of an element; undefined when it is absent or empty. */
@@ -29,18 +25,54 @@ export function textOf(element: Element | undefined): string | undefined {
 export function ensureChild(parent: Element, name: string, ...after: readonly string[]): Element {
   const existing = findChild(parent, name);
   if (existing !== undefined) return existing;
+  let previous: Element | undefined;
+  for (const candidate of after) previous ??= findChild(parent, candidate);
+  return addChild(parent, name, previous);
+}
+
+/** A new child behind `previous`, else at the end. */
+export function addChild(parent: Element, name: string, previous: Element | undefined = lastElement(parent)): Element {
   const document = parent.ownerDocument;
   if (document === null) throw new Error('the element is not in a document');
   const child = document.createElement(name);
-  let previous: Element | undefined;
-  for (const candidate of after) previous ??= findChild(parent, candidate);
-  previous ??= lastElement(parent);
   const before = previous === undefined ? parent.firstChild : previous.nextSibling;
   parent.insertBefore(child, before);
-  const neighbour = previous?.previousSibling;
-  const indentation = neighbour && isText(neighbour) ? /\n[ \t]*$/.exec(neighbour.data)?.[0] : undefined;
+  const indentation = previous ? indentationOf(previous) : firstIndentation(parent);
   if (indentation !== undefined) parent.insertBefore(document.createTextNode(indentation), child);
   return child;
+}
+
+/** Sets attributes; one that is undefined is removed. */
+export function setAttributes(element: Element, attributes: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined) element.removeAttribute(name);
+    else element.setAttribute(name, value);
+  }
+}
+
+/** The child of that name, with or without these attributes: made, changed, or (`false`) removed. */
+export function setChild(
+  parent: Element,
+  name: string,
+  attributes: Readonly<Record<string, string | undefined>> | false,
+  ...after: readonly string[]
+): void {
+  if (attributes !== false) setAttributes(ensureChild(parent, name, ...after), attributes);
+  else for (const child of findChildren(parent, name)) removeElement(child);
+}
+
+/** Takes an element out, with the white space before it. */
+export function removeElement(element: Element): void {
+  const parent = element.parentNode;
+  const space = element.previousSibling;
+  if (space !== null && isText(space) && space.data.trim() === '') parent?.removeChild(space);
+  parent?.removeChild(element);
+}
+
+export function elementsOf(parent: Element): Element[] {
+  const found: Element[] = [];
+  for (let node = parent.firstChild; node !== null; node = node.nextSibling) if (isElement(node)) found.push(node);
+  return found;
 }
 
 export function setChildText(parent: Element, name: string, text: string, ...after: readonly string[]): Element;
@@ -63,11 +95,23 @@ export function setChildText(
     return child;
   }
   const child = findChild(parent, name);
-  if (child === undefined) return undefined;
-  const indentation = child.previousSibling;
-  if (indentation !== null && isText(indentation) && indentation.data.trim() === '') parent.removeChild(indentation);
-  parent.removeChild(child);
+  if (child !== undefined) removeElement(child);
   return undefined;
+}
+
+function indentationOf(element: Element): string | undefined {
+  const space = element.previousSibling;
+  return space && isText(space) ? /\n[ \t]*$/.exec(space.data)?.[0] : undefined;
+}
+
+/** For the first child of an element: two columns deeper; the end tag gets a line of its own. */
+function firstIndentation(parent: Element): string | undefined {
+  const outer = indentationOf(parent);
+  if (outer === undefined) return undefined;
+  if (parent.lastChild && !isText(parent.lastChild)) {
+    parent.appendChild((parent.ownerDocument as Document).createTextNode(outer));
+  }
+  return `${outer}  `;
 }
 
 function lastElement(parent: Element): Element | undefined {

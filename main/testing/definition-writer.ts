@@ -15,7 +15,9 @@ await store.load();
 const description = 'x'.repeat(300_000);
 
 const make = (name: string, id: string, memoryMiB: number): Domain =>
-  Domain.create({ name, memoryMiB, vcpus: 1, boot: { kernel: '/k', cmdline: '' } }, id as VmId, { description });
+  Domain.create({ name, memoryMiB, vcpus: 1, source: { kind: 'kernel', kernel: '/k', cmdline: '' } }, id as VmId, {
+    description,
+  });
 
 writeFileSync(1, 'writing\n');
 for (let round = 0; ; round += 1) {

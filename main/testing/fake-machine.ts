@@ -39,6 +39,8 @@ export class FakeMachine implements MachineHandle {
   terminated = false;
   /** A machine whose thread hangs answers no command. */
   hung = false;
+  /** Why its drives refuse another medium; undefined: they do not. */
+  mediaRefusal: string | undefined;
   #listener: ((event: MachineEvent) => void) | undefined;
 
   constructor(readonly config: MachineConfig) {}
@@ -78,6 +80,10 @@ export class FakeMachine implements MachineHandle {
   #obey(command: MachineCommand): void {
     if (command.type === 'pause') this.emit({ type: 'state', state: 'paused' });
     if (command.type === 'resume') this.emit({ type: 'state', state: 'running' });
+    if (command.type === 'change-media') {
+      const { target } = command;
+      this.emit({ type: 'media', target, ...(this.mediaRefusal !== undefined && { refusal: this.mediaRefusal }) });
+    }
     if (command.type === 'destroy') this.end('stopped', { kind: 'destroyed' });
   }
 }

@@ -3,7 +3,7 @@
  * it from Debian's package libvirt0 (nothing is installed).
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -22,8 +22,32 @@ interface Scripts {
   };
 }
 
+/** Says 'valid' of a domain, or what is wrong; `missing` where there are no schemas. The process keeps it. */
+export async function libvirtJudge(): Promise<
+  { readonly verdict: (xml: string) => string } | { readonly missing: string }
+> {
+  const schemas = await libvirtSchemas();
+  if ('missing' in schemas) return schemas;
+  const { RelaxNGValidator, XmlDocument } = await import('libxml2-wasm');
+  const { xmlRegisterFsInputProviders } = await import('libxml2-wasm/lib/nodejs.mjs');
+  xmlRegisterFsInputProviders();
+  const path = join(schemas.folder, 'domain.rng');
+  const schema = XmlDocument.fromBuffer(await readFile(path), { url: pathToFileURL(path).href });
+  const validator = RelaxNGValidator.fromDoc(schema);
+  const verdict = (xml: string): string => {
+    using document = XmlDocument.fromString(xml);
+    try {
+      validator.validate(document);
+      return 'valid';
+    } catch (error) {
+      return String(error);
+    }
+  };
+  return { verdict };
+}
+
 /** The folder of the schemas, or why there is none. */
-export async function libvirtSchemas(): Promise<{ readonly folder: string } | { readonly missing: string }> {
+async function libvirtSchemas(): Promise<{ readonly folder: string } | { readonly missing: string }> {
   if (existsSync(join(HOST_FOLDER, 'domain.rng'))) return { folder: HOST_FOLDER };
   try {
     const { cacheFolder, isDebianLike, Apt } = await scripts();

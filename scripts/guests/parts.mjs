@@ -7,6 +7,7 @@ import { MODULES } from './initramfs.mjs';
 
 /** What is kept of the packages of a guest: name of the part, and where it lies in the unpacked packages. */
 function partsOf(guest) {
+  if (guest.kind === 'files') return guest.parts;
   if (guest.kind === 'memtest') return { vmlinuz: new RegExp(`^boot/${guest.file.replaceAll(/[.+]/g, '\\$&')}$`) };
   const modules = MODULES.map((module) => [module, new RegExp(`/kernel/.*/${module}$`)]);
   return {
@@ -50,7 +51,8 @@ function fromApt(guest, store) {
 /** Packages that somebody put into the store by hand. */
 function fromDebFiles(guest, store) {
   const files = readdirSync(store).filter((file) => file.endsWith('.deb'));
-  const wanted = guest.kind === 'linux' ? [guest.image, /^busybox-static$/] : [/^memtest86\+$/];
+  const wanted =
+    guest.kind === 'linux' ? [guest.image, /^busybox-static$/] : [new RegExp(`^${guest.meta.replaceAll('+', '\\+')}$`)];
   const found = wanted.map((name) => files.find((file) => name.test(file.split('_')[0])));
   if (found.some((file) => !file)) return undefined;
   say(`Unpacking ${found.join(' and ')} ...`);

@@ -1,5 +1,6 @@
 /** RFB pixel formats ([RFC6143] 7.4): from the surface's 0xRRGGBB to the bytes a client asked for. */
 import { RfbProtocolError } from './rfb-protocol.ts';
+import type { PixelView } from './surface.ts';
 
 export const PIXEL_FORMAT_BYTES = 16;
 
@@ -12,7 +13,11 @@ export class PixelFormat {
   readonly bytesPerPixel: number;
   /** Bytes of a compressed pixel of ZRLE, and where in a pixel they start. [RFC6143] 7.7.5 */
   readonly cpixelBytes: number;
+  /** Bytes of a pixel of Tight: red, green and blue where each has 8 bits of 24. [RFBEXT] Tight */
+  readonly tpixelBytes: number;
   readonly #cpixelShift: number;
+  /** Pixels are those of the surface. */
+  readonly #native: boolean;
   /** What each 8-bit component contributes to a pixel. */
   readonly #red: Uint32Array;
   readonly #green: Uint32Array;
@@ -35,6 +40,9 @@ export class PixelFormat {
     const compact = bitsPerPixel === 32 && depth <= 24 && (fitsLow || (used & 0xff) === 0);
     this.cpixelBytes = compact ? 3 : this.bytesPerPixel;
     this.#cpixelShift = compact && !fitsLow ? 8 : 0;
+    const bytes = [red, green, blue].every(({ max }) => max === 255);
+    this.tpixelBytes = bitsPerPixel === 32 && depth === 24 && bytes ? 3 : this.bytesPerPixel;
+    this.#native = bytes && red.shift === 16 && green.shift === 8 && blue.shift === 0;
   }
 
   /** The server's own: 32 bits, blue in the first byte. */
@@ -84,27 +92,62 @@ export class PixelFormat {
     return value >>> 0;
   }
 
-  /** Raw encoding: all pixels, bytesPerPixel each. @hot */
-  encode(pixels: Uint32Array): Uint8Array {
+  /** Raw encoding of a view's pixels at out[at]; returns the offset after them. @hot */
+  encode(view: PixelView, out: Uint8Array, at: number): number {
+    const { pixels, width, height } = view;
+    if (this.bytesPerPixel === 4 && !this.bigEndian && (out.byteOffset + at) % 4 === 0) {
+      this.#encodeWords(view, new Uint32Array(out.buffer, out.byteOffset + at, width * height));
+      return at + width * height * 4;
+    }
     const size = this.bytesPerPixel;
-    const out = new Uint8Array(pixels.length * size);
+    let end = at;
     let lastRgb = -1;
     let value = 0;
-    for (let i = 0, at = 0; i < pixels.length; i++, at += size) {
-      const rgb = pixels[i] ?? 0;
-      if (rgb !== lastRgb) {
-        value = this.value(rgb);
+    for (let y = 0, line = view.offset; y < height; y++, line += view.stride) {
+      for (let x = 0; x < width; x++, end += size) {
+        const rgb = pixels[line + x] ?? 0;
+        if (rgb !== lastRgb) value = this.value(rgb);
         lastRgb = rgb;
+        this.#put(out, end, value, size);
       }
-      this.#put(out, at, value, size);
     }
-    return out;
+    return end;
+  }
+
+  /** Pixels of 32 bits in the host's order of bytes, which is little-endian wherever this runs. @hot */
+  #encodeWords({ pixels, offset, stride, width, height }: PixelView, out: Uint32Array): void {
+    if (this.#native) {
+      for (let y = 0; y < height; y++) {
+        const line = offset + y * stride;
+        out.set(pixels.subarray(line, line + width), y * width);
+      }
+      return;
+    }
+    const [red, green, blue] = [this.#red, this.#green, this.#blue];
+    for (let y = 0, line = offset, at = 0; y < height; y++, line += stride) {
+      for (let x = 0; x < width; x++) {
+        const rgb = pixels[line + x] ?? 0;
+        out[at++] = (red[(rgb >> 16) & 0xff] ?? 0) | (green[(rgb >> 8) & 0xff] ?? 0) | (blue[rgb & 0xff] ?? 0);
+      }
+    }
   }
 
   /** Writes the cpixelBytes of one pixel; returns the offset after them. */
   putCpixel(out: Uint8Array, at: number, rgb: number): number {
     this.#put(out, at, this.value(rgb) >>> this.#cpixelShift, this.cpixelBytes);
     return at + this.cpixelBytes;
+  }
+
+  /** Writes the tpixelBytes of one pixel; returns the offset after them. */
+  putTpixel(out: Uint8Array, at: number, rgb: number): number {
+    if (this.tpixelBytes === 3) {
+      out[at] = rgb >> 16;
+      out[at + 1] = rgb >> 8;
+      out[at + 2] = rgb;
+    } else {
+      this.#put(out, at, this.value(rgb), this.bytesPerPixel);
+    }
+    return at + this.tpixelBytes;
   }
 
   #put(out: Uint8Array, at: number, value: number, size: number): void {

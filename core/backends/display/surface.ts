@@ -11,6 +11,20 @@ export interface Rect {
   readonly height: number;
 }
 
+/** A rectangle of pixels where they lie: line y begins at offset + y * stride. */
+export interface PixelView {
+  readonly pixels: Uint32Array;
+  readonly offset: number;
+  readonly stride: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A part of a view; must lie inside it. */
+export function partOf(view: PixelView, x: number, y: number, width: number, height: number): PixelView {
+  return { pixels: view.pixels, offset: view.offset + y * view.stride + x, stride: view.stride, width, height };
+}
+
 export interface SurfaceListener {
   /** Pixels in this rectangle changed. */
   damaged(rect: Rect): void;
@@ -79,16 +93,22 @@ export class Surface {
     for (const listener of this.#listeners) listener.linesMoved(from, to, count);
   }
 
-  /** Copies a rectangle out, line by line; what lies outside the surface is black. */
-  copyOut(rect: Rect): Uint32Array {
-    const out = new Uint32Array(rect.width * rect.height);
+  /** The pixels of a rectangle, good until the surface is drawn on; what lies outside the surface is black. */
+  view(rect: Rect): PixelView {
+    const { width, height } = rect;
     const inside = clipRect(rect, this.#width, this.#height);
-    if (!inside) return out;
-    for (let y = inside.y; y < inside.y + inside.height; y++) {
-      const start = y * this.#width + inside.x;
-      const target = (y - rect.y) * rect.width + (inside.x - rect.x);
-      out.set(this.#pixels.subarray(start, start + inside.width), target);
+    if (inside?.width === width && inside.height === height) {
+      return { pixels: this.#pixels, offset: rect.y * this.#width + rect.x, stride: this.#width, width, height };
     }
-    return out;
+    const pixels = new Uint32Array(width * height);
+    if (inside) this.#copyOut(inside, pixels, (inside.y - rect.y) * width + inside.x - rect.x, width);
+    return { pixels, offset: 0, stride: width, width, height };
+  }
+
+  #copyOut(inside: Rect, out: Uint32Array, at: number, stride: number): void {
+    for (let y = 0; y < inside.height; y++) {
+      const start = (inside.y + y) * this.#width + inside.x;
+      out.set(this.#pixels.subarray(start, start + inside.width), at + y * stride);
+    }
   }
 }

@@ -2,7 +2,9 @@
  * ZRLE before its zlib stage ([RFC6143] 7.7.6): tiles of 64x64, each in the shortest of five forms. A text screen is
  * mostly packed palettes of two or three colours.
  */
+import { Palette, packIndexes } from './palette.ts';
 import type { PixelFormat } from './pixel-format.ts';
+import { type PixelView, partOf } from './surface.ts';
 
 const TILE = 64;
 const RAW = 0;
@@ -13,61 +15,78 @@ const PALETTE_RLE = 128;
 const MAX_PACKED_COLOURS = 16;
 const MAX_PALETTE = 127;
 
-/** Uncompressed ZRLE data of a rectangle of surface pixels. */
-export function encodeZrle(pixels: Uint32Array, width: number, height: number, format: PixelFormat): Uint8Array {
-  const tiles = Math.ceil(width / TILE) * Math.ceil(height / TILE);
-  const out = new Uint8Array(pixels.length * format.cpixelBytes + tiles); // raw, the longest a tile can get
-  let at = 0;
-  for (let y = 0; y < height; y += TILE) {
-    for (let x = 0; x < width; x += TILE) {
-      const tile = copyTile(pixels, width, x, y, Math.min(TILE, width - x), Math.min(TILE, height - y));
-      at = encodeTile(tile, format, out, at);
+/** The most that encodeZrle writes: every tile raw. */
+export function maxZrleBytes({ width, height }: Pick<PixelView, 'width' | 'height'>, format: PixelFormat): number {
+  return width * height * format.cpixelBytes + Math.ceil(width / TILE) * Math.ceil(height / TILE);
+}
+
+/** Writes the uncompressed ZRLE data of a view at out[at]; returns the offset after them. */
+export function encodeZrle(view: PixelView, format: PixelFormat, out: Uint8Array, at: number): number {
+  let end = at;
+  for (let y = 0; y < view.height; y += TILE) {
+    for (let x = 0; x < view.width; x += TILE) {
+      const width = Math.min(TILE, view.width - x);
+      end = encodeTile(readTile(partOf(view, x, y, width, Math.min(TILE, view.height - y))), format, out, end);
     }
   }
-  return out.subarray(0, at);
+  return end;
 }
 
 interface Tile {
-  readonly pixels: Uint32Array;
+  readonly length: number;
   readonly width: number;
-  /** Lengths of the runs of equal pixels, in order; a run may go over line ends. */
-  readonly runs: readonly number[];
-  /** Each colour and its place in the palette; undefined where there are more than MAX_PALETTE. */
-  readonly palette: ReadonlyMap<number, number> | undefined;
+  /** How many runs of equal pixels there are; a run may go over line ends. */
+  readonly runs: number;
+  /** The colours; undefined where there are more than MAX_PALETTE. */
+  readonly palette: Palette | undefined;
 }
 
-function copyTile(all: Uint32Array, stride: number, x: number, y: number, width: number, height: number): Tile {
-  const pixels = new Uint32Array(width * height);
-  for (let line = 0; line < height; line++) {
-    const start = (y + line) * stride + x;
-    pixels.set(all.subarray(start, start + width), line * width);
+// Of the tile at hand: used again for each.
+const tilePixels = new Uint32Array(TILE * TILE);
+const runLengths = new Uint16Array(TILE * TILE);
+const tilePalette = new Palette();
+
+/** Copies the tile out and counts its runs and colours. @hot */
+function readTile({ pixels, offset, stride, width, height }: PixelView): Tile {
+  for (let y = 0; y < height; y++) {
+    const line = offset + y * stride;
+    tilePixels.set(pixels.subarray(line, line + width), y * width);
   }
-  const runs: number[] = [];
-  const palette = new Map<number, number>();
-  for (let i = 0, start = 0; i < pixels.length; i = start) {
-    const colour = pixels[i] ?? 0;
-    while (start < pixels.length && pixels[start] === colour) start++;
-    runs.push(start - i);
-    if (palette.size <= MAX_PALETTE && !palette.has(colour)) palette.set(colour, palette.size);
+  const length = width * height;
+  let runs = 0;
+  let few = true;
+  tilePalette.clear();
+  for (let start = 0; start < length; runs++) {
+    const colour = tilePixels[start] ?? 0;
+    let end = start + 1;
+    while (end < length && tilePixels[end] === colour) end++;
+    runLengths[runs] = end - start;
+    start = end;
+    few = few && tilePalette.add(colour, MAX_PALETTE);
   }
-  return { pixels, width, runs, palette: palette.size <= MAX_PALETTE ? palette : undefined };
+  return { length, width, runs, palette: few ? tilePalette : undefined };
 }
 
 /** Writes the tile; returns the offset after it. */
 function encodeTile(tile: Tile, format: PixelFormat, out: Uint8Array, at: number): number {
-  const { pixels, runs, palette } = tile;
+  const { length, runs, palette } = tile;
   const colours = palette?.size ?? 0;
   if (colours === 1) {
     out[at] = SOLID;
-    return format.putCpixel(out, at + 1, pixels[0] ?? 0);
+    return format.putCpixel(out, at + 1, tilePixels[0] ?? 0);
   }
   const size = format.cpixelBytes;
-  const lengthBytes = runs.reduce((sum, run) => sum + runLengthBytes(run), 0);
-  const singles = runs.reduce((sum, run) => sum + (run === 1 ? 1 : 0), 0);
-  const rawBytes = pixels.length * size;
-  const rleBytes = runs.length * size + lengthBytes;
+  let lengthBytes = 0;
+  let singles = 0;
+  for (let i = 0; i < runs; i++) {
+    const run = runLengths[i] ?? 0;
+    lengthBytes += runLengthBytes(run);
+    if (run === 1) singles++;
+  }
+  const rawBytes = length * size;
+  const rleBytes = runs * size + lengthBytes;
   // In palette RLE a run of one pixel is its index alone.
-  const paletteRleBytes = palette ? colours * size + runs.length + lengthBytes - singles : Infinity;
+  const paletteRleBytes = palette ? colours * size + runs + lengthBytes - singles : Infinity;
   const packedBytes =
     palette && colours <= MAX_PACKED_COLOURS ? colours * size + packedLength(tile, colours) : Infinity;
   const best = Math.min(rawBytes, rleBytes, paletteRleBytes, packedBytes);
@@ -76,20 +95,20 @@ function encodeTile(tile: Tile, format: PixelFormat, out: Uint8Array, at: number
   if (best === rleBytes) return putPlainRle(tile, format, out, at);
   out[at] = RAW;
   let end = at + 1;
-  for (const rgb of pixels) end = format.putCpixel(out, end, rgb);
+  for (let i = 0; i < length; i++) end = format.putCpixel(out, end, tilePixels[i] ?? 0);
   return end;
 }
 
 const bitsPerIndex = (colours: number): number => (colours <= 2 ? 1 : colours <= 4 ? 2 : 4);
 
-const packedLength = ({ pixels, width }: Tile, colours: number): number =>
-  (pixels.length / width) * Math.ceil((width * bitsPerIndex(colours)) / 8);
+const packedLength = ({ length, width }: Tile, colours: number): number =>
+  (length / width) * Math.ceil((width * bitsPerIndex(colours)) / 8);
 
 const runLengthBytes = (run: number): number => Math.floor((run - 1) / 255) + 1;
 
-function putPalette(palette: ReadonlyMap<number, number>, format: PixelFormat, out: Uint8Array, at: number): number {
+function putPalette(palette: Palette, format: PixelFormat, out: Uint8Array, at: number): number {
   let end = at;
-  for (const rgb of palette.keys()) end = format.putCpixel(out, end, rgb);
+  for (let i = 0; i < palette.size; i++) end = format.putCpixel(out, end, palette.colour(i));
   return end;
 }
 
@@ -103,48 +122,25 @@ function putRunLength(out: Uint8Array, at: number, run: number): number {
 
 /** Indexes of 1, 2 or 4 bits, leftmost pixel in the highest bits, each line from a new byte. */
 function putPacked(
-  { pixels, width }: Tile,
-  palette: ReadonlyMap<number, number>,
+  { length, width }: Tile,
+  palette: Palette,
   format: PixelFormat,
   out: Uint8Array,
   at: number,
 ): number {
   out[at] = palette.size;
-  let end = putPalette(palette, format, out, at + 1);
-  const bits = bitsPerIndex(palette.size);
-  let lastRgb = -1;
-  let index = 0;
-  for (let line = 0; line < pixels.length; line += width) {
-    let byte = 0;
-    let filled = 0;
-    for (let x = 0; x < width; x++) {
-      const rgb = pixels[line + x] ?? 0;
-      if (rgb !== lastRgb) index = palette.get(rgb) ?? 0;
-      lastRgb = rgb;
-      byte = (byte << bits) | index;
-      filled += bits;
-      if (filled < 8) continue;
-      out[end++] = byte;
-      byte = 0;
-      filled = 0;
-    }
-    if (filled > 0) out[end++] = byte << (8 - filled);
-  }
-  return end;
+  const end = putPalette(palette, format, out, at + 1);
+  const view = { pixels: tilePixels, offset: 0, stride: width, width, height: length / width };
+  return packIndexes(view, palette, bitsPerIndex(palette.size), out, end);
 }
 
-function putPaletteRle(
-  { pixels, runs }: Tile,
-  palette: ReadonlyMap<number, number>,
-  format: PixelFormat,
-  out: Uint8Array,
-  at: number,
-): number {
+function putPaletteRle({ runs }: Tile, palette: Palette, format: PixelFormat, out: Uint8Array, at: number): number {
   out[at] = PALETTE_RLE + palette.size;
   let end = putPalette(palette, format, out, at + 1);
   let pixel = 0;
-  for (const run of runs) {
-    const index = palette.get(pixels[pixel] ?? 0) ?? 0;
+  for (let i = 0; i < runs; i++) {
+    const run = runLengths[i] ?? 0;
+    const index = palette.indexOf(tilePixels[pixel] ?? 0);
     pixel += run;
     out[end++] = run === 1 ? index : index | 0x80;
     if (run > 1) end = putRunLength(out, end, run);
@@ -152,12 +148,13 @@ function putPaletteRle(
   return end;
 }
 
-function putPlainRle({ pixels, runs }: Tile, format: PixelFormat, out: Uint8Array, at: number): number {
+function putPlainRle({ runs }: Tile, format: PixelFormat, out: Uint8Array, at: number): number {
   out[at] = PLAIN_RLE;
   let end = at + 1;
   let pixel = 0;
-  for (const run of runs) {
-    end = format.putCpixel(out, end, pixels[pixel] ?? 0);
+  for (let i = 0; i < runs; i++) {
+    const run = runLengths[i] ?? 0;
+    end = format.putCpixel(out, end, tilePixels[pixel] ?? 0);
     end = putRunLength(out, end, run);
     pixel += run;
   }

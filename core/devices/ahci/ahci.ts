@@ -1,16 +1,17 @@
 /**
  * The AHCI controller of ICH9: six serial ATA ports at 00:1f.2.
  *
- * [AHCI] Serial ATA Advanced Host Controller Interface 1.3.1. [ICH9] data sheet, 15. Not here: IDE emulation and the
- * index-data pair in I/O space, port multipliers, command coalescing, enclosure management, link power states.
+ * [AHCI] Serial ATA Advanced Host Controller Interface 1.3.1. [ICH9] data sheet, 15. Not here: IDE emulation, port
+ * multipliers, command coalescing, enclosure management, link power states.
  */
-import { type AtaDrive, drivesField, type DriveState } from '../ata/ata-drive.ts';
+import { type AtaDrive, type DriveState, drivesField } from '../ata/ata-drive.ts';
 import type { AccessCounters, AccessSize, Device, DeviceState, GuestMemory, IoRegion, IrqLine } from '../device.ts';
 import { MsiCapability, type MsiSender } from '../pci-host/msi.ts';
 import { PciConfigSpace } from '../pci-host/pci-config-space.ts';
-import { bits, defineState, type Field, savedState, type StateShape, uint } from '../state-shape.ts';
+import { bits, defineState, type Field, type StateShape, savedState, uint } from '../state-shape.ts';
 import * as R from './ahci.regs.ts';
 import { AhciPort, PORT_STATE, type PortState } from './ahci-port.ts';
+import { INDEX_DATA_BYTES, IndexDataPair } from './index-data-pair.ts';
 
 const ALL_PORTS = 2 ** R.PORT_COUNT - 1;
 const CAPABILITIES =
@@ -34,6 +35,7 @@ export interface AhciPorts {
 interface AhciState {
   ghc: number;
   is: number;
+  index: number;
   ports: PortState[];
   drives: DriveState[];
   config: DeviceState;
@@ -45,18 +47,19 @@ const portStates: Field<PortState[]> = (value) => {
   return copies.every((copy) => copy !== undefined) ? copies : undefined;
 };
 
-/** Its registers are a window of ABAR_BYTES at BAR 5. */
+/** Its registers are a window of ABAR_BYTES at BAR 5, and by an index at BAR 4. */
 export class Ahci implements Device, IoRegion {
   readonly counters: AccessCounters = { unknownReads: 0, unknownWrites: 0 };
   readonly configSpace: PciConfigSpace;
   readonly #ports: readonly AhciPort[];
   readonly #line: IrqLine;
+  readonly #pair = new IndexDataPair(this, R.ABAR_BYTES);
   #ghc = 0;
   #is = 0;
   #restoring = false;
 
   constructor(ports: AhciPorts) {
-    this.configSpace = configSpace(this);
+    this.configSpace = configSpace(this, this.#pair);
     const msi = new MsiCapability(this.configSpace, 1, ports.msi, R.MSI_OFFSET);
     this.#line = msi.line(this.configSpace.intx(ports.irq));
     this.#ports = Array.from({ length: R.PORT_COUNT }, (_, i) => {
@@ -81,6 +84,7 @@ export class Ahci implements Device, IoRegion {
 
   reset(): void {
     this.configSpace.reset();
+    this.#pair.index = 0;
     this.#resetController(false);
   }
 
@@ -88,6 +92,7 @@ export class Ahci implements Device, IoRegion {
     return this.#shape().save({
       ghc: this.#ghc,
       is: this.#is,
+      index: this.#pair.index,
       ports: this.#ports.map((port) => port.save()),
       drives: this.#drives.map((drive) => drive.save()),
       config: this.configSpace.save(),
@@ -95,10 +100,11 @@ export class Ahci implements Device, IoRegion {
   }
 
   restore(state: DeviceState): void {
-    const { ghc, is, ports, drives, config } = this.#shape().restore(state);
+    const { ghc, is, index, ports, drives, config } = this.#shape().restore(state);
     this.#restoreConfig(config);
     this.#ghc = ghc;
     this.#is = is;
+    this.#pair.index = index;
     for (const [i, drive] of this.#drives.entries()) {
       const saved = drives[i];
       if (saved) drive.restore(saved);
@@ -144,6 +150,7 @@ export class Ahci implements Device, IoRegion {
     return defineState<AhciState>('ahci', 1, {
       ghc: bits(R.GHC_IE),
       is: uint(ALL_PORTS),
+      index: bits(R.ABAR_BYTES - 4),
       ports: portStates,
       drives: drivesField(this.#drives),
       config: savedState,
@@ -206,7 +213,7 @@ export class Ahci implements Device, IoRegion {
 }
 
 /** Class 01 06 01: serial ATA, AHCI. */
-function configSpace(registers: IoRegion): PciConfigSpace {
+function configSpace(registers: IoRegion, pair: IoRegion): PciConfigSpace {
   const space = new PciConfigSpace({
     name: 'ahci',
     vendorId: 0x8086,
@@ -214,7 +221,10 @@ function configSpace(registers: IoRegion): PciConfigSpace {
     revisionId: 2,
     classCode: 0x01_06_01,
     interruptPin: 1,
-    bars: [{ index: 5, kind: 'memory32', sizeBytes: R.ABAR_BYTES, region: registers }],
+    bars: [
+      { index: 4, kind: 'io', sizeBytes: INDEX_DATA_BYTES, region: pair },
+      { index: 5, kind: 'memory32', sizeBytes: R.ABAR_BYTES, region: registers },
+    ],
   });
   space.define(R.MAP, 1, R.MAP_AHCI);
   return space.define(R.PCS, 2, ALL_PORTS, ALL_PORTS);

@@ -7,7 +7,8 @@
 import { BLOCK_SECTOR_SIZE, type BlockBackend, type BlockError } from '../../backends/block/port.ts';
 import { flag, record, type StateOf, uint } from '../state-shape.ts';
 import * as R from './ata.regs.ts';
-import { AtaDrive, type AtaDrivePorts, PROTOCOL, type Protocol } from './ata-drive.ts';
+import { AtaDrive, type AtaDrivePorts } from './ata-drive.ts';
+import { PROTOCOL, type Protocol } from './ata-state.ts';
 import { cylinders, type DriveName, identifyDevice } from './identify.ts';
 import { smartData, smartLogDirectory, smartThresholds } from './smart.ts';
 
@@ -139,62 +140,94 @@ export class AtaDisk extends AtaDrive {
   }
 
   #control(command: number): void {
-    if ((command & 0xf0) === R.RECALIBRATE) return this.end();
+    if ((command & 0xf0) === R.RECALIBRATE) {
+      this.end();
+      return;
+    }
     switch (command) {
       case R.IDENTIFY_DEVICE:
-        return this.sendData(this.#identify(), PROTOCOL.pio);
+        this.sendData(this.#identify(), PROTOCOL.pio);
+        return;
       case R.FLUSH_CACHE:
       case R.FLUSH_CACHE_EXT:
-        return this.flushMedium();
+        this.flushMedium();
+        return;
       case R.SET_FEATURES:
-        return this.#setFeatures();
+        this.#setFeatures();
+        return;
       case R.SET_MULTIPLE_MODE:
-        return this.#setMultiple();
+        this.#setMultiple();
+        return;
       case R.DATA_SET_MANAGEMENT:
-        return this.#dataSetManagement();
+        this.#dataSetManagement();
+        return;
       case R.SMART:
-        return this.#smart();
+        this.#smart();
+        return;
       case R.READ_LOG_EXT:
-        return this.#readLog();
+        this.#readLog();
+        return;
       case R.SEEK:
-        return this.#inRange(this.#address(false), 1) ? this.end() : this.endWithError(R.IDNF);
+        if (this.#inRange(this.#address(false), 1)) this.end();
+        else this.endWithError(R.IDNF);
+        return;
       case R.READ_NATIVE_MAX_ADDRESS:
         this.#setAddress(Math.min(this.#sectors, R.LBA28_SECTORS + 1) - 1, false);
-        return this.end();
+        this.end();
+        return;
       case R.READ_NATIVE_MAX_ADDRESS_EXT:
         this.#setAddress(this.#sectors - 1, true);
-        return this.end();
+        this.end();
+        return;
       case R.INITIALIZE_DEVICE_PARAMETERS:
-        return this.#setGeometry();
+        this.#setGeometry();
+        return;
       case R.EXECUTE_DEVICE_DIAGNOSTIC:
         this.showSignature();
-        return this.end();
+        this.end();
+        return;
       case R.CHECK_POWER_MODE:
         this.s.count = R.POWER_ACTIVE;
-        return this.end();
+        this.end();
+        return;
       case R.STANDBY_IMMEDIATE:
       case R.STANDBY:
       case R.SLEEP:
-        return this.flushMedium(); // and then the drive spins down; the next command wakes it
+        this.flushMedium(); // and then the drive spins down; the next command wakes it
+        return;
       case R.IDLE_IMMEDIATE:
       case R.IDLE:
-        return this.end();
+        this.end();
+        return;
       default:
-        return this.endWithError(R.ABRT);
+        this.endWithError(R.ABRT);
+        return;
     }
   }
 
   #transfer({ protocol, ext, write, multiple, fua }: Transfer): void {
     const { s } = this;
-    if (multiple && this.#u.multiple === 0) return this.endWithError(R.ABRT);
+    if (multiple && this.#u.multiple === 0) {
+      this.endWithError(R.ABRT);
+      return;
+    }
     const count = ext ? s.count || R.COUNT_ZERO_48 : s.count & 0xff || R.COUNT_ZERO_28;
     this.#move(this.#address(ext), count, protocol, multiple ? this.#u.multiple : 1, write ?? false, fua ?? false);
   }
 
   #move(address: number, count: number, protocol: Protocol, block: number, write: boolean, fua: boolean): void {
-    if (!this.#inRange(address, count)) return this.endWithError(R.IDNF);
-    if (!write) return this.readMedium(address, count, protocol, block * BLOCK_SECTOR_SIZE);
-    if (this.#medium.readOnly) return this.endWithError(R.ABRT);
+    if (!this.#inRange(address, count)) {
+      this.endWithError(R.IDNF);
+      return;
+    }
+    if (!write) {
+      this.readMedium(address, count, protocol, block * BLOCK_SECTOR_SIZE);
+      return;
+    }
+    if (this.#medium.readOnly) {
+      this.endWithError(R.ABRT);
+      return;
+    }
     this.writeMedium(address, count, protocol, block * BLOCK_SECTOR_SIZE, fua || !this.#u.writeCache);
   }
 
@@ -202,7 +235,10 @@ export class AtaDisk extends AtaDrive {
   #queued(command: number): void {
     const { s } = this;
     this.#u.ncqTag = (s.count >> 3) & 31;
-    if (this.#queueDepth === 0) return this.endWithError(R.ABRT);
+    if (this.#queueDepth === 0) {
+      this.endWithError(R.ABRT);
+      return;
+    }
     const fua = (s.device & R.FUA_QUEUED) !== 0;
     this.#move48(s.features || R.COUNT_ZERO_48, command === R.WRITE_FPDMA_QUEUED, fua);
   }
@@ -238,7 +274,10 @@ export class AtaDisk extends AtaDrive {
   /** Into the registers, in the form of the command. */
   #setAddress(address: number, ext = this.#usesExt()): void {
     const { s } = this;
-    if (!ext && !(s.device & R.LBA)) return this.#setChs(address);
+    if (!ext && !(s.device & R.LBA)) {
+      this.#setChs(address);
+      return;
+    }
     const byte = (n: number): number => Math.floor(address / 2 ** (8 * n)) & 0xff;
     s.lba0 = byte(0) | (ext ? byte(3) << 8 : 0);
     s.lba1 = byte(1) | (ext ? byte(4) << 8 : 0);
@@ -277,27 +316,37 @@ export class AtaDisk extends AtaDrive {
     switch (this.s.features & 0xff) {
       case R.ENABLE_WRITE_CACHE:
         this.#u.writeCache = true;
-        return this.end();
+        this.end();
+        return;
       case R.DISABLE_WRITE_CACHE:
         this.#u.writeCache = false;
-        return this.flushMedium();
+        this.flushMedium();
+        return;
       case R.ENABLE_READ_LOOK_AHEAD:
       case R.DISABLE_READ_LOOK_AHEAD:
         this.#u.lookAhead = (this.s.features & 0xff) === R.ENABLE_READ_LOOK_AHEAD;
-        return this.end();
+        this.end();
+        return;
       case R.SET_TRANSFER_MODE:
-        return this.setTransferMode() ? this.end() : this.endWithError(R.ABRT);
+        if (this.setTransferMode()) this.end();
+        else this.endWithError(R.ABRT);
+        return;
       case R.ENABLE_REVERT_TO_DEFAULTS:
       case R.DISABLE_REVERT_TO_DEFAULTS:
-        return this.end();
+        this.end();
+        return;
       default:
-        return this.endWithError(R.ABRT);
+        this.endWithError(R.ABRT);
+        return;
     }
   }
 
   #setMultiple(): void {
     const count = this.s.count & 0xff;
-    if (count > R.MAX_MULTIPLE || (count & (count - 1)) !== 0) return this.endWithError(R.ABRT);
+    if (count > R.MAX_MULTIPLE || (count & (count - 1)) !== 0) {
+      this.endWithError(R.ABRT);
+      return;
+    }
     this.#u.multiple = count;
     this.end();
   }
@@ -306,7 +355,8 @@ export class AtaDisk extends AtaDrive {
     const sectorsPerTrack = this.s.count & 0xff;
     const heads = (this.s.device & R.DEVICE_HEAD) + 1;
     if (sectorsPerTrack === 0 || cylinders(this.#sectors, heads, sectorsPerTrack) === 0) {
-      return this.endWithError(R.ABRT);
+      this.endWithError(R.ABRT);
+      return;
     }
     Object.assign(this.#u, { heads, sectorsPerTrack });
     this.end();
@@ -316,7 +366,10 @@ export class AtaDisk extends AtaDrive {
     const { s } = this;
     const blocks = s.count;
     const trim = (s.features & 0xff) === R.DSM_TRIM;
-    if (!trim || blocks === 0 || blocks > R.MAX_TRIM_BLOCKS || this.#medium.readOnly) return this.endWithError(R.ABRT);
+    if (!trim || blocks === 0 || blocks > R.MAX_TRIM_BLOCKS || this.#medium.readOnly) {
+      this.endWithError(R.ABRT);
+      return;
+    }
     this.writeMedium(0, blocks, PROTOCOL.dma, BLOCK_SECTOR_SIZE, false);
   }
 
@@ -325,24 +378,36 @@ export class AtaDisk extends AtaDrive {
     const { s } = this;
     const keyed = (s.lba1 & 0xff) === R.SMART_LBA1 && (s.lba2 & 0xff) === R.SMART_LBA2;
     const feature = s.features & 0xff;
-    if (!keyed || (!this.#u.smart && feature !== R.SMART_ENABLE)) return this.endWithError(R.ABRT);
+    if (!keyed || (!this.#u.smart && feature !== R.SMART_ENABLE)) {
+      this.endWithError(R.ABRT);
+      return;
+    }
     switch (feature) {
       case R.SMART_ENABLE:
       case R.SMART_DISABLE:
         this.#u.smart = feature === R.SMART_ENABLE;
-        return this.end();
+        this.end();
+        return;
       case R.SMART_READ_DATA:
-        return this.sendData(smartData(), PROTOCOL.pio);
+        this.sendData(smartData(), PROTOCOL.pio);
+        return;
       case R.SMART_READ_THRESHOLDS:
-        return this.sendData(smartThresholds(), PROTOCOL.pio);
+        this.sendData(smartThresholds(), PROTOCOL.pio);
+        return;
       case R.SMART_READ_LOG:
-        if ((s.lba0 & 0xff) !== R.LOG_DIRECTORY) return this.endWithError(R.ABRT);
-        return this.sendData(smartLogDirectory(), PROTOCOL.pio);
+        if ((s.lba0 & 0xff) !== R.LOG_DIRECTORY) {
+          this.endWithError(R.ABRT);
+          return;
+        }
+        this.sendData(smartLogDirectory(), PROTOCOL.pio);
+        return;
       case R.SMART_AUTOSAVE:
       case R.SMART_RETURN_STATUS: // the key stays in the registers: no threshold was exceeded
-        return this.end();
+        this.end();
+        return;
       default:
-        return this.endWithError(R.ABRT);
+        this.endWithError(R.ABRT);
+        return;
     }
   }
 
@@ -350,9 +415,18 @@ export class AtaDisk extends AtaDrive {
   #readLog(): void {
     const { s } = this;
     const page = s.lba0 & 0xff;
-    if (s.count !== 1 || (s.lba1 & 0xff) !== 0) return this.endWithError(R.ABRT);
-    if (page === R.LOG_NCQ_ERROR && this.#queueDepth > 0) return this.sendData(this.#ncqErrorLog(), PROTOCOL.pio);
-    if (page !== R.LOG_DIRECTORY) return this.endWithError(R.ABRT);
+    if (s.count !== 1 || (s.lba1 & 0xff) !== 0) {
+      this.endWithError(R.ABRT);
+      return;
+    }
+    if (page === R.LOG_NCQ_ERROR && this.#queueDepth > 0) {
+      this.sendData(this.#ncqErrorLog(), PROTOCOL.pio);
+      return;
+    }
+    if (page !== R.LOG_DIRECTORY) {
+      this.endWithError(R.ABRT);
+      return;
+    }
     const directory = new Uint8Array(BLOCK_SECTOR_SIZE);
     directory[0] = 1; // its version
     if (this.#queueDepth > 0) directory[2 * R.LOG_NCQ_ERROR] = 1;
@@ -360,7 +434,6 @@ export class AtaDisk extends AtaDrive {
   }
 
   #ncqErrorLog(): Uint8Array {
-    const { s } = this;
     const log = new Uint8Array(BLOCK_SECTOR_SIZE);
     const failed = this.#u.ncqError !== 0;
     log[0] = failed ? this.#u.ncqTag : 0x80;

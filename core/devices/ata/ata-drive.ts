@@ -10,40 +10,24 @@
  */
 import type { BlockBackend, BlockError, BlockRequest } from '../../backends/block/port.ts';
 import type { Timer, TimerHost } from '../../base/clock.ts';
-import { bits, byteArrayUpTo, type Field, flag, record, type StateOf, u8, uint } from '../state-shape.ts';
+import { type Field, record } from '../state-shape.ts';
 import * as R from './ata.regs.ts';
+import {
+  ATA_STATE,
+  type AtaState,
+  CHUNK_BYTES,
+  NO_DATA,
+  noCommand,
+  PHASE,
+  PROTOCOL,
+  type Protocol,
+} from './ata-state.ts';
 import type { TransferMode } from './identify.ts';
 
-/** Bytes that go to or come from a back end at once. */
-const CHUNK_BYTES = 128 * 1024;
+/** How much a command moves before the processor has its turn. */
 const SLICE_BYTES = 1024 * 1024;
 /** What one request costs of a slice, however short it is. */
 const REQUEST_COST = 4096;
-const MAX_SECTORS = 2 ** 48;
-
-/** Where a command is. */
-const PHASE = {
-  idle: 0,
-  /** Sectors are on their way from the medium. */
-  fetch: 1,
-  /** Sectors are on their way to the medium. */
-  store: 2,
-  flush: 3,
-  /** The ranges in the buffer are being discarded. */
-  trim: 4,
-  /** A block waits for the processor to read or to write it: DRQ. */
-  pioIn: 5,
-  pioOut: 6,
-  /** The controller moves the data when it has a DMA list. */
-  dmaIn: 7,
-  dmaOut: 8,
-  /** A command packet is awaited. */
-  packet: 9,
-  /** There is more in the buffer than the last DRQ block. */
-  nextBlock: 10,
-} as const;
-const NO_DATA = new Uint8Array(0);
-const LAST_PHASE = PHASE.nextBlock;
 
 /** The best mode of each kind that SET FEATURES can select. */
 const BEST_MODES: Readonly<Record<number, number>> = {
@@ -52,38 +36,6 @@ const BEST_MODES: Readonly<Record<number, number>> = {
   [R.MODE_MULTIWORD_DMA]: 2,
   [R.MODE_ULTRA_DMA]: 5,
 };
-
-/** How the data of a command travels. */
-export const PROTOCOL = { none: 0, pio: 1, dma: 2 } as const;
-export type Protocol = (typeof PROTOCOL)[keyof typeof PROTOCOL];
-
-const ATA_STATE = record({
-  // What was written last in the low byte, what before it in the high one: 48-bit commands use both.
-  features: uint(0xffff),
-  count: uint(0xffff),
-  lba0: uint(0xffff),
-  lba1: uint(0xffff),
-  lba2: uint(0xffff),
-  device: u8,
-  status: u8,
-  error: u8,
-  command: u8,
-  phase: uint(LAST_PHASE),
-  protocol: uint(PROTOCOL.dma),
-  /** The next sector of the medium, and how many are left. */
-  address: uint(MAX_SECTORS),
-  left: uint(2 ** 32),
-  /** Bytes of a DRQ block. */
-  blockBytes: uint(CHUNK_BYTES),
-  flushAtEnd: flag,
-  /** A CPU's or controller's progress in the buffer, and the end of the DRQ block. */
-  position: uint(CHUNK_BYTES),
-  blockEnd: uint(CHUNK_BYTES),
-  data: byteArrayUpTo(CHUNK_BYTES),
-  modeKind: bits(R.MODE_MULTIWORD_DMA | R.MODE_ULTRA_DMA),
-  modeNumber: uint(7),
-});
-type AtaState = StateOf<typeof ATA_STATE> & object;
 
 /** Moves bytes between a drive and the VM's memory, along a list that the guest made. */
 export interface DmaChannel {
@@ -573,29 +525,6 @@ export abstract class AtaDrive {
 }
 
 export type TaskFileRegister = 'features' | 'count' | 'lba0' | 'lba1' | 'lba2';
-
-const noCommand = (): AtaState => ({
-  features: 0,
-  count: 0,
-  lba0: 0,
-  lba1: 0,
-  lba2: 0,
-  device: 0,
-  status: R.DRDY | R.DSC,
-  error: 0,
-  command: 0,
-  phase: PHASE.idle,
-  protocol: PROTOCOL.none,
-  address: 0,
-  left: 0,
-  blockBytes: 0,
-  flushAtEnd: false,
-  position: 0,
-  blockEnd: 0,
-  data: NO_DATA,
-  modeKind: 0,
-  modeNumber: 0,
-});
 
 /** The saved states of all drives of a controller, in their order. */
 export const drivesField =

@@ -5,7 +5,8 @@
  */
 import type { BlockBackend, BlockError, MediumSlot } from '../../backends/block/port.ts';
 import * as R from './ata.regs.ts';
-import { AtaDrive, type AtaDrivePorts, PROTOCOL } from './ata-drive.ts';
+import { AtaDrive, type AtaDrivePorts } from './ata-drive.ts';
+import { PROTOCOL } from './ata-state.ts';
 import { type DriveName, identifyPacketDevice } from './identify.ts';
 import * as M from './mmc.regs.ts';
 import { MMC_STATE, MmcUnit } from './mmc-unit.ts';
@@ -67,34 +68,43 @@ export class AtapiCdrom extends AtaDrive {
     switch (command) {
       case R.PACKET:
         this.s.count = R.COD;
-        return this.awaitPacket(PACKET_BYTES);
+        this.awaitPacket(PACKET_BYTES);
+        return;
       case R.IDENTIFY_PACKET_DEVICE:
-        return this.sendData(this.#identify(), PROTOCOL.pio);
+        this.sendData(this.#identify(), PROTOCOL.pio);
+        return;
       case R.DEVICE_RESET:
         this.showSignature();
         this.s.status = 0;
-        return this.end(false);
+        this.end(false);
+        return;
       case R.EXECUTE_DEVICE_DIAGNOSTIC:
         this.showSignature();
         this.s.status = 0;
-        return this.end();
+        this.end();
+        return;
       case R.SET_FEATURES:
-        return this.#setFeatures();
+        this.#setFeatures();
+        return;
       case R.CHECK_POWER_MODE:
         this.s.count = R.POWER_ACTIVE;
-        return this.end();
+        this.end();
+        return;
       case R.STANDBY_IMMEDIATE:
       case R.STANDBY:
       case R.IDLE_IMMEDIATE:
       case R.IDLE:
       case R.SLEEP:
-        return this.end();
+        this.end();
+        return;
       case R.IDENTIFY_DEVICE:
       case R.READ_SECTORS: // [ATAPI] 6.17.5: both tell by their registers what the device is
         this.showSignature();
-        return this.endWithError(R.ABRT);
+        this.endWithError(R.ABRT);
+        return;
       default:
-        return this.endWithError(R.ABRT);
+        this.endWithError(R.ABRT);
+        return;
     }
   }
 
@@ -103,13 +113,17 @@ export class AtapiCdrom extends AtaDrive {
     const protocol = this.s.features & R.PACKET_DMA ? PROTOCOL.dma : PROTOCOL.pio;
     switch (result.kind) {
       case 'good':
-        return this.#succeed();
+        this.#succeed();
+        return;
       case 'check':
-        return this.#fail(result.key);
+        this.#fail(result.key);
+        return;
       case 'data':
-        return this.sendData(result.bytes, protocol, this.#blockLimit());
+        this.sendData(result.bytes, protocol, this.#blockLimit());
+        return;
       case 'read':
-        return this.readMedium(result.address, result.sectors, protocol, this.#blockLimit());
+        this.readMedium(result.address, result.sectors, protocol, this.#blockLimit());
+        return;
     }
   }
 

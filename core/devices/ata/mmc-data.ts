@@ -31,7 +31,11 @@ export function modePages(page: number, locked: boolean, changeable: boolean, sh
   ];
   const chosen = pages.filter(([code]) => page === M.PAGE_ALL || page === code);
   if (chosen.length === 0) return undefined;
-  const body = chosen.flatMap(([code, values]) => [code, values.length, ...(changeable ? values.map(() => 0) : values)]);
+  const body = chosen.flatMap(([code, values]) => [
+    code,
+    values.length,
+    ...(changeable ? values.map(() => 0) : values),
+  ]);
   const header = short ? [3 + body.length, 0, 0, 0] : [...u16(6 + body.length), 0, 0, 0, 0, 0, 0];
   return Uint8Array.from([...header, ...body]);
 }
@@ -73,12 +77,7 @@ const tocOf = (body: number[]): Uint8Array => Uint8Array.from([...u16(2 + body.l
 /** Session 1: points A0 (first track), A1 (last track), A2 (lead-out) and the track. */
 function rawToc(sectors: number): number[] {
   const point = (code: number, time: number[]): number[] => [1, M.DATA_TRACK, 0, code, 0, 0, 0, 0, ...time];
-  return [
-    ...point(0xa0, [1, 0, 0]),
-    ...point(0xa1, [1, 0, 0]),
-    ...point(0xa2, msfOf(sectors)),
-    ...point(1, msfOf(0)),
-  ];
+  return [...point(0xa0, [1, 0, 0]), ...point(0xa1, [1, 0, 0]), ...point(0xa2, msfOf(sectors)), ...point(1, msfOf(0))];
 }
 
 function msfOf(sector: number): number[] {

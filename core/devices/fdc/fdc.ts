@@ -4,20 +4,12 @@
  * [82077] Intel 82077AA data sheet (May 1994). Seeks and transfers take no time. Not here: SCAN commands, tape drives, the
  * PS/2 registers SRA and SRB, deleted data marks, missing clock and CRC errors, sectors of other sizes than 512 bytes.
  */
-import type { BlockBackend, BlockError, MediumSlot } from '../../backends/block/port.ts';
 import { byteRegion } from '../byte-device.ts';
-import type { AccessCounters, Device, DeviceState, IoRegion, IrqLine } from '../device.ts';
-import type { IsaDmaChannel } from '../isa-dma.ts';
+import type { AccessCounters, Device, DeviceState, IoRegion } from '../device.ts';
 import * as R from './fdc.regs.ts';
-import { type FdcState, fdcPowerOn, FORMAT, PHASE, READ, STATE, VERIFY, WRITE } from './fdc-state.ts';
-import { FLOPPY_SECTOR_BYTES, type FloppyFormat, formatOf, MOST_CYLINDERS } from './floppy-formats.ts';
-
-export interface FdcPorts {
-  readonly irq: IrqLine;
-  readonly dma: IsaDmaChannel;
-  /** Drive 0 and drive 1. */
-  readonly drives: readonly (MediumSlot | undefined)[];
-}
+import { type FdcState, fdcPowerOn, PHASE, READ, STATE, VERIFY, WRITE } from './fdc-state.ts';
+import { type FdcPorts, FdcTransfer } from './fdc-transfer.ts';
+import { MOST_CYLINDERS } from './floppy-formats.ts';
 
 /** Bytes of each command, the first included. [82077] table 5-1 */
 const COMMAND_BYTES: Readonly<Record<number, number>> = {
@@ -40,8 +32,6 @@ const COMMAND_BYTES: Readonly<Record<number, number>> = {
   [R.LOCK]: 1,
   [R.VERIFY]: 9,
 };
-const FORMAT_ID_BYTES = 4;
-const SIZE_CODE_512 = 2;
 
 export class Fdc implements Device {
   readonly counters: AccessCounters = { unknownReads: 0, unknownWrites: 0 };
@@ -49,12 +39,17 @@ export class Fdc implements Device {
   readonly registers: IoRegion;
   readonly directory: IoRegion;
   #s: FdcState = fdcPowerOn();
-  #buffer = new Uint8Array(FLOPPY_SECTOR_BYTES);
-  #outstanding = false;
-  #commandNumber = 0;
-  #running = false;
+  readonly #transfer: FdcTransfer;
 
   constructor(readonly ports: FdcPorts) {
+    const stateNow = (): FdcState => this.#s;
+    this.#transfer = new FdcTransfer(ports, {
+      get state() {
+        return stateNow();
+      },
+      setInterrupt: (interrupt) => this.#setInterrupt(interrupt),
+      respond: (result) => this.#respond(result),
+    });
     this.registers = byteRegion(
       (offset) => this.#read(offset),
       (offset, value) => this.#write(offset, value),
@@ -66,7 +61,7 @@ export class Fdc implements Device {
         else this.counters.unknownWrites++;
       },
     );
-    ports.dma.onOpen = () => this.#go();
+    ports.dma.onOpen = () => this.#transfer.go();
     ports.drives.forEach((slot, drive) => {
       slot?.listen({
         mediaChanged: () => {
@@ -77,22 +72,21 @@ export class Fdc implements Device {
   }
 
   reset(): void {
-    this.#abandon();
+    this.#transfer.abandon();
     this.#s = fdcPowerOn();
     this.#driveIrq();
   }
 
   save(): DeviceState {
-    return STATE.save({ ...this.#s, data: this.#buffer });
+    return STATE.save({ ...this.#s, data: this.#transfer.data });
   }
 
   restore(state: DeviceState): void {
     const restored = STATE.restore(state);
-    this.#abandon();
+    this.#transfer.abandon(restored.data);
     this.#s = restored;
-    this.#buffer.set(restored.data);
     this.#driveIrq();
-    if (this.#s.phase === PHASE.medium) this.#go();
+    if (this.#s.phase === PHASE.medium) this.#transfer.go();
   }
 
   #unknownRead(): number {
@@ -120,7 +114,8 @@ export class Fdc implements Device {
     const s = this.#s;
     switch (offset) {
       case R.DOR:
-        return this.#writeDor(value);
+        this.#writeDor(value);
+        return;
       case R.TDR:
         s.tdr = value & R.TDR_MASK;
         return;
@@ -129,7 +124,8 @@ export class Fdc implements Device {
         if (value & R.DSR_SWRESET && s.dor & R.DOR_NRESET) this.#controllerReset();
         return;
       case R.FIFO:
-        return this.#writeFifo(value);
+        this.#writeFifo(value);
+        return;
       default:
         this.counters.unknownWrites++;
     }
@@ -168,11 +164,11 @@ export class Fdc implements Device {
     if (!(value & R.DOR_NRESET)) this.#stop();
     else if (!(before & R.DOR_NRESET)) this.#controllerReset();
     this.#driveIrq();
-    this.#go();
+    this.#transfer.go();
   }
 
   #stop(): void {
-    this.#abandon();
+    this.#transfer.abandon();
     Object.assign(this.#s, { phase: PHASE.command, command: [], result: [], interrupt: false, polled: 0, sought: [] });
   }
 
@@ -199,7 +195,7 @@ export class Fdc implements Device {
   #readFifo(): number {
     const s = this.#s;
     if (!(s.dor & R.DOR_NRESET)) return this.#unknownRead();
-    if (s.phase === PHASE.host && s.pio && s.direction === READ) return this.#readPio();
+    if (s.phase === PHASE.host && s.pio && s.direction === READ) return this.#transfer.readPio();
     if (s.phase !== PHASE.result) return this.#unknownRead();
     const value = s.result.shift() ?? 0;
     if (s.result.length === 0) s.phase = PHASE.command;
@@ -210,7 +206,10 @@ export class Fdc implements Device {
   #writeFifo(value: number): void {
     const s = this.#s;
     if (!(s.dor & R.DOR_NRESET)) return;
-    if (s.phase === PHASE.host && s.pio && s.direction !== READ) return this.#writePio(value);
+    if (s.phase === PHASE.host && s.pio && s.direction !== READ) {
+      this.#transfer.writePio(value);
+      return;
+    }
     if (s.phase !== PHASE.command) {
       this.counters.unknownWrites++;
       return;
@@ -221,7 +220,7 @@ export class Fdc implements Device {
     const bytes = s.command;
     s.command = [];
     this.#execute(code, bytes);
-    this.#go();
+    this.#transfer.go();
   }
 
   #execute(code: number, bytes: readonly number[]): void {
@@ -231,31 +230,42 @@ export class Fdc implements Device {
       case R.READ_DATA:
       case R.READ_DELETED_DATA:
       case R.READ_TRACK:
-        return this.#beginTransfer(READ, bytes);
+        this.#transfer.begin(READ, bytes);
+        return;
       case R.WRITE_DATA:
       case R.WRITE_DELETED_DATA:
-        return this.#beginTransfer(WRITE, bytes);
+        this.#transfer.begin(WRITE, bytes);
+        return;
       case R.VERIFY:
-        return this.#beginTransfer(VERIFY, bytes);
+        this.#transfer.begin(VERIFY, bytes);
+        return;
       case R.FORMAT_TRACK:
-        return this.#beginFormat(bytes);
+        this.#transfer.beginFormat(bytes);
+        return;
       case R.READ_ID:
-        return this.#readId(second);
+        this.#transfer.readId(second);
+        return;
       case R.SPECIFY:
         s.specify = [second, third];
         return;
       case R.SENSE_DRIVE_STATUS:
-        return this.#respond([this.#driveStatus(second)]);
+        this.#respond([this.#driveStatus(second)]);
+        return;
       case R.RECALIBRATE:
-        return this.#seekTo(second & R.DRIVE, 0);
+        this.#seekTo(second & R.DRIVE, 0);
+        return;
       case R.SEEK:
-        return this.#seek(first, second & R.DRIVE, third);
+        this.#seek(first, second & R.DRIVE, third);
+        return;
       case R.SENSE_INTERRUPT:
-        return this.#senseInterrupt();
+        this.#senseInterrupt();
+        return;
       case R.DUMPREG:
-        return this.#dumpRegisters();
+        this.#dumpRegisters();
+        return;
       case R.VERSION:
-        return this.#respond([R.VERSION_82077]);
+        this.#respond([R.VERSION_82077]);
+        return;
       case R.PERPENDICULAR:
         s.perpendicular = second & R.LOCK_SET ? second & 0x3f : (s.perpendicular & 0x3c) | (second & 3);
         return;
@@ -265,9 +275,11 @@ export class Fdc implements Device {
         return;
       case R.LOCK:
         s.locked = (first & R.LOCK_SET) !== 0;
-        return this.#respond([s.locked ? 0x10 : 0]);
+        this.#respond([s.locked ? 0x10 : 0]);
+        return;
       default:
-        return this.#respond([R.ST0_INVALID]);
+        this.#respond([R.ST0_INVALID]);
+        return;
     }
   }
 
@@ -322,230 +334,5 @@ export class Fdc implements Device {
     const { cylinders, specify, lastSector, locked, perpendicular, configure, precompensation } = this.#s;
     const lock = (locked ? R.LOCK_SET : 0) | perpendicular;
     this.#respond([...cylinders, ...specify, lastSector, lock, configure, precompensation]);
-  }
-
-  // Transfers
-
-  get #medium(): BlockBackend | undefined {
-    return this.ports.drives[this.#s.selection & R.DRIVE]?.medium;
-  }
-
-  /** What the heads find: nothing without a medium, or at another rate than it was recorded with. */
-  get #format(): FloppyFormat | undefined {
-    const medium = this.#medium;
-    const format = medium && formatOf(medium.sizeBytes);
-    return format?.rate === this.#s.rate ? format : undefined;
-  }
-
-  #beginTransfer(direction: number, bytes: readonly number[]): void {
-    const [first = 0, selection = 0, cylinder = 0, head = 0, sector = 0, size = 0, lastSector = 0] = bytes;
-    const s = this.#s;
-    Object.assign(s, { direction, selection, cylinder, head, sector, size, lastSector });
-    s.multiTrack = (first & R.MULTI_TRACK) !== 0 && (first & R.COMMAND_MASK) !== R.READ_TRACK;
-    s.pio = ((s.specify[1] ?? 0) & R.SPECIFY_NON_DMA) !== 0;
-    const drive = selection & R.DRIVE;
-    if (s.configure & R.CONFIGURE_IMPLIED_SEEK && this.ports.drives[drive]) {
-      s.cylinders[drive] = Math.min(cylinder, MOST_CYLINDERS - 1);
-    }
-    if (direction === WRITE && this.#medium?.readOnly) return this.#finish(R.ST1_NOT_WRITABLE);
-    this.#beginSector();
-  }
-
-  #beginFormat(bytes: readonly number[]): void {
-    const [, selection = 0, size = 0, sectorCount = 0, , filler = 0] = bytes;
-    const s = this.#s;
-    Object.assign(s, { direction: FORMAT, selection, size, left: sectorCount, filler, sector: 1 });
-    s.cylinder = s.cylinders[selection & R.DRIVE] ?? 0;
-    s.head = selection & R.HEAD ? 1 : 0;
-    s.multiTrack = false;
-    s.pio = ((s.specify[1] ?? 0) & R.SPECIFY_NON_DMA) !== 0;
-    if (this.#medium?.readOnly) return this.#finish(R.ST1_NOT_WRITABLE);
-    if (!this.#format) return this.#finish(R.ST1_MISSING_ADDRESS);
-    if (sectorCount === 0 || size !== SIZE_CODE_512) return this.#finish(R.ST1_MISSING_ADDRESS);
-    this.#awaitHost();
-  }
-
-  /** Finds the sector under the head, or ends. */
-  #beginSector(): void {
-    const s = this.#s;
-    const format = this.#format;
-    if (!format || s.size !== SIZE_CODE_512) return this.#finish(R.ST1_MISSING_ADDRESS);
-    if (s.cylinder !== s.cylinders[s.selection & R.DRIVE]) return this.#finish(R.ST1_NO_DATA, R.ST2_WRONG_CYLINDER);
-    if (this.#offset(format) === undefined) return this.#finish(R.ST1_NO_DATA);
-    if (s.direction === WRITE) this.#awaitHost();
-    else s.phase = PHASE.medium;
-  }
-
-  #awaitHost(): void {
-    const s = this.#s;
-    s.phase = PHASE.host;
-    s.position = 0;
-    if (s.pio) this.#setInterrupt(true);
-  }
-
-  /** In bytes, of the sector that the registers name; undefined when the diskette has no such. */
-  #offset({ cylinders, heads, sectors }: FloppyFormat): number | undefined {
-    const { cylinder, head, sector } = this.#s;
-    if (cylinder >= cylinders || head >= heads || sector < 1 || sector > sectors) return undefined;
-    return ((cylinder * heads + head) * sectors + sector - 1) * FLOPPY_SECTOR_BYTES;
-  }
-
-  /** Bytes that the host moves before the medium's turn. */
-  get #hostBytes(): number {
-    return this.#s.direction === FORMAT ? FORMAT_ID_BYTES : FLOPPY_SECTOR_BYTES;
-  }
-
-  /** Goes on until it waits: for the processor, DMA or the medium. */
-  #go(): void {
-    if (this.#running) return;
-    this.#running = true;
-    while (this.#step());
-    this.#running = false;
-  }
-
-  #step(): boolean {
-    const s = this.#s;
-    if (s.phase === PHASE.medium) return this.#moveMedium();
-    return s.phase === PHASE.host && !s.pio && (s.dor & R.DOR_DMAGATE) !== 0 && this.#moveByDma();
-  }
-
-  #moveByDma(): boolean {
-    const s = this.#s;
-    const part = this.#buffer.subarray(s.position, this.#hostBytes);
-    const { dma } = this.ports;
-    const { moved, terminalCount } = s.direction === READ ? dma.toMemory(part) : dma.fromMemory(part);
-    s.position += moved;
-    if (terminalCount) s.ending = true;
-    if (s.position === this.#hostBytes) this.#hostMoved();
-    else if (terminalCount) this.#cutShort();
-    else return false;
-    return true;
-  }
-
-  /** TC within a sector: the rest of one that is being written is zeros. [82077] 5.1.3 */
-  #cutShort(): void {
-    if (this.#s.direction === FORMAT) return this.#finish(0);
-    if (this.#s.direction === WRITE) this.#buffer.fill(0, this.#s.position);
-    this.#hostMoved();
-  }
-
-  #hostMoved(): void {
-    const s = this.#s;
-    s.position = 0;
-    if (s.direction === READ) return this.#sectorDone();
-    if (s.direction === FORMAT) this.#takeId();
-    s.phase = PHASE.medium;
-  }
-
-  #readPio(): number {
-    const s = this.#s;
-    const value = this.#buffer[s.position++] ?? 0;
-    if (s.position === FLOPPY_SECTOR_BYTES) this.#pioMoved();
-    return value;
-  }
-
-  #writePio(value: number): void {
-    const s = this.#s;
-    this.#buffer[s.position++] = value;
-    if (s.position === this.#hostBytes) this.#pioMoved();
-  }
-
-  #pioMoved(): void {
-    this.#setInterrupt(false);
-    this.#hostMoved();
-    this.#go();
-  }
-
-  #moveMedium(): boolean {
-    if (this.#outstanding) return false;
-    const s = this.#s;
-    const format = this.#format;
-    const offset = format && this.#offset(format);
-    const medium = this.#medium;
-    if (!medium || offset === undefined) {
-      this.#finish(R.ST1_NO_DATA);
-      return true;
-    }
-    const writes = s.direction === WRITE || s.direction === FORMAT;
-    const number = this.#commandNumber;
-    const request = { kind: writes ? 'write' : 'read', offset, data: this.#buffer } as const;
-    const done = (error?: BlockError): void => {
-      this.#outstanding = false;
-      if (number === this.#commandNumber) this.#mediumMoved(error);
-      this.#go();
-    };
-    this.#outstanding = true;
-    if (offset + FLOPPY_SECTOR_BYTES > medium.sizeBytes) done(this.#beyondImage(writes));
-    else medium.submit(request, done);
-    return !this.#outstanding;
-  }
-
-  /** An image that is shorter than its format has no such sectors. */
-  #beyondImage(writes: boolean): BlockError | undefined {
-    if (writes) return { errno: 'ENOSPC', message: 'the image is shorter than the diskette' };
-    this.#buffer.fill(0);
-    return undefined;
-  }
-
-  /** A sector of a track that is being formatted says where it is; all of its bytes are the filler. */
-  #takeId(): void {
-    const [cylinder = 0, head = 0, sector = 0] = this.#buffer;
-    Object.assign(this.#s, { cylinder, head, sector });
-    this.#buffer.fill(this.#s.filler);
-  }
-
-  #mediumMoved(error: BlockError | undefined): void {
-    const s = this.#s;
-    if (error) return this.#finish(R.ST1_DATA_ERROR, R.ST2_DATA_ERROR);
-    if (s.direction === READ) this.#awaitHost();
-    else this.#sectorDone();
-  }
-
-  #sectorDone(): void {
-    const s = this.#s;
-    const last = s.sector >= s.lastSector;
-    if (s.direction === FORMAT) return this.#formatted();
-    s.sector++;
-    const otherSide = last && s.multiTrack && s.head === 0;
-    if (last) {
-      s.sector = 1;
-      if (s.multiTrack) s.head ^= 1;
-      if (!otherSide) s.cylinder = (s.cylinder + 1) & 0xff;
-    }
-    if (s.ending) this.#finish(0);
-    else if (last && !otherSide) this.#finish(s.direction === VERIFY ? 0 : R.ST1_END_OF_CYLINDER);
-    else this.#beginSector();
-  }
-
-  #formatted(): void {
-    const s = this.#s;
-    s.left--;
-    if (s.left === 0 || s.ending) this.#finish(0);
-    else this.#awaitHost();
-  }
-
-  #readId(selection: number): void {
-    const s = this.#s;
-    const drive = selection & R.DRIVE;
-    Object.assign(s, { selection, cylinder: s.cylinders[drive] ?? 0, head: selection & R.HEAD ? 1 : 0, sector: 1 });
-    s.size = SIZE_CODE_512;
-    const format = this.#format;
-    this.#finish(format && this.#offset(format) !== undefined ? 0 : R.ST1_MISSING_ADDRESS);
-  }
-
-  /** The result phase of a transfer. [82077] 6 */
-  #finish(st1: number, st2 = 0): void {
-    const s = this.#s;
-    const st0 = (st1 ? R.ST0_ABNORMAL : 0) | (s.head ? R.HEAD : 0) | (s.selection & R.DRIVE);
-    s.ending = false;
-    s.position = 0;
-    this.#respond([st0, st1, st2, s.cylinder, s.head, s.sector, s.size]);
-    this.#setInterrupt(true);
-  }
-
-  #abandon(): void {
-    this.#commandNumber++;
-    if (this.#outstanding) this.#buffer = new Uint8Array(FLOPPY_SECTOR_BYTES); // the old one is the back end's
-    this.#s.ending = false;
   }
 }

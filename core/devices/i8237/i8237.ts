@@ -91,8 +91,7 @@ export class I8237 implements Device {
   #channel(number: number): IsaDmaChannel {
     const channel: IsaDmaChannel = {
       onOpen: undefined,
-      toMemory: (bytes) =>
-        this.#move(number, bytes, R.MODE_WRITE, (address, part) => this.memory.write(address, part)),
+      toMemory: (bytes) => this.#move(number, bytes, R.MODE_WRITE, (address, part) => this.memory.write(address, part)),
       fromMemory: (target) =>
         this.#move(number, target, R.MODE_READ, (address, part) => this.memory.read(address, part)),
     };
@@ -130,7 +129,10 @@ export class I8237 implements Device {
   #write(index: number, register: number, value: number): void {
     const controller = this.#state(index);
     const { channels } = controller;
-    if (register < 2 * R.CHANNELS) return this.#writeWord(controller, register, value);
+    if (register < 2 * R.CHANNELS) {
+      this.#writeWord(controller, register, value);
+      return;
+    }
     const channel = channels[value & 3];
     switch (register) {
       case R.COMMAND:
@@ -181,7 +183,12 @@ export class I8237 implements Device {
     });
   }
 
-  #move(number: number, bytes: Uint8Array, type: number, move: (gpa: number, part: Uint8Array) => void): IsaDmaProgress {
+  #move(
+    number: number,
+    bytes: Uint8Array,
+    type: number,
+    move: (gpa: number, part: Uint8Array) => void,
+  ): IsaDmaProgress {
     const index = number >> 2;
     const controller = this.#state(index);
     const channel = controller.channels[number & 3];

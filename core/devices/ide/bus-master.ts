@@ -4,8 +4,9 @@
  * [SFF] SFF-8038i 1.0. [PIIX] 2.6. Its place in the table is part of its state; each region is of two bytes at least, so
  * what a transfer can cost is bounded by its length.
  */
-import type { AccessSize, GuestMemory } from '../device.ts';
+
 import type { DmaChannel } from '../ata/ata-drive.ts';
+import type { AccessSize, GuestMemory } from '../device.ts';
 import { bits, flag, record, type StateOf, uint } from '../state-shape.ts';
 import * as R from './ide.regs.ts';
 
@@ -134,7 +135,7 @@ export class BusMaster implements DmaChannel {
     this.ports.memory.read(state.descriptor, bytes);
     const view = new DataView(bytes.buffer);
     state.address = (view.getUint32(0, true) & ~1) >>> 0;
-    state.left = (view.getUint16(4, true) & ~1) || BIGGEST_REGION;
+    state.left = view.getUint16(4, true) & ~1 || BIGGEST_REGION;
     state.ended = (view.getUint16(6, true) & R.PRD_END) !== 0;
     const next = (state.descriptor + R.PRD_BYTES) & 0xffff; // the table does not cross 64 KiB, [SFF] 1.3.1
     state.descriptor = ((state.descriptor & 0xffff_0000) | next) >>> 0;

@@ -3,11 +3,12 @@
  *
  * [APT] ATA8-APT, ATA parallel transport. Both drives take every write of a register; the selected one answers.
  */
-import type { AtaDrive, AtaHost, TaskFileRegister } from '../ata/ata-drive.ts';
+
 import * as A from '../ata/ata.regs.ts';
+import type { AtaDrive, AtaHost, TaskFileRegister } from '../ata/ata-drive.ts';
 import { byteRegion } from '../byte-device.ts';
 import type { AccessSize, GuestMemory, IoRegion, IrqLine } from '../device.ts';
-import { bits, type Field, list, flag, record, type StateOf } from '../state-shape.ts';
+import { bits, type Field, flag, list, record, type StateOf } from '../state-shape.ts';
 import { BUS_MASTER_STATE, BusMaster } from './bus-master.ts';
 import * as R from './ide.regs.ts';
 
@@ -97,6 +98,8 @@ export class IdeChannel {
       if (offset === R.DATA && size > 1) this.#drive?.writeBlock(size, value);
       else this.#registers.write(offset, size, value);
     },
+    readMany: (offset, size, target) => this.#moveMany(offset, size, target, true),
+    writeMany: (offset, size, source) => this.#moveMany(offset, size, source, false),
   };
 
   /** One port. */
@@ -151,6 +154,13 @@ export class IdeChannel {
     return this.#drive?.readBlock(size) ?? 2 ** (8 * size) - 1;
   }
 
+  /** `rep insw` and `rep outsw` that stay within the DRQ block. */
+  #moveMany(offset: number, size: AccessSize, data: Uint8Array, input: boolean): boolean {
+    const drive = this.#drive;
+    if (!drive || offset !== R.DATA || size === 1 || drive.blockIsInput !== input) return false;
+    return data.length <= drive.blockLeft && drive.moveBlock(data) === data.length;
+  }
+
   #readRegister(offset: number): number {
     const drive = this.#drive;
     if (offset === R.STATUS) {
@@ -201,7 +211,10 @@ export class IdeChannel {
   #writeCommand(command: number): void {
     this.#control &= ~A.HOB;
     if (this.#control & A.SRST) return;
-    if (command === A.EXECUTE_DEVICE_DIAGNOSTIC) return this.#diagnose();
+    if (command === A.EXECUTE_DEVICE_DIAGNOSTIC) {
+      this.#diagnose();
+      return;
+    }
     const drive = this.#drive;
     if (!drive) return;
     this.#intrq[this.#selected] = false;

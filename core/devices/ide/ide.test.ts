@@ -10,7 +10,7 @@ import { AtaDisk } from '../ata/ata-disk.ts';
 import type { AtaDrive } from '../ata/ata-drive.ts';
 import { AtapiCdrom } from '../ata/atapi-cdrom.ts';
 import * as R from './ide.regs.ts';
-import { Ide, PIIX3_IDE } from './ide.ts';
+import { Ide, PIIX3_IDE, PIIX4_IDE } from './ide.ts';
 
 const NAME = { model: 'VIVARIUM HARDDISK', serial: 'VV0001', firmware: '1.0' };
 const READY = A.DRDY | A.DSC;
@@ -121,7 +121,8 @@ const diskRig = (sectors: number, readOnly = false) => {
   return { file, rig: new Rig((timers) => [new AtaDisk({ timers, medium: image, name: NAME })]) };
 };
 
-const sectorNumber = (bytes: Uint8Array, at = 0): number => new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true);
+const sectorNumber = (bytes: Uint8Array, at = 0): number =>
+  new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0, true);
 
 describe('IDE with a disk', () => {
   it('shows who is there: signature, status of an absent drive, an empty cable', () => {
@@ -170,6 +171,22 @@ describe('IDE with a disk', () => {
     expect(rig.in(R.STATUS)).toBe(READY);
   });
 
+  it('takes a string instruction at once where it stays within the block', () => {
+    const { rig, file } = diskRig(2000);
+    const { command } = rig.ide.channels[0];
+    const data = new Uint8Array(512);
+    expect(command.readMany?.(R.DATA, 2, data)).toBe(false);
+    rig.command(A.READ_SECTORS, 70, 2);
+    expect(command.readMany?.(R.DATA, 2, new Uint8Array(1024))).toBe(false);
+    expect(command.writeMany?.(R.DATA, 2, data)).toBe(false);
+    expect(command.readMany?.(R.DATA, 2, data)).toBe(true);
+    expect(sectorNumber(data)).toBe(70);
+    expect(sectorNumber(rig.readWords(512))).toBe(71);
+    rig.command(A.WRITE_SECTORS, 9, 1);
+    expect(command.writeMany?.(R.DATA, 4, data.fill(0x99))).toBe(true);
+    expect(file.bytes[9 * 512 + 511]).toBe(0x99);
+  });
+
   it('moves several sectors a block in READ MULTIPLE', () => {
     const { rig } = diskRig(2000);
     rig.command(A.SET_MULTIPLE_MODE, 0, 8);
@@ -193,7 +210,9 @@ describe('IDE with a disk', () => {
     expect(rig.irqs[0].level).toBe(true);
     expect(rig.in(R.STATUS)).toBe(READY);
     const at = (address: number): number => rig.memory.view.getUint32(address, true);
-    expect([at(BUFFER), at(BUFFER + 0x4000), at(BUFFER + 0x4400), at(BUFFER + 0x8000)]).toEqual([50_000, 50_001, 50_003, 50_004]);
+    expect([at(BUFFER), at(BUFFER + 0x4000), at(BUFFER + 0x4400), at(BUFFER + 0x8000)]).toEqual([
+      50_000, 50_001, 50_003, 50_004,
+    ]);
     rig.ide.busMaster.write(R.BMISX, 1, R.BMISX_INTERRUPT);
     rig.ide.busMaster.write(R.BMICX, 1, 0);
     expect(rig.dmaStatus).toBe(0);
@@ -304,6 +323,18 @@ describe('IDE with a disk', () => {
     expect(rig.memory.view.getUint32(BUFFER, true)).toBe(7);
   });
 
+  it('is the function of either south bridge, with the Ultra DMA registers of PIIX4', () => {
+    const none = [undefined, undefined] as const;
+    const make = (model: typeof PIIX3_IDE) => {
+      const irqs = [new FakeLine(), new FakeLine()] as const;
+      return new Ide(model, { irqs, memory: new TestMemory(0), drives: [none, none] }).configSpace;
+    };
+    const [piix3, piix4] = [make(PIIX3_IDE), make(PIIX4_IDE)];
+    expect([piix3.readConfig(0, 4), piix4.readConfig(0, 4)]).toEqual([0x7010_8086, 0x7111_8086]);
+    for (const space of [piix3, piix4]) space.writeConfig(R.UDMACTL, 1, 0xff);
+    expect([piix3.readConfig(R.UDMACTL, 1), piix4.readConfig(R.UDMACTL, 1)]).toEqual([0, 0x0f]);
+  });
+
   it('is silent on a channel that the configuration does not decode', () => {
     const { rig } = diskRig(100);
     rig.ide.configSpace.writeConfig(R.IDETIM, 2, 0);
@@ -355,7 +386,8 @@ describe('IDE over a back end that takes its time', () => {
 });
 
 describe('IDE with a CD-ROM', () => {
-  const cdBytes = (frames: number, fill: number): RawImage => new RawImage(new MemoryFile(new Uint8Array(frames * 2048).fill(fill), true));
+  const cdBytes = (frames: number, fill: number): RawImage =>
+    new RawImage(new MemoryFile(new Uint8Array(frames * 2048).fill(fill), true));
   const cdRig = (medium?: RawImage) => {
     const slot = new Drive(medium);
     const rig = new Rig((timers) => [new AtapiCdrom({ timers, slot, name: { ...NAME, model: 'VIVARIUM CD-ROM' } })]);

@@ -5,11 +5,11 @@
  * effect but for the bits that let a channel decode. Not here: native mode, which PIIX does not have.
  */
 import type { AtaDrive } from '../ata/ata-drive.ts';
-import { drivesField, type DriveState } from '../ata/ata-drive.ts';
+import { type DriveState, drivesField } from '../ata/ata-drive.ts';
 import type { AccessCounters, AccessSize, Device, DeviceState, GuestMemory, IoRegion, IrqLine } from '../device.ts';
 import { COMMAND_IO, COMMAND_MASTER } from '../pci-host/pci.regs.ts';
 import { PciConfigSpace } from '../pci-host/pci-config-space.ts';
-import { defineState, savedState, type StateShape } from '../state-shape.ts';
+import { defineState, type StateShape, savedState } from '../state-shape.ts';
 import * as R from './ide.regs.ts';
 import { CHANNEL_STATE, type ChannelState, IdeChannel } from './ide-channel.ts';
 
@@ -133,6 +133,8 @@ export class Ide implements Device {
   /** The channel's ports, which answer only while the function decodes them. */
   #decoded(index: 0 | 1): { command: IoRegion; control: IoRegion } {
     const gate = (region: IoRegion): IoRegion => ({
+      readMany: (offset, size, target) => this.#decodes(index) && (region.readMany?.(offset, size, target) ?? false),
+      writeMany: (offset, size, source) => this.#decodes(index) && (region.writeMany?.(offset, size, source) ?? false),
       read: (offset, size) => (this.#decodes(index) ? region.read(offset, size) : this.#unknownRead(size)),
       write: (offset, size, value) => {
         if (this.#decodes(index)) region.write(offset, size, value);
@@ -164,7 +166,8 @@ function configSpace(model: IdeModel, busMaster: IoRegion, decodes: boolean): Pc
     command: { value: decodes ? COMMAND_IO : 0, writable: COMMAND_IO | COMMAND_MASTER },
     bars: [{ index: 4, kind: 'io', sizeBytes: R.BUS_MASTER_PORTS, region: busMaster }],
   });
-  for (const offset of [R.IDETIM, R.IDETIM + 2]) space.define(offset, 2, decodes ? R.IDETIM_DECODE : 0, 0xffff);
+  // [PIIX] powers on with the bit clear; OVMF, unlike SeaBIOS, never sets it and would wait for minutes.
+  for (const offset of [R.IDETIM, R.IDETIM + 2]) space.define(offset, 2, R.IDETIM_DECODE, 0xffff);
   space.define(R.SIDETIM, 1, 0, 0xff);
   if (model.deviceId === PIIX4_IDE.deviceId) {
     space.define(R.UDMACTL, 1, 0, 0x0f);

@@ -15,6 +15,8 @@ const MAX_QUEUES = 256;
 const MAX_DESCRIPTORS = 64;
 /** In one frame; twice what a real bus carries. */
 const FRAME_BYTES = 128 * 1024;
+/** What a descriptor costs beside its data, so that empty ones and failures end a frame too. */
+const DESCRIPTOR_BYTES = 512;
 
 export interface WalkResult {
   moved: boolean;
@@ -30,18 +32,24 @@ interface Queue {
 export class EhciSchedule {
   #bytes = 0;
   #result: WalkResult = { moved: false, status: 0 };
+  /** Of the periodic list: what has been done since the guest ran, and so need not be done again. */
+  readonly #seen = new Set<number>();
 
   constructor(
     readonly dma: UsbDma,
     readonly find: (address: number) => UsbDevice | undefined,
   ) {}
 
-  /** One frame: the periodic list from this entry, the asynchronous list from this queue head; undefined for none. */
-  run(periodicEntry: number | undefined, asyncHead: number | undefined): WalkResult {
+  /**
+   * One frame: the periodic list from this entry, the asynchronous list from this queue head; undefined for none. fresh: the
+   * guest has run since the last frame.
+   */
+  run(periodicEntry: number | undefined, asyncHead: number | undefined, fresh: boolean): WalkResult {
+    if (fresh) this.#seen.clear();
     this.#bytes = 0;
     this.#result = { moved: false, status: 0 };
     if (periodicEntry !== undefined) this.#periodic(periodicEntry);
-    if (asyncHead !== undefined) this.#async(asyncHead);
+    if (asyncHead !== undefined && fresh) this.#async(asyncHead);
     return this.#result;
   }
 
@@ -50,6 +58,8 @@ export class EhciSchedule {
     let link = this.dma.read32(entry);
     for (let step = 0; step < MAX_QUEUES && !(link & R.LINK_T); step++) {
       const address = (link & R.LINK_ADDRESS) >>> 0;
+      if (this.#seen.has(address)) return;
+      this.#seen.add(address);
       if ((link & R.LINK_TYPE) === R.LINK_QH) {
         const queue = { address, words: this.dma.words(address, R.QH_WORDS) };
         if (word(queue, R.QH_CAPABILITIES) & R.QH_SMASK) this.#queue(queue, 1);
@@ -128,13 +138,13 @@ export class EhciSchedule {
     const device = this.find(characteristics & 0x7f);
     const length = (token >>> R.TOKEN_BYTES_SHIFT) & R.TOKEN_BYTES;
     const pid = (token >>> R.TOKEN_PID_SHIFT) & 3;
-    this.#bytes += 64; // what a packet costs beside its data, so that failures end a frame too
+    this.#bytes += DESCRIPTOR_BYTES;
     if (length > room(queue)) return this.#fail(queue, R.TOKEN_BUFFER_ERROR);
     if (!device || pid > R.PID_SETUP) return this.#fail(queue, R.TOKEN_XACTERR);
     const { outcome, bytes } = this.#transfer(device, (characteristics >>> 8) & 0xf, pid, queue, length);
     this.#bytes += bytes;
     if (outcome === 'nak' && bytes === 0) return false;
-    const packets = Math.max(1, Math.ceil(bytes / (((characteristics >>> 16) & 0x7ff) || 1)));
+    const packets = Math.max(1, Math.ceil(bytes / ((characteristics >>> 16) & 0x7ff || 1)));
     moveOn(queue, bytes, packets);
     if (outcome === 'nak') return false;
     if (outcome === 'babble') return this.#fail(queue, R.TOKEN_BABBLE);

@@ -5,11 +5,11 @@ import { FakeLine } from '../../testing/fake-line.ts';
 import { FakeMemory } from '../../testing/fake-memory.ts';
 import { type Answer, FakeMedium, scsi, setupPacket, type UsbPipe } from '../../testing/usb-host.ts';
 import * as P from '../pci-host/pci.regs.ts';
-import { Ehci } from './ehci.ts';
 import * as R from './ehci.regs.ts';
+import { Ehci } from './ehci.ts';
 import { UsbTablet } from './hid-tablet.ts';
-import { ICH9_UHCI, Uhci } from './uhci.ts';
 import * as U from './uhci.regs.ts';
+import { ICH9_UHCI, Uhci } from './uhci.ts';
 import { UsbStorage } from './usb-storage.ts';
 
 const QUEUE = 0x2000;
@@ -183,8 +183,30 @@ describe('EHCI', () => {
     rig.enablePort();
     const pipe = rig.configure(1);
     medium.wait = true;
-    const cbw = Uint8Array.of(0x55, 0x53, 0x42, 0x43, 0, 0, 0, 0, 0, 2, 0, 0, 0x80, 0, 10, 0x28, ...Array(7).fill(0), 1);
-    pipe.out(2, Uint8Array.from({ length: 31 }, (_, i) => cbw[i] ?? 0));
+    const cbw = Uint8Array.of(
+      0x55,
+      0x53,
+      0x42,
+      0x43,
+      0,
+      0,
+      0,
+      0,
+      0,
+      2,
+      0,
+      0,
+      0x80,
+      0,
+      10,
+      0x28,
+      ...Array(7).fill(0),
+      1,
+    );
+    pipe.out(
+      2,
+      Uint8Array.from({ length: 31 }, (_, i) => cbw[i] ?? 0),
+    );
     expect(pipe.in(1, 512)).toBe('nak');
     rig.timers.advance(1000 * MS);
     const fired = rig.timers.fired;

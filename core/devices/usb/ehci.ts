@@ -33,7 +33,6 @@ interface EhciState {
   command: number;
   status: number;
   interruptEnable: number;
-  segment: number;
   periodicList: number;
   asyncList: number;
   configured: number;
@@ -46,7 +45,6 @@ const FIELDS: Fields<EhciState> = {
   command: bits(R.USBCMD_KEPT),
   status: bits(R.USBSTS_CLEARABLE),
   interruptEnable: bits(R.USBINTR_MASK),
-  segment: uint(0xffff_ffff),
   periodicList: uint(0xffff_ffff),
   asyncList: uint(0xffff_ffff),
   configured: uint(1),
@@ -61,7 +59,6 @@ const powerOn = (): Registers => ({
   command: R.USBCMD_POWER_ON,
   status: 0,
   interruptEnable: 0,
-  segment: 0,
   periodicList: 0,
   asyncList: 0,
   configured: 0,
@@ -94,7 +91,7 @@ export class Ehci implements Device, IoRegion {
     );
     const dma = new UsbDma(ports.memory, this.configSpace);
     this.#schedule = new EhciSchedule(dma, (address) => this.#find(address));
-    this.#frames = new FrameTimer(ports.timers, `${NAME} frame`, (frame) => this.#walk(frame));
+    this.#frames = new FrameTimer(ports.timers, `${NAME} frame`, (...at) => this.#walk(...at));
     this.#frames.want(false);
   }
 
@@ -160,7 +157,7 @@ export class Ehci implements Device, IoRegion {
       case R.CAPLENGTH_VALUE + R.FRINDEX:
         return (this.#frames.frame * 8) & R.FRINDEX_MASK;
       case R.CAPLENGTH_VALUE + R.CTRLDSSEGMENT:
-        return s.segment;
+        return 0; // without 64-bit addressing, 2.3.5
       case R.CAPLENGTH_VALUE + R.PERIODICLISTBASE:
         return s.periodicList;
       case R.CAPLENGTH_VALUE + R.ASYNCLISTADDR:
@@ -201,7 +198,7 @@ export class Ehci implements Device, IoRegion {
         this.#frames.set((value & R.FRINDEX_MASK) >>> 3);
         break;
       case R.CTRLDSSEGMENT:
-        break; // read-only without 64-bit addressing, 2.3.5
+        break;
       case R.PERIODICLISTBASE:
         s.periodicList = (value & 0xffff_f000) >>> 0;
         break;
@@ -334,12 +331,12 @@ export class Ehci implements Device, IoRegion {
 
   // -- Schedules and interrupt
 
-  #walk(frame: number): boolean {
+  #walk(frame: number, fresh: boolean): boolean {
     const s = this.#s;
     const entries = ROLLOVER_FRAMES >>> ((s.command & R.USBCMD_FLS_MASK) >>> R.USBCMD_FLS_SHIFT);
     if (frame % entries === 0) s.status |= R.USBSTS_FLR;
     const periodic = s.command & R.USBCMD_PSE ? s.periodicList + 4 * (frame % entries) : undefined;
-    const result = this.#schedule.run(periodic, s.command & R.USBCMD_ASE ? s.asyncList : undefined);
+    const result = this.#schedule.run(periodic, s.command & R.USBCMD_ASE ? s.asyncList : undefined, fresh);
     s.status |= result.status;
     const doorbell = (s.command & R.USBCMD_IAAD) !== 0;
     if (doorbell) {

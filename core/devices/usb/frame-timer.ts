@@ -42,11 +42,14 @@ export class FrameTimer {
   #wanted = true;
   #state = framesPowerOn();
 
-  /** walk: does one frame's schedules; true if something moved. It may stop the timer. */
+  /**
+   * walk: does one frame's schedules; true if something moved. It may stop the timer. `fresh`: the guest has run since the
+   * last walk; otherwise nothing has changed but the number of the frame.
+   */
   constructor(
     readonly timers: TimerHost,
     name: string,
-    readonly walk: (frame: number) => boolean,
+    readonly walk: (frame: number, fresh: boolean) => boolean,
   ) {
     this.#timer = timers.createTimer(name, () => this.#due());
   }
@@ -107,8 +110,9 @@ export class FrameTimer {
     const state = this.#state;
     const end = this.frame + 1;
     // Frames that a busy host had no time for are lost, as on a bus without time for them.
-    for (let frame = Math.max(state.next, end - MAX_BATCH); frame < end && this.#running; frame++) {
-      const moved = this.walk(frame);
+    const begin = Math.max(state.next, end - MAX_BATCH);
+    for (let frame = begin; frame < end && this.#running; frame++) {
+      const moved = this.walk(frame, frame === begin);
       state.quiet = moved ? 0 : Math.min(state.quiet + 1, MAX_BATCH * QUIET_FRAMES_PER_STEP);
     }
     if (!this.#running) return;

@@ -7,9 +7,9 @@
 import type { Timer, TimerHost } from '../../base/clock.ts';
 import { byteArrayUpTo, type Fields, flag, list, timeNs, uint } from '../state-shape.ts';
 import { descriptor, type UsbSpeed } from './descriptors.ts';
+import * as U from './usb.regs.ts';
 import type { PacketIn } from './usb-device.ts';
 import { type SetupPacket, UsbFunction } from './usb-function.ts';
-import * as U from './usb.regs.ts';
 
 /** Reports that wait for a slow host; the newest state goes last, so that nothing sticks. */
 const REPORTS_WAITING = 32;

@@ -5,10 +5,11 @@
  * nothing moved since (drivers link their queues in a ring to use up a frame). Isochronous descriptors are
  * descriptors whose device does not exist: no device here has such endpoints.
  */
+
+import * as R from './uhci.regs.ts';
 import { SETUP_BYTES } from './usb.regs.ts';
 import type { UsbDevice } from './usb-device.ts';
 import type { UsbDma } from './usb-dma.ts';
-import * as R from './uhci.regs.ts';
 
 const MAX_STEPS = 1024;
 /** More than the 1.5 KB of a real frame: nothing depends on the bus being slow. */
@@ -31,16 +32,19 @@ type Next = 'advance' | 'stay';
 
 export class UhciSchedule {
   #bytes = 0;
+  /** What has been done since something moved or the guest ran, and so need not be done again. */
+  readonly #seen = new Set<number>();
 
   constructor(
     readonly dma: UsbDma,
     readonly find: (address: number) => UsbDevice | undefined,
   ) {}
 
-  /** entry: where in the frame list. */
-  run(entry: number): FrameResult {
+  /** entry: where in the frame list. fresh: the guest has run since the last frame. */
+  run(entry: number, fresh: boolean): FrameResult {
     const result: FrameResult = { moved: false, ioc: false, short: false, error: false, fatal: false };
-    const seen = new Set<number>();
+    const seen = this.#seen;
+    if (fresh) seen.clear();
     let link = this.dma.read32(entry);
     this.#bytes = 0;
     for (let step = 0; step < MAX_STEPS && !(link & R.LINK_T) && !result.fatal; step++) {

@@ -7,8 +7,8 @@ import { type Answer, FakeMedium, scsi, setupPacket, type UsbPipe } from '../../
 import * as P from '../pci-host/pci.regs.ts';
 import { UsbKeyboard } from './hid-keyboard.ts';
 import { UsbTablet } from './hid-tablet.ts';
-import { PIIX3_UHCI, Uhci } from './uhci.ts';
 import * as R from './uhci.regs.ts';
+import { PIIX3_UHCI, Uhci } from './uhci.ts';
 import { UsbHub } from './usb-hub.ts';
 import { UsbStorage } from './usb-storage.ts';
 

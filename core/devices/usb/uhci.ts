@@ -9,8 +9,8 @@ import type { AccessCounters, AccessSize, Device, DeviceState, IoRegion, IrqLine
 import { PciConfigSpace } from '../pci-host/pci-config-space.ts';
 import { bits, defineState, type Fields, flag, list, record, uint } from '../state-shape.ts';
 import { FRAME_FIELDS, type FrameState, FrameTimer, framesPowerOn } from './frame-timer.ts';
-import { UhciSchedule } from './uhci-schedule.ts';
 import * as R from './uhci.regs.ts';
+import { UhciSchedule } from './uhci-schedule.ts';
 import { savedState, type UsbControllerPorts } from './usb-controller.ts';
 import type { UsbDevice } from './usb-device.ts';
 import { UsbDma } from './usb-dma.ts';
@@ -96,7 +96,7 @@ export class Uhci implements Device, IoRegion {
     );
     const dma = new UsbDma(ports.memory, this.configSpace);
     this.#schedule = new UhciSchedule(dma, (address) => this.#find(address));
-    this.#frames = new FrameTimer(ports.timers, `${model.name} frame`, (frame) => this.#walk(frame));
+    this.#frames = new FrameTimer(ports.timers, `${model.name} frame`, (...at) => this.#walk(...at));
   }
 
   reset(): void {
@@ -281,9 +281,9 @@ export class Uhci implements Device, IoRegion {
 
   // -- Schedule and interrupt
 
-  #walk(frame: number): boolean {
+  #walk(frame: number, fresh: boolean): boolean {
     const s = this.#s;
-    const result = this.#schedule.run(s.frameList + 4 * (frame % R.FRAME_LIST_ENTRIES));
+    const result = this.#schedule.run(s.frameList + 4 * (frame % R.FRAME_LIST_ENTRIES), fresh);
     s.ioc ||= result.ioc;
     s.short ||= result.short;
     if (result.ioc || result.short) s.status |= R.USBSTS_USBINT;

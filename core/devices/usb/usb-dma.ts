@@ -20,15 +20,11 @@ export class UsbDma {
   }
 
   words(gpa: number, count: number): Uint32Array {
-    const { buffer } = this.read(gpa, 4 * count);
-    const view = new DataView(buffer);
-    return Uint32Array.from({ length: count }, (_, i) => view.getUint32(4 * i, true));
+    return new Uint32Array(this.read(gpa, 4 * count).buffer);
   }
 
   writeWords(gpa: number, words: ArrayLike<number>): void {
-    const view = new DataView(new ArrayBuffer(4 * words.length));
-    for (let i = 0; i < words.length; i++) view.setUint32(4 * i, words[i] ?? 0, true);
-    this.write(gpa, new Uint8Array(view.buffer));
+    this.write(gpa, new Uint8Array(Uint32Array.from(words).buffer));
   }
 
   read32(gpa: number): number {

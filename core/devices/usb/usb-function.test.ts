@@ -4,8 +4,8 @@ import { directPipe, setupPacket } from '../../testing/usb-host.ts';
 import { UsbKeyboard } from './hid-keyboard.ts';
 import { UsbMouse } from './hid-mouse.ts';
 import { UsbTablet } from './hid-tablet.ts';
-import { UsbHub } from './usb-hub.ts';
 import type { UsbDevice } from './usb-device.ts';
+import { UsbHub } from './usb-hub.ts';
 
 function configured<D extends UsbDevice>(device: D) {
   const pipe = directPipe(device);

@@ -5,7 +5,16 @@
  * the device (its controller's are always right), suspend, isochronous endpoints, alternate settings.
  */
 import type { AccessCounters, DeviceState } from '../device.ts';
-import { byteArray, byteArrayUpTo, defineState, type Fields, flag, record, type StateShape, uint } from '../state-shape.ts';
+import {
+  byteArray,
+  byteArrayUpTo,
+  defineState,
+  type Fields,
+  flag,
+  record,
+  type StateShape,
+  uint,
+} from '../state-shape.ts';
 import * as D from './descriptors.ts';
 import * as U from './usb.regs.ts';
 import type { Handshake, PacketIn, UpstreamPort, UsbDevice } from './usb-device.ts';

@@ -7,12 +7,12 @@
  */
 import { bits, type Fields, list } from '../state-shape.ts';
 import { descriptor } from './descriptors.ts';
+import * as U from './usb.regs.ts';
 import type { PacketIn, UsbDevice } from './usb-device.ts';
 import { type SetupPacket, UsbFunction } from './usb-function.ts';
 import { UsbSocket } from './usb-socket.ts';
-import * as U from './usb.regs.ts';
 
-export const HUB_PORTS = 8;
+const HUB_PORTS = 8;
 const STATUS_CHANGE = U.ENDPOINT_IN | 1;
 const STATUS_BITS = U.PORT_CONNECTION | U.PORT_ENABLE | U.PORT_SUSPEND | U.PORT_POWER | U.PORT_LOW_SPEED;
 const CHANGE_BITS = U.PORT_CONNECTION | U.PORT_ENABLE | U.PORT_SUSPEND | U.PORT_RESET;

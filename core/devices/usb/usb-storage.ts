@@ -8,11 +8,11 @@
 import type { BlockBackend, BlockError, BlockRequest } from '../../backends/block/port.ts';
 import { byteArrayUpTo, type Fields, timeNs, uint } from '../state-shape.ts';
 import type { UsbSpeed } from './descriptors.ts';
-import { NO_SENSE, type ScsiAction, ScsiDisk, type Sense } from './scsi-disk.ts';
 import * as S from './scsi.regs.ts';
+import { NO_SENSE, type ScsiAction, ScsiDisk, type Sense } from './scsi-disk.ts';
+import * as U from './usb.regs.ts';
 import type { Handshake, PacketIn } from './usb-device.ts';
 import { type SetupPacket, UsbFunction } from './usb-function.ts';
-import * as U from './usb.regs.ts';
 
 const BULK_IN = U.ENDPOINT_IN | 1;
 const BULK_OUT = 2;
@@ -210,26 +210,31 @@ export class UsbStorage extends UsbFunction<StorageState> {
     own.moved = 0;
     own.left = 0;
     this.#setSense(action.kind === 'refuse' ? action.sense : NO_SENSE);
-    if (action.kind === 'refuse') return this.#endEarly(U.CSW_FAILED, hostReads);
-    if (action.kind === 'flush') {
-      this.#endEarly(U.CSW_PASSED, hostReads);
-      return this.#submit(FLUSHING);
-    }
-    const bytes = action.kind === 'reply' ? action.data.length : action.length;
-    if (bytes === 0) return this.#endEarly(U.CSW_PASSED, hostReads);
-    // Cases 2, 3, 7, 8, 10 and 13: the host expects less, or the other direction.
-    if (bytes > own.residue || hostReads !== (action.kind !== 'write')) {
-      return this.#endEarly(U.CSW_PHASE_ERROR, hostReads);
-    }
-    own.phase = hostReads ? DATA_IN : DATA_OUT;
-    if (action.kind === 'reply') {
+    const early = this.#statusWithoutData(action, hostReads);
+    if (early !== undefined) {
+      this.#endEarly(early, hostReads);
+      if (action.kind === 'flush') this.#submit(FLUSHING);
+    } else if (action.kind === 'reply') {
+      own.phase = DATA_IN;
       own.chunk = action.data;
-    } else {
+    } else if (action.kind === 'read' || action.kind === 'write') {
+      own.phase = hostReads ? DATA_IN : DATA_OUT;
       own.offset = action.offset;
       own.left = action.length;
       if (hostReads) this.#submit(READING);
       else own.chunk = new Uint8Array(Math.min(CHUNK_BYTES, own.left));
     }
+  }
+
+  /** The status of a command that moves no data; undefined for one that does. */
+  #statusWithoutData(action: ScsiAction, hostReads: boolean): number | undefined {
+    if (action.kind === 'refuse') return U.CSW_FAILED;
+    if (action.kind === 'flush') return U.CSW_PASSED;
+    const bytes = action.kind === 'reply' ? action.data.length : action.length;
+    if (bytes === 0) return U.CSW_PASSED;
+    // Cases 2, 3, 7, 8, 10 and 13: the host expects less, or the other direction.
+    const agreed = bytes <= this.own.residue && hostReads === (action.kind !== 'write');
+    return agreed ? undefined : U.CSW_PHASE_ERROR;
   }
 
   /** No (more) data will move; if the host expects some, a halt tells it. */

@@ -1,23 +1,23 @@
 /** USB under the suite that holds for all devices: controllers with devices and memory, and each device by its packets. */
-import { describeDevice, type DeviceFixture } from '../../testing/device-suite.ts';
+import { type DeviceFixture, describeDevice } from '../../testing/device-suite.ts';
 import type { FakeTimers } from '../../testing/fake-clock.ts';
 import type { FakeMemory } from '../../testing/fake-memory.ts';
 import type { SeededRandom } from '../../testing/seeded-random.ts';
 import { enableFunction, garbageMemory, plausibleWord, usbAssembly } from '../../testing/usb-fixture.ts';
 import { FakeMedium, setupPacket } from '../../testing/usb-host.ts';
 import type { IoRegion } from '../device.ts';
-import { Ehci } from './ehci.ts';
 import * as E from './ehci.regs.ts';
+import { Ehci } from './ehci.ts';
 import { UsbKeyboard } from './hid-keyboard.ts';
 import { UsbMouse } from './hid-mouse.ts';
 import { UsbTablet } from './hid-tablet.ts';
-import { ICH9_UHCI, PIIX3_UHCI, Uhci } from './uhci.ts';
 import * as U from './uhci.regs.ts';
+import { ICH9_UHCI, PIIX3_UHCI, Uhci } from './uhci.ts';
 import type { UsbDevice } from './usb-device.ts';
 import { UsbHub } from './usb-hub.ts';
 import { UsbStorage } from './usb-storage.ts';
-import { Xhci } from './xhci.ts';
 import * as X from './xhci.regs.ts';
+import { Xhci } from './xhci.ts';
 
 const nothing = (): void => {};
 
@@ -147,7 +147,13 @@ function xhciTraffic(xhci: Xhci, memory: FakeMemory): ((random: SeededRandom) =>
       const low = random.pick([0x5000, 0x6000, 0x0100_0680, 0x0001_0900]);
       const flags = random.pick([1, 1, 0x21, 0x31, 0x65, random.uint32() | 1]);
       const slot = random.pick([1, 1, 2, 3]) << 24;
-      memory.write32(at + 16 * i, low, 0, random.pick([8, 31, 512, 0x1_0000]), (random.pick(types) << 10) | slot | flags);
+      memory.write32(
+        at + 16 * i,
+        low,
+        0,
+        random.pick([8, 31, 512, 0x1_0000]),
+        (random.pick(types) << 10) | slot | flags,
+      );
     }
   };
   const input = (random: SeededRandom): void => {
@@ -177,7 +183,8 @@ function packetWindow(device: UsbDevice): IoRegion {
     read: (offset) => answer(device.packetIn(offset % 4)),
     write: (offset, size, value) => {
       if (offset < 2) device.setup(Uint8Array.from(SETUPS[value % SETUPS.length] ?? []));
-      else if (offset < 4) device.setup(Uint8Array.of(value & 0xff, value >>> 8, value >>> 16, value >>> 24, 1, 0, 8, 0));
+      else if (offset < 4)
+        device.setup(Uint8Array.of(value & 0xff, value >>> 8, value >>> 16, value >>> 24, 1, 0, 8, 0));
       else device.packetOut(offset % 4, new Uint8Array(size * (value % 20)).fill(value));
     },
   };

@@ -2,8 +2,9 @@
  * A transfer as its controller does it: packets to one endpoint until all is moved, a short packet ends it, or the device
  * answers something else. [USB2] 8.5.2, 8.7.3.
  */
-import type { UsbDevice } from './usb-device.ts';
+
 import { ENDPOINT_IN } from './usb.regs.ts';
+import type { UsbDevice } from './usb-device.ts';
 
 export interface TransferResult {
   /** 'ack': it is done; with fewer bytes than asked for, by a short packet. The others: so far. */

@@ -2,7 +2,15 @@
 import * as U from './usb.regs.ts';
 import type { UsbDevice } from './usb-device.ts';
 import * as R from './xhci.regs.ts';
-import { type Contexts, type EndpointState, join64, newEndpoint, newSlot, type SlotState, type Trb } from './xhci-state.ts';
+import {
+  type Contexts,
+  type EndpointState,
+  join64,
+  newEndpoint,
+  newSlot,
+  type SlotState,
+  type Trb,
+} from './xhci-state.ts';
 import type { XhciTransfers } from './xhci-transfers.ts';
 
 /** What a command completion event says. */

@@ -4,8 +4,9 @@
  * One segment (ERST Max is 0). Moderation is kept without effect: an interrupt comes at once, and none while the last is
  * being handled. A full ring takes no event; the controller looks for room before it does anything that makes one.
  */
-import type { UsbDma } from './usb-dma.ts';
+
 import { bits, type Fields, flag, uint } from '../state-shape.ts';
+import type { UsbDma } from './usb-dma.ts';
 import * as R from './xhci.regs.ts';
 import { address64, join64 } from './xhci-state.ts';
 

@@ -90,10 +90,7 @@ export class XhciPorts {
   #connect(index: number, tell: boolean): void {
     const trained = index >= USB2_PORTS;
     const before = (this.state.ports[index] ?? 0) & ~R.PORTSC_PED;
-    this.state.ports[index] = withLink(
-      before | (trained ? R.PORTSC_PED : 0),
-      trained ? R.PLS_U0 : R.PLS_POLLING,
-    );
+    this.state.ports[index] = withLink(before | (trained ? R.PORTSC_PED : 0), trained ? R.PLS_U0 : R.PLS_POLLING);
     if (tell) this.#setChange(index, R.PORTSC_CSC);
     else this.state.ports[index] = (this.state.ports[index] ?? 0) | R.PORTSC_CSC;
   }

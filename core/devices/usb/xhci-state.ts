@@ -1,7 +1,7 @@
 /** What xHCI keeps of slots and endpoints beside their contexts in guest memory, and its transfer request blocks. */
 import { type Fields, flag, list, record, uint } from '../state-shape.ts';
-import * as R from './xhci.regs.ts';
 import type { UsbDma } from './usb-dma.ts';
+import * as R from './xhci.regs.ts';
 
 /** Addresses are numbers; beyond 2^53 they are not exact, and lead nowhere either way. */
 export const address64 = uint(2 ** 64);

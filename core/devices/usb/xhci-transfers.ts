@@ -109,7 +109,9 @@ export class XhciTransfers {
       if (trb.control & (R.TRB_IOC | R.TRB_ISP)) events++;
       if (!(trb.control & R.TRB_CHAIN)) return { blocks, length, events, next: place };
     }
-    return blocks.length > 0 ? { blocks: blocks.slice(0, 1), length: 0, events: 1, next: place, endless: true } : undefined;
+    return blocks.length > 0
+      ? { blocks: blocks.slice(0, 1), length: 0, events: 1, next: place, endless: true }
+      : undefined;
   }
 
   #execute(slot: SlotState, index: number, endpoint: EndpointState, descriptor: Descriptor): Outcome {
@@ -170,7 +172,8 @@ export class XhciTransfers {
 
   #send(device: UsbDevice, number: number, done: number, blocks: readonly Trb[], step: Uint8Array): TransferResult {
     eachPart(blocks, done, step.length, (trb, at, from, to) => {
-      const part = trb.control & R.TRB_IDT ? immediate(trb).subarray(at) : this.ports.dma.read(trb.parameter + at, to - from);
+      const part =
+        trb.control & R.TRB_IDT ? immediate(trb).subarray(at) : this.ports.dma.read(trb.parameter + at, to - from);
       step.set(part.subarray(0, to - from), from);
     });
     return transferOut(device, number, step);

@@ -10,8 +10,8 @@ import { UsbTablet } from './hid-tablet.ts';
 import type { UsbDevice } from './usb-device.ts';
 import { UsbHub } from './usb-hub.ts';
 import { UsbStorage } from './usb-storage.ts';
-import { Xhci } from './xhci.ts';
 import * as R from './xhci.regs.ts';
+import { Xhci } from './xhci.ts';
 
 const DCBAA = 0x1000;
 const COMMANDS = 0x2000;
@@ -159,7 +159,11 @@ class XhciRig {
 
   /** Configure Endpoint with these, and SET_CONFIGURATION. */
   configure(slot: number, endpoints: { index: number; type: number; packet: number }[]): UsbPipe {
-    this.memory.write32(INPUT, 0, endpoints.reduce((set, { index }) => set | (1 << index), 1));
+    this.memory.write32(
+      INPUT,
+      0,
+      endpoints.reduce((set, { index }) => set | (1 << index), 1),
+    );
     for (const { index, type, packet } of endpoints) {
       this.memory.write32(INPUT + 32 * (index + 1), 0, (packet << 16) | (type << 3), this.ring(slot, index) | 1, 0);
     }
@@ -204,7 +208,8 @@ class XhciRig {
         const length = (setup[6] ?? 0) | ((setup[7] ?? 0) << 8);
         const inward = ((setup[0] ?? 0) & 0x80) !== 0 ? R.TRB_DIR_IN : 0;
         const word = (i: number) =>
-          ((setup[i] ?? 0) | ((setup[i + 1] ?? 0) << 8) | ((setup[i + 2] ?? 0) << 16) | ((setup[i + 3] ?? 0) << 24)) >>> 0;
+          ((setup[i] ?? 0) | ((setup[i + 1] ?? 0) << 8) | ((setup[i + 2] ?? 0) << 16) | ((setup[i + 3] ?? 0) << 24)) >>>
+          0;
         const ring = this.ring(slot, 1);
         if (data) this.memory.write(DATA, data);
         this.enqueue(ring, word(0), word(4), 8, (R.SETUP_STAGE << R.TRB_TYPE_SHIFT) | R.TRB_IDT);
@@ -323,7 +328,12 @@ describe('xHCI', () => {
     const pipe = rig.configure(slot, BULK(1024));
     medium.wait = true;
     const cbw = [0x55, 0x53, 0x42, 0x43, 0, 0, 0, 0, 0, 0, 2, 0, 0x80, 0, 10, 0x28, 0, 0, 0, 0, 0, 0, 1, 0];
-    expect(pipe.out(2, Uint8Array.from({ length: 31 }, (_, i) => cbw[i] ?? 0))).toBe('ack');
+    expect(
+      pipe.out(
+        2,
+        Uint8Array.from({ length: 31 }, (_, i) => cbw[i] ?? 0),
+      ),
+    ).toBe('ack');
     expect(pipe.in(1, 131072)).toBe('nak');
     medium.end();
     expect(rig.events()).toEqual([]);

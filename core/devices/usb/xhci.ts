@@ -9,22 +9,21 @@ import type { Timer } from '../../base/clock.ts';
 import type { AccessCounters, AccessSize, Device, DeviceState, IoRegion, IrqLine } from '../device.ts';
 import type { MsiSender } from '../pci-host/msi.ts';
 import { MsixCapability } from '../pci-host/msix.ts';
-import { PciConfigSpace } from '../pci-host/pci-config-space.ts';
+import type { PciConfigSpace } from '../pci-host/pci-config-space.ts';
 import { bits, defineState, type Fields, flag, list, record, uint } from '../state-shape.ts';
+import * as U from './usb.regs.ts';
 import { savedState, type UsbControllerPorts } from './usb-controller.ts';
 import type { UsbDevice } from './usb-device.ts';
 import { UsbDma } from './usb-dma.ts';
 import type { UsbSocket } from './usb-socket.ts';
-import * as U from './usb.regs.ts';
 import * as R from './xhci.regs.ts';
+import { XHCI_CAPABILITIES, XHCI_NAME, XHCI_SLOTS, xhciConfigSpace } from './xhci-capabilities.ts';
 import { XhciCommands } from './xhci-commands.ts';
 import { INTERRUPTER_FIELDS, Interrupter, type InterrupterState, interrupterPowerOn } from './xhci-interrupter.ts';
-import { PORTS, PORTS_FIELDS, type PortsState, USB2_PORTS, USB3_PORTS, XhciPorts } from './xhci-ports.ts';
+import { PORTS, PORTS_FIELDS, type PortsState, XhciPorts } from './xhci-ports.ts';
 import { address64, Contexts, join64, newSlot, nextTrb, readTrb, SLOT_FIELDS, type SlotState } from './xhci-state.ts';
 import { XhciTransfers } from './xhci-transfers.ts';
 
-const NAME = 'qemu-xhci';
-const SLOTS = 64;
 const MICROFRAME_NS = 125_000;
 /** For one doorbell; what is left waits for the next microframe. */
 const MAX_COMMANDS = 64;
@@ -61,7 +60,7 @@ const FIELDS: Fields<XhciState> = {
   config: uint(0xff),
   ports: record(PORTS_FIELDS),
   interrupter: record(INTERRUPTER_FIELDS),
-  slots: list(SLOTS, record(SLOT_FIELDS)),
+  slots: list(XHCI_SLOTS, record(SLOT_FIELDS)),
   space: savedState,
 };
 
@@ -77,8 +76,8 @@ const powerOn = (): Registers => ({
   config: 0,
 });
 
-const STATE = defineState<XhciState>(NAME, 1, FIELDS, (s) => {
-  if (s.ports.ports.length !== PORTS || s.slots.length !== SLOTS) return 'not all ports or slots are there';
+const STATE = defineState<XhciState>(XHCI_NAME, 1, FIELDS, (s) => {
+  if (s.ports.ports.length !== PORTS || s.slots.length !== XHCI_SLOTS) return 'not all ports or slots are there';
   const whole = s.slots.every((slot) => slot.endpoints.length === (slot.enabled ? R.ENDPOINTS : 0));
   return whole ? undefined : 'a slot has not its endpoints';
 });
@@ -92,7 +91,7 @@ export class Xhci implements Device, IoRegion {
   readonly #contexts: Contexts;
   readonly #events: Interrupter;
   readonly #ports: XhciPorts;
-  readonly #slots: SlotState[] = Array.from({ length: SLOTS }, newSlot);
+  readonly #slots: SlotState[] = Array.from({ length: XHCI_SLOTS }, newSlot);
   readonly #transfers: XhciTransfers;
   readonly #commands: XhciCommands;
   /** What a doorbell left undone. */
@@ -122,7 +121,7 @@ export class Xhci implements Device, IoRegion {
     this.#transfers = new XhciTransfers(parts);
     this.#commands = new XhciCommands({ ...parts, transfers: this.#transfers });
     this.#timers = ports.timers;
-    this.#rest = ports.timers.createTimer(`${NAME} rest`, () => this.#continue());
+    this.#rest = ports.timers.createTimer(`${XHCI_NAME} rest`, () => this.#continue());
   }
 
   /** Where devices are plugged in: USB 2 ports first. */
@@ -176,7 +175,7 @@ export class Xhci implements Device, IoRegion {
   }
 
   #word(offset: number): number | undefined {
-    if (offset < R.CAPLENGTH_VALUE) return CAPABILITIES[offset / 4];
+    if (offset < R.CAPLENGTH_VALUE) return XHCI_CAPABILITIES[offset / 4];
     if (offset < R.PORTS_OFFSET) return this.#operational(offset - R.CAPLENGTH_VALUE);
     if (offset < R.PORTS_OFFSET + 16 * PORTS) return this.#portWord(offset - R.PORTS_OFFSET);
     if (offset === R.RUNTIME_OFFSET + R.MFINDEX) {
@@ -185,7 +184,7 @@ export class Xhci implements Device, IoRegion {
     }
     const interrupter = offset - R.RUNTIME_OFFSET - R.IR0;
     if (interrupter >= 0 && interrupter < R.IR_SIZE) return this.#events.read(interrupter);
-    if (offset >= R.DOORBELL_OFFSET && offset <= R.DOORBELL_OFFSET + 4 * SLOTS) return 0;
+    if (offset >= R.DOORBELL_OFFSET && offset <= R.DOORBELL_OFFSET + 4 * XHCI_SLOTS) return 0;
     const entry = offset - R.MSIX_TABLE_OFFSET;
     if (entry >= 0 && entry < 16) return this.#msix.table.read(entry, 4);
     const pending = offset - R.MSIX_PBA_OFFSET;
@@ -239,7 +238,7 @@ export class Xhci implements Device, IoRegion {
       if (interrupter === R.ERDP_LO || interrupter === R.ERDP_HI) this.#continue();
       return known;
     }
-    if (doorbell >= 0 && doorbell <= 4 * SLOTS) {
+    if (doorbell >= 0 && doorbell <= 4 * XHCI_SLOTS) {
       this.#doorbell(doorbell / 4, value & 0xff);
       return true;
     }
@@ -428,37 +427,4 @@ export class Xhci implements Device, IoRegion {
     interrupter.iman &= ~R.IMAN_IP;
     this.#msix.notify(0);
   }
-}
-
-function protocol(revision: number, first: number, count: number, last: boolean): number[] {
-  const next = last ? 0 : 4; // in words
-  return [(revision << 24) | (next << 8) | R.XECP_PROTOCOL, R.XECP_NAME, first | (count << 8), 0];
-}
-
-/** The capability registers and, from XECP on, the extended capabilities, by words. [XHCI] 5.3, 7.2 */
-const CAPABILITIES: readonly number[] = [
-  (R.HCIVERSION_VALUE << 16) | R.CAPLENGTH_VALUE,
-  (PORTS << 24) | (1 << 8) | SLOTS,
-  0, // HCSPARAMS2: one event ring segment, no scratchpads
-  0, // HCSPARAMS3: no exit latencies
-  ((R.XECP / 4) << R.HCCPARAMS1_XECP_SHIFT) | R.HCCPARAMS1_AC64,
-  R.DOORBELL_OFFSET,
-  R.RUNTIME_OFFSET,
-  0, // HCCPARAMS2
-  ...protocol(2, 1, USB2_PORTS, false),
-  ...protocol(3, 1 + USB2_PORTS, USB3_PORTS, true),
-];
-
-function xhciConfigSpace(region: IoRegion): PciConfigSpace {
-  return new PciConfigSpace({
-    name: NAME,
-    vendorId: 0x1b36,
-    deviceId: 0x000d,
-    revisionId: 1,
-    classCode: 0x0c_03_30,
-    subsystemVendorId: 0x1af4,
-    subsystemId: 0x1100,
-    interruptPin: 1,
-    bars: [{ index: 0, kind: 'memory64', sizeBytes: R.XHCI_MMIO_SIZE, region }],
-  }).define(0x60, 1, 0x30); // SBRN: USB 3.0, [XHCI] 5.2.3
 }

@@ -49,7 +49,9 @@ const BLANK_PIXELS = 160;
 const FRONT_PIXELS = 48;
 const SYNC_PIXELS = 32;
 const FRONT_LINES = 3;
-const PIXELS_PER_CM = 40;
+/** Of the screen. */
+const WIDTH_CM = 32;
+const HEIGHT_CM = 20;
 
 export function edid(): Uint8Array {
   const bytes = new Uint8Array(EDID_BYTES);
@@ -57,8 +59,7 @@ export function edid(): Uint8Array {
   const id = [...MANUFACTURER].reduce((word, letter) => (word << 5) | (letter.charCodeAt(0) - 0x40), 0);
   bytes.set([id >> 8, id & 0xff, PRODUCT_CODE, 0, 0, 0, 0, 0, 0, YEAR - 1990, 1, 4], 8);
   // 3.6: digital, 8 bits a colour, DisplayPort; size in cm; gamma 2.2; sRGB, the first timing is the native one
-  const { width, height } = PREFERRED;
-  bytes.set([0xa5, width / PIXELS_PER_CM, height / PIXELS_PER_CM, 120, 0x06], 20);
+  bytes.set([0xa5, WIDTH_CM, HEIGHT_CM, 120, 0x06], 20);
   bytes.set(SRGB, 25);
   bytes.set(ESTABLISHED, 35);
   bytes.set(STANDARD.flatMap(standardTiming), 38);
@@ -80,13 +81,13 @@ function standardTiming([width, height]: readonly [number, number]): number[] {
 function detailedTiming({ clockKhz, width, height, blankLines, syncLines }: Timing): number[] {
   const clock = clockKhz / 10;
   const high = (upper: number, lower: number) => ((upper >> 8) << 4) | (lower >> 8);
-  const [cmWide, cmHigh] = [(width * 10) / PIXELS_PER_CM, (height * 10) / PIXELS_PER_CM];
+  const [mmWide, mmHigh] = [WIDTH_CM * 10, HEIGHT_CM * 10];
   return [
     ...[clock & 0xff, clock >> 8],
     ...[width & 0xff, BLANK_PIXELS, high(width, BLANK_PIXELS)],
     ...[height & 0xff, blankLines, high(height, blankLines)],
     ...[FRONT_PIXELS, SYNC_PIXELS, (FRONT_LINES << 4) | syncLines, 0],
-    ...[cmWide & 0xff, cmHigh & 0xff, high(cmWide, cmHigh)],
+    ...[mmWide & 0xff, mmHigh & 0xff, high(mmWide, mmHigh)],
     ...[0, 0, 0x1a],
   ];
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DirtyPages } from '../../backends/display/dirty-map.ts';
 import { createScanoutState, FORMAT_RGB565, SCANOUT_GRAPHICS, SCANOUT_OFF } from '../../backends/display/scanout.ts';
 import { VgaRig } from '../../testing/vga-rig.ts';
 import { SnapshotError } from '../device.ts';
@@ -87,10 +88,13 @@ describe('PCI function', () => {
   });
   it('has everything drawn anew when the frame buffer moves: its log is lost', () => {
     const { rig, config } = setUp();
+    const pages = new DirtyPages();
+    rig.scanout.dirty.take(pages);
     config.writeConfig(BAR0, 4, 0xe000_0000);
-    rig.scanout.dirty.takeRequest();
+    expect(rig.scanout.dirty.take(pages)).toBe(false);
     config.writeConfig(COMMAND, 2, 2);
-    expect(rig.scanout.dirty.takeRequest()).toBe(false);
+    expect(rig.scanout.dirty.take(pages)).toBe(true);
+    expect([pages.touches(0, 1), pages.touches(VIDEO_MEMORY - 1, 1)]).toEqual([true, true]);
   });
   it('has VGA and VBE registers at BAR 2', () => {
     const { rig, mmio } = setUp();

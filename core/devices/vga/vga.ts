@@ -27,11 +27,11 @@ import { DirectWindow, type VgaWindow } from './vga-window.ts';
 const FONT_PLANE = 2;
 const FONT_GLYPH_BYTES = 32;
 
+const CPU_SIDE_SR: ReadonlySet<number> = new Set([R.SR02, R.SR04]);
+const CPU_SIDE_GR: ReadonlySet<number> = new Set([R.GR00, R.GR01, R.GR02, R.GR03, R.GR04, R.GR07, R.GR08]);
+
 /** What a Vga takes of the VM's shared memory: its video memory, and text memory behind it. */
 export const vgaMemoryBytes = (videoMemoryBytes: number): number => videoMemoryBytes + TEXT_MEMORY_BYTES;
-
-/** With 16 MiB of video memory. */
-export const VGA_MEMORY_BYTES = vgaMemoryBytes(16 * 2 ** 20);
 
 export interface VgaPorts {
   /** vgaMemoryBytes of a power of two from 256 KiB on, 4-byte aligned. */
@@ -192,7 +192,7 @@ export class Vga extends ByteDevice {
         s.srIndex = value & 0x07;
         break;
       case R.SR_DATA:
-        this.#writeMasked(s.sr, R.SR_MASKS, s.srIndex, value);
+        this.#writeMasked(s.sr, R.SR_MASKS, s.srIndex, value, CPU_SIDE_SR.has(s.srIndex));
         break;
       case R.DAC_MASK:
         s.dacMask = value;
@@ -215,7 +215,7 @@ export class Vga extends ByteDevice {
         s.grIndex = value & 0x0f;
         break;
       case R.GR_DATA:
-        this.#writeMasked(s.gr, R.GR_MASKS, s.grIndex, value);
+        this.#writeMasked(s.gr, R.GR_MASKS, s.grIndex, value, CPU_SIDE_GR.has(s.grIndex));
         break;
       case R.CR_ADDRESS:
         s.crIndex = value;
@@ -239,14 +239,17 @@ export class Vga extends ByteDevice {
     return offset < R.AR_ADDRESS ? offset + R.MONO_DISTANCE : -1;
   }
 
-  #writeMasked(file: Uint8Array, masks: readonly number[], index: number, value: number): void {
+  /** cpuSide: it says how the CPU reaches video memory, which shows only where text memory comes or goes. */
+  #writeMasked(file: Uint8Array, masks: readonly number[], index: number, value: number, cpuSide = false): void {
     const mask = masks[index];
     if (mask === undefined) {
       this.unknownWrite();
       return;
     }
     file[index] = value & mask;
-    this.#apply();
+    const text = this.#window.text;
+    this.#window.update(this.#s);
+    if (!cpuSide || text !== this.#window.text) this.#publish();
   }
 
   #writeAttribute(value: number): void {

@@ -21,6 +21,7 @@ import { pci } from './pci.ts';
 import { pirTable } from './pir-table.ts';
 import { post } from './post.ts';
 import { print } from './print.ts';
+import { smbiosTables } from './smbios.ts';
 import { start } from './start.ts';
 import { system } from './system.ts';
 import { tables } from './tables.ts';
@@ -35,7 +36,7 @@ function runtime(): Listing {
   const p = new Listing({ bits: 16, origin: 0, symbols: { ...SYMBOLS, gdt_linear: RUNTIME_BASE } });
   for (const part of [start, interrupts, keyboard, system, clock, int13, disk, ata, ahci, floppy]) p.asm(part);
   for (const part of [drives, eltorito, boot, menu, print]) p.asm(part);
-  for (const table of [vectorTable, keyTable, disketteTable, floppyKinds, pirTable]) table(p);
+  for (const table of [vectorTable, keyTable, disketteTable, floppyKinds, pirTable, smbiosTables]) table(p);
   return p;
 }
 
@@ -54,6 +55,7 @@ export function buildBios(): Uint8Array {
       fseg_pool: RUNTIME_BASE + FSEG_POOL,
       fseg_pool_end: RUNTIME_BASE + FSEG_POOL_END,
       start16: services.address('start16'),
+      smbios_anchor: RUNTIME_BASE + services.address('smbios_anchor'),
       low_gdtr: RUNTIME_BASE + services.address('gdtr'),
       vga_image: VGA_IMAGE_BASE,
       vga_image_dwords: vga.image.length / 4,

@@ -9,15 +9,15 @@ ${service('int1a')}
 int1a_service:
 ${dispatch(
   {
-    0x00: '.ticks',
-    0x01: '.set_ticks',
-    0x02: '.time',
-    0x03: '.set_time',
-    0x04: '.date',
-    0x05: '.set_date',
-    0x06: '.set_alarm',
-    0x07: '.no_alarm',
-    0xb1: 'pci_bios',
+    0: '.ticks',
+    1: '.set_ticks',
+    2: '.time',
+    3: '.set_time',
+    4: '.date',
+    5: '.set_date',
+    6: '.set_alarm',
+    7: '.no_alarm',
+    177: 'pci_bios',
   },
   '.fail',
 )}

@@ -7,36 +7,36 @@ import { service } from './service.ts';
 
 /** What each vector leads to; the others to `ignore`. */
 const VECTORS: Readonly<Record<number, string>> = {
-  0x05: 'int05',
-  0x08: 'int08',
-  0x09: 'int09',
-  0x0a: 'ignore_pic1',
-  0x0b: 'ignore_pic1',
-  0x0c: 'ignore_pic1',
-  0x0d: 'ignore_pic1',
-  0x0e: 'int0e',
-  0x0f: 'ignore_pic1',
-  0x10: 'ignore',
-  0x11: 'int11',
-  0x12: 'int12',
-  0x13: 'int13',
-  0x14: 'int14',
-  0x15: 'int15',
-  0x16: 'int16',
-  0x17: 'int17',
-  0x18: 'int18',
-  0x19: 'int19',
-  0x1a: 'int1a',
-  0x1e: 'diskette_table',
-  0x40: 'int13',
-  0x70: 'int70',
-  0x71: 'int71',
-  0x72: 'ignore_pic2',
-  0x73: 'ignore_pic2',
-  0x74: 'ignore_pic2',
-  0x75: 'int75',
-  0x76: 'ignore_pic2',
-  0x77: 'ignore_pic2',
+  5: 'int05',
+  8: 'int08',
+  9: 'int09',
+  10: 'ignore_pic1',
+  11: 'ignore_pic1',
+  12: 'ignore_pic1',
+  13: 'ignore_pic1',
+  14: 'int0e',
+  15: 'ignore_pic1',
+  16: 'ignore',
+  17: 'int11',
+  18: 'int12',
+  19: 'int13',
+  20: 'int14',
+  21: 'int15',
+  22: 'int16',
+  23: 'int17',
+  24: 'int18',
+  25: 'int19',
+  26: 'int1a',
+  30: 'diskette_table',
+  64: 'int13',
+  112: 'int70',
+  113: 'int71',
+  114: 'ignore_pic2',
+  115: 'ignore_pic2',
+  116: 'ignore_pic2',
+  117: 'int75',
+  118: 'ignore_pic2',
+  119: 'ignore_pic2',
 };
 /** Vectors that are pointers or free for users: zero. */
 const EMPTY = new Set([0x1d, 0x1f, 0x41, 0x46, ...Array.from({ length: 8 }, (_, n) => 0x60 + n)]);
@@ -70,7 +70,7 @@ set_vectors:
   loop .next
   xor eax, eax
   mov cx, 0x88
-  a32 rep stosd
+  rep stosd
   ret
 
 ; IRQ 0 to 7 at 08h, IRQ 8 to 15 at 70h; open: timer, keyboard, cascade, floppy

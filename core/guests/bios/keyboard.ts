@@ -23,7 +23,9 @@ function keys(): Key[] {
     [...plain].forEach((character, n) => {
       const scan = (first + n) << 8;
       const isLetter = /[a-z]/.test(character);
-      const control = isLetter ? character.charCodeAt(0) & 0x1f : ({ '[': 0x1b, ']': 0x1d, '\\': 0x1c }[character] ?? 0);
+      const control = isLetter
+        ? character.charCodeAt(0) & 0x1f
+        : ({ '[': 0x1b, ']': 0x1d, '\\': 0x1c }[character] ?? 0);
       const digit = first === 0x02 ? (0x78 + n) << 8 : scan;
       table[first + n] = [
         scan | character.charCodeAt(0),
@@ -362,16 +364,16 @@ ${service('int16')}
 int16_service:
 ${dispatch(
   {
-    0x00: '.read',
-    0x01: '.peek',
-    0x02: '.flags',
-    0x03: '.ret',
-    0x05: '.put',
-    0x09: '.functions',
-    0x10: '.read_extended',
-    0x11: '.peek_extended',
-    0x12: '.flags_extended',
-    0x92: '.has_10h',
+    0: '.read',
+    1: '.peek',
+    2: '.flags',
+    3: '.ret',
+    5: '.put',
+    9: '.functions',
+    16: '.read_extended',
+    17: '.peek_extended',
+    18: '.flags_extended',
+    146: '.has_10h',
   },
   '.ret',
 )}

@@ -15,7 +15,7 @@ export const VGA_IMAGE_BASE = 0xe_8000;
 /** What stays: one 16-bit segment. */
 export const RUNTIME_BASE = 0xf_0000;
 export const RESET_OFFSET = 0xfff0;
-export const EBDA = 0x9_e000;
+const EBDA = 0x9_e000;
 const EBDA_KIB = 8;
 
 /** Offsets in segment 40h. */

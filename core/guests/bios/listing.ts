@@ -169,12 +169,15 @@ export class Listing extends Assembler {
     if (!inside) throw new Error(`${text} is no memory operand`);
     const [, segmentName, address = ''] = inside;
     const registers: { register: Register; scale: 1 | 2 | 4 | 8 }[] = [];
-    const constant = address.replace(/(^|\+)\s*([a-z]{2,3})(?:\s*\*\s*([1248]))?\s*(?=$|[-+])/g, (all, _, name, scale) => {
-      const register = REGISTERS[name as string];
-      if (!register) return all as string;
-      registers.push({ register, scale: Number(scale ?? 1) as 1 | 2 | 4 | 8 });
-      return '';
-    });
+    const constant = address.replace(
+      /(^|\+)\s*([a-z]{2,3})(?:\s*\*\s*([1248]))?\s*(?=$|[-+])/g,
+      (all, _, name, scale) => {
+        const register = REGISTERS[name as string];
+        if (!register) return all as string;
+        registers.push({ register, scale: Number(scale ?? 1) as 1 | 2 | 4 | 8 });
+        return '';
+      },
+    );
     const value = constant.trim() === '' ? { number: 0 } : this.#value(constant.trim().replace(/^\+/, ''));
     const [first, second] = registers;
     const [base, index] = first && first.scale > 1 ? [second, first] : [first, second];

@@ -84,6 +84,8 @@ pci_bus:
   call pci_display
 .next:
   pop eax
+  test ebx, 0x700               ; only function 0 tells whether there are more
+  jnz .step
   test al, 0x80
   jnz .step
   or ebx, 0x700                 ; the only function

@@ -202,6 +202,7 @@ load_smbios:
   mov dl, 2
   call allocate
   jc .ret
+  mov dword [smbios_anchor], 0  ; not our own
   push edi
   mov esi, P_TEXT
   mov ecx, 8
@@ -368,21 +369,13 @@ mp_local:
 
 ; --- E820 ---
 memory_map:
-  mov ecx, memory_ranges
-.range:
-  mov eax, [ecx]
-  mov ebx, [ecx+4]
-  mov ebp, [ecx+8]
-  test ebx, ebx
-  jz .variable
-  call add_range
-  add ecx, 12
-  jmp .range
-.variable:
+  and dword [P_HIGH_TOP], 0xfffff000
+  mov ecx, low_ranges
+  call add_ranges
   mov eax, 0x100000
   mov ebx, [P_HIGH_TOP]
   sub ebx, eax
-  jz .tables
+  jbe .tables
   mov ebp, 1
   call add_range
 .tables:
@@ -400,6 +393,8 @@ memory_map:
   mov ebp, 2
   call add_range
 .high:
+  mov ecx, high_ranges
+  call add_ranges
   ; [CMOS] 5Bh to 5Dh: 64-KiB blocks above 4 GiB
   mov ah, 0x5c
   call cmos_word
@@ -428,6 +423,18 @@ memory_map:
   inc byte [EBDA_LINEAR+E820_COUNT]
 .ret:
   ret
+; the ranges at ECX
+add_ranges:
+  mov eax, [ecx]
+  mov ebx, [ecx+4]
+  mov ebp, [ecx+8]
+  test ebx, ebx
+  jz .ret
+  call add_range
+  add ecx, 12
+  jmp add_ranges
+.ret:
+  ret
 ; EBX bytes from EAX on, of kind EBP
 add_range:
   push ecx
@@ -444,10 +451,12 @@ add_range:
   pop ecx
   ret
   align 4
-memory_ranges:
+low_ranges:
   dd 0, EBDA_LINEAR, 1
   dd EBDA_LINEAR, 0xa0000-EBDA_LINEAR, 2
   dd 0xe0000, 0x20000, 2
+  dd 0, 0, 0
+high_ranges:
   dd 0xfeffc000, 0x4000, 2
   dd 0xfffc0000, 0x40000, 2
   dd 0, 0, 0

@@ -11,7 +11,8 @@ function shrink(lines: number): Uint8Array {
   for (let code = 0; code < 256; code++) {
     const glyph = FONT_8X16.subarray(code * GLYPH_LINES, (code + 1) * GLYPH_LINES);
     const isBox = code >= FIRST_BOX && code <= LAST_BOX;
-    for (let y = 0; y < lines; y++) font[code * lines + y] = isBox || lines < 14 ? sample(glyph, y, lines) : (glyph[y + 1] ?? 0);
+    for (let y = 0; y < lines; y++)
+      font[code * lines + y] = isBox || lines < 14 ? sample(glyph, y, lines) : (glyph[y + 1] ?? 0);
   }
   return font;
 }
@@ -31,5 +32,8 @@ export function fonts(p: Listing): void {
   p.bind('font_14');
   p.bytes(...shrink(14));
   p.bind('font_8');
-  p.bytes(...shrink(8));
+  const small = shrink(8);
+  p.bytes(...small.subarray(0, 1024));
+  p.bind('font_8_upper'); // INT 1Fh
+  p.bytes(...small.subarray(1024));
 }

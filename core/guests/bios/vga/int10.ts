@@ -23,7 +23,7 @@ vga_init:
   mov [es:0x42], cs
   mov word [es:0x10c], font_16
   mov [es:0x10e], cs
-  mov word [es:0x7c], font_8+1024
+  mov word [es:0x7c], font_8_upper
   mov [es:0x7e], cs
   popad
   pop es
@@ -36,28 +36,28 @@ ${service('int10')}
 int10_service:
 ${dispatch(
   {
-    0x0e: 'teletype',
-    0x00: 'set_mode',
-    0x01: 'cursor_shape',
-    0x02: 'set_cursor',
-    0x03: 'get_cursor',
-    0x05: 'set_page',
-    0x06: 'scroll_up',
-    0x07: 'scroll_down',
-    0x08: 'read_cell',
-    0x09: 'write_cells',
-    0x0a: 'write_cells',
-    0x0b: 'set_border',
-    0x0c: 'write_pixel',
-    0x0d: 'read_pixel',
-    0x0f: 'get_mode',
-    0x10: 'palette_service',
-    0x11: 'font_service',
-    0x12: 'select_service',
-    0x13: 'write_string',
-    0x1a: 'display_code',
-    0x1b: 'functionality',
-    0x4f: 'vbe',
+    14: 'teletype',
+    0: 'set_mode',
+    1: 'cursor_shape',
+    2: 'set_cursor',
+    3: 'get_cursor',
+    5: 'set_page',
+    6: 'scroll_up',
+    7: 'scroll_down',
+    8: 'read_cell',
+    9: 'write_cells',
+    10: 'write_cells',
+    11: 'set_border',
+    12: 'write_pixel',
+    13: 'read_pixel',
+    15: 'get_mode',
+    16: 'palette_service',
+    17: 'font_service',
+    18: 'select_service',
+    19: 'write_string',
+    26: 'display_code',
+    27: 'functionality',
+    79: 'vbe',
   },
   'int10_ret',
 )}
@@ -76,7 +76,7 @@ find_mode:
   add si, M_BYTES
   cmp byte [cs:si+M_NUMBER], 0xff
   jne .next
-  mov si, mode_table+3*M_BYTES
+  lea si, [mode_table+3*M_BYTES]
   stc
 .found:
   ret

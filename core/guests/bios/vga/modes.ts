@@ -4,9 +4,9 @@
  */
 import type { Listing } from '../listing.ts';
 
-export const KIND_TEXT = 0;
-export const KIND_PLANAR = 1;
-export const KIND_LINEAR = 2;
+const KIND_TEXT = 0;
+const KIND_PLANAR = 1;
+const KIND_LINEAR = 2;
 
 /** Hexadecimal bytes. */
 const bytes = (text: string): number[] => text.split(' ').map((byte) => Number.parseInt(byte, 16));

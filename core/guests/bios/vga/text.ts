@@ -1,6 +1,6 @@
 /**
  * Characters: cells written, read and scrolled, teletype, strings; in text modes and, drawn from a font, in graphics modes.
- * What a row of cells is made of, in every kind of mode: \`rows\` lines of \`pitch\` bytes, each cell of them \`unit\` bytes.
+ * What a row of cells is made of, in every kind of mode: lines, and bytes of a cell in each.
  */
 export const text = `
 ; by the mode in use: SI its record, ES its memory, CL bytes of a cell in a line, CH lines of a cell
