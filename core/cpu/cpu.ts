@@ -137,6 +137,7 @@ export class Cpu {
     const code = new CodeFetch(this.state, physical, this.tlb, this.memory, this.blocks);
     this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation, () => host.nowNs());
     this.engine = interpreter.exports;
+    this.tlb.dropOwn = this.engine.dropOwn;
     this.#loop = new RunLoop(this, this.engine, code);
     this.reset();
   }
@@ -149,6 +150,10 @@ export class Cpu {
     this.state.set32(S.NMI_MASKED, masked ? 1 : 0);
   }
 
+  /** Of the TLB. */
+  get pageFlushes(): number {
+    return this.tlb.pageFlushes + Number(this.state.get64(S.TLB_PAGE_FLUSHES));
+  }
   get exceptions(): number {
     return this.#exceptions + Number(this.state.get64(S.FAULTS_DELIVERED));
   }

@@ -29,6 +29,7 @@ export const PAGE_MAP = 0x0c0; // i32
 export const WATCHED = 0x0c4; // i32
 /** Page walks of generated code that filled the TLB. */
 export const TLB_FILLS = 0x0c8; // i64
+export const TLB_PAGE_FLUSHES = 0x328; // i64
 /** Linear address limit of the code segment: EIP above it faults; all ones in 64-bit mode. */
 export const CODE_LIMIT = 0x0b8; // i64
 /** Mask of linear code addresses: 32 bits outside 64-bit mode. */

@@ -71,7 +71,7 @@ const ROWS: readonly StatRow<CountedVcpu>[] = [
   stat('blocking', (v) => (v.counters.blocking ? 1 : 0), INSTANT | A.KVM_STATS_UNIT_BOOLEAN),
   // x86
   stat('tlb_flush', (v) => v.cpu.tlb.flushes),
-  stat('invlpg', (v) => v.cpu.tlb.pageFlushes),
+  stat('invlpg', (v) => v.cpu.pageFlushes),
   stat('exits', (v) => v.counters.exits),
   stat('io_exits', (v) => v.counters.ioExits),
   stat('mmio_exits', (v) => v.counters.mmioExits),

@@ -5,6 +5,7 @@
 import { type Callable, type Func, type I32, i32, i64 } from '../../wasm/index.ts';
 import type { Insn } from '../decode/insn.ts';
 import type { VcpuLayout } from '../layout.ts';
+import { emitDropOwn, emitFlushPage } from '../mmu/flush.ts';
 import { emitRefill } from '../mmu/refill.ts';
 import { EXECUTE } from '../mmu/walk.ts';
 import { makeX87Routines } from '../semantics/x87/routines.ts';
@@ -72,6 +73,8 @@ export interface InterpreterExports {
   enter(record: number): number;
   /** Delivers an event, as eventFlags() says more of, at RIP; 0: it is left to TypeScript. */
   deliver(vector: number, errorCode: number, about: number): number;
+  /** Drops what is not global of a part of the TLB. */
+  dropOwn(part: number): void;
 }
 
 class Builder extends HandlerBuilder {
@@ -108,6 +111,7 @@ class Builder extends HandlerBuilder {
       stop: this.#leave(true, EXIT_STOP),
       restart: this.#restart(this.#leave(false, EXIT_SLICE)),
       fallBack: this.#fallBack(fault),
+      flushPage: emitFlushPage(m, at),
       ...makeSystemRoutines((params, results) => m.func(params, results), at.state),
       ...makeX87Routines((params, results) => m.func(params, results), at.state + S.X87),
     };
@@ -373,6 +377,7 @@ function buildInterpreter(at: VcpuLayout): InterpreterModule {
   b.m.export('run', b.run());
   b.m.export('enter', b.enter());
   b.m.export('deliver', b.privilege.deliver);
+  b.m.export('dropOwn', emitDropOwn(b.m, at));
   const inner = Object.keys(INNER_ROUTINES) as (keyof typeof INNER_ROUTINES)[];
   for (const name of [...inner, ...SLOW_NAMES]) b.m.export(name, b.rt[name]);
   b.m.exportTable('table');

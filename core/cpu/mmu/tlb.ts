@@ -165,11 +165,14 @@ export class Tlb {
       const holdings = this.#holdings[part] ?? 0;
       if (holdings === HOLDS_OWN) this.#empty(part);
       else if ((holdings & HOLDS_OWN) !== 0) {
-        this.#sweep(part, (at) => ((this.#words[at + GLOBAL] ?? 0) & 1) === 0);
+        this.dropOwn(part);
         this.#holdings[part] = HOLDS_GLOBAL;
       }
     }
   }
+
+  /** Drops what is not global of a part; generated code does the same sooner. */
+  dropOwn = (part: number): void => this.#sweep(part, (at) => ((this.#words[at + GLOBAL] ?? 0) & 1) === 0);
 
   /** Drops the entries of a part that are so. */
   #sweep(part: number, drop: (at: number) => boolean): void {

@@ -34,6 +34,16 @@ export const emitWriteBase: Emitter = (e) => {
   e.f.store64(at, base);
 };
 
+// -- translations --------------------------------------------------------------------------------------------------
+export const emitInvlpg: Emitter = (e) => {
+  const far = i32.geU(e.segmentOf(0), i32.const(S.FS));
+  const other = i32.or(i32.const(e.addressSize === 8 ? 0 : 1), far);
+  e.fallBackIf(i32.or(i32.ne(e.cpl(), i32.const(0)), other));
+  const linear = e.offset(0);
+  e.fallBackIf(e.systemRoutine('flushPage', i32.wrap(linear), i32.wrap(i64.shrU(linear, i64.const(32n)))));
+  e.endBlock();
+};
+
 // -- the time stamp ------------------------------------------------------------------------------------------------
 export const emitRdtsc: Emitter = (e) => {
   const disabled = i32.and(hasBits(e.cr4(), S.CR4_TSD), i32.ne(e.cpl(), i32.const(0)));

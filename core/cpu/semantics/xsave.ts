@@ -40,8 +40,9 @@ export const XSAVE_AREA = xsaveSize(XSTATE_X87 | XSTATE_SSE | XSTATE_AVX);
 export const XSAVE_COMPACTED = 1;
 export const XSAVE_PRIVILEGED = 2;
 
-/** (address of the area, about) -> 1: fall back, nothing has changed */
+/** -> 1: fall back, nothing has changed. xsave, xrstor: (address of the area, about); flushPage (mmu/flush.ts): (low, high) */
 export const SYSTEM_ROUTINES = {
+  flushPage: [['i32', 'i32'], ['i32']],
   xsave: [['i32', 'i32'], ['i32']],
   xrstor: [['i32', 'i32'], ['i32']],
 } as const;
@@ -58,7 +59,7 @@ const ALIGNMENT = 63;
 export function makeSystemRoutines(
   func: (params: readonly ['i32', 'i32'], results: readonly ['i32']) => Func,
   state: number,
-): Record<SystemRoutineName, Func> {
+): Record<'xsave' | 'xrstor', Func> {
   const make = (body: (r: Routine) => void): Func => {
     const f = func(['i32', 'i32'], ['i32']);
     body(new Routine(f, state));

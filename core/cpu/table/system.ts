@@ -1,6 +1,7 @@
 /** Rows whose meaning, or that of their rare cases, is TypeScript (system/). They end a block when what follows may decode or translate differently. */
 import {
   emitCompareExchangePair,
+  emitInvlpg,
   emitMovFromControl,
   emitMovFromSegment,
   emitRdtsc,
@@ -98,7 +99,7 @@ const tables: RowSpec[] = [
   { op: 0x0f01, ext: 3, mod: 'mem', name: 'LIDT', form: 'Mp', system: 'lidt' },
   { op: 0x0f01, ext: 4, name: 'SMSW', form: 'Ev', system: 'smsw' },
   { op: 0x0f01, ext: 6, name: 'LMSW', form: 'Ew', system: 'lmsw', ends: true },
-  { op: 0x0f01, ext: 7, mod: 'mem', name: 'INVLPG', form: 'Mb', system: 'invlpg', ends: true },
+  { op: 0x0f01, ext: 7, mod: 'mem', name: 'INVLPG', form: 'Mb', emit: emitInvlpg, system: 'invlpg', ends: true },
   { op: 0x0f3882, pp: 0x66, name: 'INVPCID', form: 'Gy,Mo', system: 'invpcid', ends: true, cpuid: 'invpcid' },
   { op: 0x0f01, ext: 1, rm: 0, mod: 'reg', pp: 0, name: 'MONITOR', form: 'Fb', system: 'monitor', cpuid: 'monitor' },
   { op: 0x0f01, ext: 1, rm: 1, mod: 'reg', pp: 0, name: 'MWAIT', system: 'mwait', cpuid: 'monitor' },
