@@ -5,7 +5,7 @@
  */
 import type { CpuConfig, CpuMode, CpuModelInfo } from './cpu.ts';
 import type { BootOptions, DeviceId, DeviceSettings, FirmwareChoice, FirmwareImage, Hardware } from './hardware.ts';
-import type { DirectBoot, MachineType, StopReason, TextScreen } from './machine.ts';
+import type { DirectBoot, MachineType, PointerMotion, StopReason, TextScreen } from './machine.ts';
 
 export type VmId = string & { readonly __brand: 'VmId' };
 
@@ -23,6 +23,8 @@ export interface VmSummary {
   /** 0..100 of one host core; 0 when not running. */
   readonly cpuPercent: number;
   readonly uptimeSeconds: number;
+  /** While it runs: the guest's pointer is where the viewer's is; otherwise it is moved, and a viewer grabs it. */
+  readonly absolutePointer?: boolean;
   /** Host pty of the first serial port while the VM runs, where the host has ptys: e.g. /dev/pts/4. */
   readonly serialPty?: string;
 }
@@ -185,6 +187,8 @@ export interface Calls {
   /** Force Off. */
   'vms.destroy': { req: { id: VmId }; res: void; err: VmActionError };
   'vms.reset': { req: { id: VmId }; res: void; err: VmActionError };
+  /** Of a viewer that has grabbed the pointer; at most one a picture. */
+  'vms.movePointer': { req: { id: VmId; motion: PointerMotion }; res: void; err: VmActionError };
   /** What the guest's text buffer shows now. */
   'vms.textScreen': { req: { id: VmId }; res: TextScreen; err: VmActionError };
   'files.list': { req: { path?: string }; res: DirectoryListing; err: 'not-found' | 'not-a-directory' | 'permission' };

@@ -40,6 +40,18 @@ export interface InputConfig {
 /** libvirt's models of <controller type='usb'>; ich9-ehci1 brings its companions. */
 export type UsbControllerModel = 'piix3-uhci' | 'ich9-ehci1' | 'qemu-xhci';
 
+/** Where viewers of the display that are not the app's may connect: libvirt's <graphics type='vnc'>. */
+export interface VncConfig {
+  /** An address of this host to listen on. */
+  readonly address: string;
+  /** The first free one from 5900 when absent. */
+  readonly port?: number;
+  /** Eight characters count. None is asked for when absent. */
+  readonly password?: string;
+  /** When the password ends to be good, in ms since 1970. */
+  readonly passwordValidToMs?: number;
+}
+
 /** libvirt's actions of <watchdog> that need no dump. */
 export type WatchdogAction = 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'none' | 'inject-nmi';
 
@@ -60,7 +72,7 @@ export interface MachineConfig {
   readonly cpu?: CpuConfig;
   /** 'pc' when absent. */
   readonly machine?: MachineType;
-  /** Boots this kernel without firmware, when present. */
+  /** Boots this kernel: without firmware, or where that is an image, by it. */
   readonly boot?: DirectBoot;
   /** Vivarium's own BIOS when absent. */
   readonly firmware?: FirmwareConfig;
@@ -71,6 +83,8 @@ export interface MachineConfig {
   readonly usb?: UsbControllerModel;
   /** Video memory of the standard VGA in MiB: a power of two from 1 to 64; 16 when absent. */
   readonly videoMemoryMiB?: number;
+  /** Nobody may connect from outside when absent. */
+  readonly vnc?: VncConfig;
   /** i6300esb. */
   readonly watchdog?: WatchdogAction;
   /** pvpanic. */
@@ -102,7 +116,20 @@ export type MachineCommand =
   | { readonly type: 'time-exits'; readonly on: boolean }
   | { readonly type: 'destroy' }
   /** Another medium for the CD-ROM or floppy drive of this target; without a path, none. */
-  | { readonly type: 'change-media'; readonly target: string; readonly path?: string };
+  | { readonly type: 'change-media'; readonly target: string; readonly path?: string }
+  /** Of a viewer that has grabbed the pointer, which RFB has no message for. */
+  | ({ readonly type: 'pointer-motion' } & PointerMotion);
+
+/** What a mouse says; nothing happens while the guest uses a tablet. */
+export interface PointerMotion {
+  /** Pixels to the right and down. */
+  readonly dx: number;
+  readonly dy: number;
+  /** Notches towards the user. */
+  readonly wheel: number;
+  /** All that are down: bit 0 left, 1 right, 2 middle. */
+  readonly buttons: number;
+}
 
 /** Exits to the machine of one reason, and where that is IO or MMIO, at one place. Cumulative. */
 export interface ExitCount {
@@ -123,6 +150,8 @@ export interface MachineStats {
   /** Share of one host core this VM's vCPU used since the last sample, 0..100. */
   readonly cpuPercent: number;
   readonly uptimeSeconds: number;
+  /** The guest uses a tablet: its pointer is where the viewer's is. */
+  readonly absolutePointer?: boolean;
   /** Counters of KVM's statistics interface, for the VM and its vCPU, and some of the machine's. */
   readonly counters: Readonly<Record<string, number>>;
   readonly exits: readonly ExitCount[];

@@ -53,6 +53,7 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, `must be one of ${values.join(', ')}`);
 const filePath = () => line(path());
 const directBoot = { kernel: filePath(), initrd: filePath().exactOptional(), cmdline: line(text()) };
+const motion = () => number().int('must be a whole number').min(-32_768).max(32_767);
 const deviceId = () => line(text(MAX_NAME_CHARS));
 const videoMemory = () =>
   number().refine((mib) => VIDEO_MEMORY_MIB.includes(mib), 'must be a power of two from 1 to 64');
@@ -149,6 +150,10 @@ export const requestSchemas = {
   'vms.shutdown': oneVm(),
   'vms.destroy': oneVm(),
   'vms.reset': oneVm(),
+  'vms.movePointer': object({
+    id: vmId(),
+    motion: object({ dx: motion(), dy: motion(), wheel: motion(), buttons: motion() }),
+  }),
   'vms.textScreen': oneVm(),
   'files.list': object({ path: path().exactOptional() }),
   'files.check': object({ path: path(), role: oneOf(FILE_ROLES) }),

@@ -2,6 +2,8 @@
 import { type DeviceFixture, describeDevice } from '../testing/device-suite.ts';
 import { DISK_FIXTURES } from '../testing/disk-fixtures.ts';
 import { VgaRig } from '../testing/vga-rig.ts';
+import { PCI_HOTPLUG_PORTS } from './acpi-pci-hotplug/acpi-pci-hotplug.regs.ts';
+import { AcpiPciHotplug } from './acpi-pci-hotplug/acpi-pci-hotplug.ts';
 import { PM_IO_SIZE } from './acpi-pm/acpi-pm.regs.ts';
 import { AcpiPm } from './acpi-pm/acpi-pm.ts';
 import { DebugExit } from './debug-exit/debug-exit.ts';
@@ -9,6 +11,10 @@ import { DebugConsole } from './debugcon/debugcon.ts';
 import type { AccessSize, IoRegion } from './device.ts';
 import { FW_CFG_PORTS } from './fw-cfg/fw-cfg.regs.ts';
 import { FwCfg } from './fw-cfg/fw-cfg.ts';
+import { REGISTERS_END } from './hpet/hpet.regs.ts';
+import { Hpet } from './hpet/hpet.ts';
+import { BAR_BYTES } from './i6300esb/i6300esb.regs.ts';
+import { I6300Esb } from './i6300esb/i6300esb.ts';
 import { I8042 } from './i8042/i8042.ts';
 import { KEY_CODES } from './i8042/keys.ts';
 import { Mc146818 } from './mc146818/mc146818.ts';
@@ -23,6 +29,7 @@ import { BLOCK_BYTES } from './pflash/pflash.regs.ts';
 import { Pflash } from './pflash/pflash.ts';
 import { Port80 } from './port80/port80.ts';
 import { Port92 } from './port92/port92.ts';
+import { Pvpanic } from './pvpanic/pvpanic.ts';
 import { Uart16550 } from './uart16550/uart16550.ts';
 import { DISPI_PORT_COUNT, MMIO_BYTES, VGA_PORT_COUNT } from './vga/vga.regs.ts';
 
@@ -149,9 +156,47 @@ const FIXTURES: readonly DeviceFixture[] = [
         { region: device.smiCommand, length: 2 },
         { region: device.resetControl, length: 1 },
       ];
-      return { device, windows, stimuli: [() => device.pressPowerButton()] };
+      return {
+        device,
+        windows,
+        stimuli: [() => device.pressPowerButton(), (random) => device.raiseGpe(random.below(20))],
+      };
     },
   },
+  {
+    name: 'acpi-pci-hotplug',
+    create: () => {
+      const device = new AcpiPciHotplug({ event: nothing, eject: nothing });
+      return {
+        ...byteDevice(device, PCI_HOTPLUG_PORTS),
+        stimuli: [(random) => device.plugged(random.below(32)), (random) => void device.requestEject(random.below(32))],
+      };
+    },
+  },
+  {
+    name: 'hpet',
+    create: (timers, line) => {
+      const ports = { timers, irq0: line(), irq8: line(), msi: nothing, legacyReplacement: nothing };
+      return byteDevice(
+        new Hpet({
+          ...ports,
+          inputs: new Map([
+            [20, line()],
+            [21, line()],
+          ]),
+        }),
+        REGISTERS_END,
+      );
+    },
+  },
+  {
+    name: 'i6300esb',
+    create: (timers, line) => {
+      const device = new I6300Esb({ timers, irq: line(), expired: nothing });
+      return { device, windows: [{ region: device, length: BAR_BYTES }, ...pciFunction(device.configSpace).windows] };
+    },
+  },
+  { name: 'pvpanic', create: () => byteDevice(new Pvpanic({ panicked: nothing, crashLoaded: nothing }), 1) },
   { name: 'debug-exit', create: () => byteDevice(new DebugExit({ exit: nothing }), 4) },
   { name: 'debugcon', create: () => byteDevice(new DebugConsole({ write: nothing }), 1) },
   {

@@ -6,12 +6,16 @@ import { ICH9_PM, PIIX4_PM } from '../devices/acpi-pm/acpi-pm.regs.ts';
 import type { AcpiBoard } from './acpi/index.ts';
 import { RAM_HOLE_START } from './platform.ts';
 
-type BoardDescription = Omit<AcpiBoard, 'vcpus' | 'pmIoBase' | 'ecam'>;
+type BoardDescription = Omit<AcpiBoard, 'vcpus' | 'pmIoBase' | 'ecam' | 'ram' | 'parts'>;
 
 const FIRST_PCI_GSI = 16;
 const PIRQS_OF_PIIX = 4;
 const FIRST_ROUTED_SLOT = 25;
 const FIRST_FREE_PIRQ = 4;
+const PIRQA_TO_D = [0x60, 0x61, 0x62, 0x63];
+const PIRQE_TO_H = [0x68, 0x69, 0x6a, 0x6b];
+/** Slots where neither board has a device of its own. */
+const FREE_SLOTS = Array.from({ length: 16 }, (_, i) => 8 + i);
 
 /** Memory-mapped configuration space of q35, of 256 buses: RAM below 4 GiB ends here. */
 export const ECAM_BASE = 0xb000_0000;
@@ -21,7 +25,10 @@ export const PC_ACPI: BoardDescription = {
   pm: PIIX4_PM,
   isaBridgeSlot: 1,
   pciMemoryStart: RAM_HOLE_START,
+  freeSlots: FREE_SLOTS,
   pciInterrupt: (slot, pin) => FIRST_PCI_GSI + ((slot + pin) % PIRQS_OF_PIIX),
+  pirq: (slot, pin) => (slot + pin + PIRQS_OF_PIIX - 1) % PIRQS_OF_PIIX, // INTA of slot 1 is PIRQA
+  pirqRegisters: PIRQA_TO_D,
 };
 
 /** Q35: the ICH9's own devices have lines A to D as their route registers stand at power-on, slots share E to H. */
@@ -29,6 +36,12 @@ export const Q35_ACPI: BoardDescription = {
   pm: ICH9_PM,
   isaBridgeSlot: 31,
   pciMemoryStart: RAM_HOLE_START, // behind memory-mapped configuration space
-  pciInterrupt: (slot, pin) =>
-    FIRST_PCI_GSI + (slot >= FIRST_ROUTED_SLOT ? pin : FIRST_FREE_PIRQ + ((slot + pin) % PIRQS_OF_PIIX)),
+  freeSlots: FREE_SLOTS,
+  pciInterrupt: (slot, pin) => FIRST_PCI_GSI + q35Pirq(slot, pin),
+  pirq: q35Pirq,
+  pirqRegisters: [...PIRQA_TO_D, ...PIRQE_TO_H],
 };
+
+function q35Pirq(slot: number, pin: number): number {
+  return slot >= FIRST_ROUTED_SLOT ? pin : FIRST_FREE_PIRQ + ((slot + pin) % PIRQS_OF_PIIX);
+}

@@ -102,6 +102,14 @@ export function flatSegments(codeKind: 'code32' | 'code64', gdtAddress: number):
   };
 }
 
+const CR0_PE = 1n << 0n;
+const CR0_ET = 1n << 4n;
+
+/** 32-bit protected mode with flat segments, without paging. */
+export function protectedMode(powerOn: KvmSregs, gdtAddress: number): KvmSregs {
+  return { ...powerOn, ...flatSegments('code32', gdtAddress), cr0: CR0_PE | CR0_ET, cr4: 0n, efer: 0n };
+}
+
 export function mib(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }

@@ -1,7 +1,7 @@
 /**
- * The parts of an ELF executable that a boot loader needs: entry point and loadable segments.
+ * The parts of an ELF executable that a boot loader needs: entry point, loadable segments and notes.
  *
- * Reference: [ELF] System V ABI, chapters 4 and 5. Not here: sections, symbols, relocation, big-endian files.
+ * Reference: [ELF] System V ABI, chapters 4 and 5 (notes: figure 5-3). Not here: sections, symbols, relocation, big-endian files.
  */
 import { BootError } from './boot-image.ts';
 
@@ -12,7 +12,10 @@ const ELFCLASS64 = 2;
 const ELFDATA2LSB = 1;
 const E_MACHINE = 0x12;
 const PT_LOAD = 1;
+const PT_NOTE = 4;
 const MOST_SEGMENTS = 64;
+const MOST_NOTES = 256;
+const NOTE_HEADER = 12;
 
 /** e_machine of what people may have at hand by mistake. */
 const MACHINES: Readonly<Record<number, string>> = {
@@ -37,10 +40,18 @@ export interface ElfSegment {
   readonly memorySize: number;
 }
 
+export interface ElfNote {
+  /** Whose note it is. */
+  readonly name: string;
+  readonly type: number;
+  readonly descriptor: Uint8Array;
+}
+
 export interface ElfImage {
   readonly bits: 32 | 64;
   readonly entry: number;
   readonly segments: readonly ElfSegment[];
+  readonly notes: readonly ElfNote[];
 }
 
 export function isElf(bytes: Uint8Array): boolean {
@@ -77,17 +88,46 @@ export function parseElf(bytes: Uint8Array): ElfImage {
   if (tableOffset + count * entrySize > bytes.length) throw damaged('the file ends in its program headers');
 
   const segments: ElfSegment[] = [];
+  const notes: ElfNote[] = [];
   for (let i = 0; i < count; i++) {
     const at = tableOffset + i * entrySize;
-    if (view.getUint32(at, true) !== PT_LOAD) continue;
+    const type = view.getUint32(at, true);
+    if (type !== PT_LOAD && type !== PT_NOTE) continue;
     const [offset, virtualAddress, physicalAddress, fileSize, memorySize] = (
       wide ? [0x08, 0x10, 0x18, 0x20, 0x28] : [0x04, 0x08, 0x0c, 0x10, 0x14]
     ).map((field) => address(at + field)) as [number, number, number, number, number];
     if (fileSize > memorySize || offset + fileSize > bytes.length) throw damaged(`segment ${i} lies outside the file`);
-    segments.push({ physicalAddress, virtualAddress, bytes: bytes.subarray(offset, offset + fileSize), memorySize });
+    const content = bytes.subarray(offset, offset + fileSize);
+    if (type === PT_NOTE) notes.push(...parseNotes(content));
+    else segments.push({ physicalAddress, virtualAddress, bytes: content, memorySize });
   }
-  return { bits: wide ? 64 : 32, entry: address(0x18), segments };
+  return { bits: wide ? 64 : 32, entry: address(0x18), segments, notes };
 }
+
+/** Up to the first that does not fit, or more than anybody has. */
+function parseNotes(bytes: Uint8Array): ElfNote[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const notes: ElfNote[] = [];
+  let at = 0;
+  while (at + NOTE_HEADER <= bytes.length && notes.length < MOST_NOTES) {
+    const nameSize = view.getUint32(at, true);
+    const descriptorSize = view.getUint32(at + 4, true);
+    const descriptorAt = at + NOTE_HEADER + alignWord(nameSize);
+    if (descriptorAt + descriptorSize > bytes.length) break;
+    notes.push({
+      name: ascii(bytes.subarray(at + NOTE_HEADER, at + NOTE_HEADER + nameSize)),
+      type: view.getUint32(at + 8, true),
+      descriptor: bytes.subarray(descriptorAt, descriptorAt + descriptorSize),
+    });
+    at = descriptorAt + alignWord(descriptorSize);
+  }
+  return notes;
+}
+
+const alignWord = (size: number): number => Math.ceil(size / 4) * 4;
+
+/** Without the zero at its end. */
+const ascii = (bytes: Uint8Array): string => String.fromCharCode(...bytes.subarray(0, 16)).replace(/\0.*$/s, '');
 
 function damaged(detail: string): BootError {
   return new BootError(`The ELF file is damaged: ${detail}.`, 'Copy or build the kernel again.');

@@ -5,7 +5,6 @@
  * Reference: [MB] Multiboot Specification 0.6.96, sections 3.1 (header), 3.2 (machine state), 3.3 (information).
  * Not here: video mode requests (the text mode stays), APM and VBE tables, drives.
  */
-import type { KvmSregs } from '../kvm/api.ts';
 import {
   BootError,
   type BootFiles,
@@ -14,12 +13,12 @@ import {
   cString,
   entryRegs,
   flatGdt,
-  flatSegments,
-  mib,
   PAGE_SIZE,
+  protectedMode,
 } from './boot-image.ts';
 import { memoryMap, splitRam } from './e820.ts';
 import { type ElfImage, isElf, isX86Elf, parseElf } from './elf.ts';
+import { elfSegments, placeKernel, type SegmentedKernel } from './kernel-segments.ts';
 import { BIOS_AREA_END, EBDA_START, VGA_TEXT_START } from './platform.ts';
 
 const SEARCH_BYTES = 8192;
@@ -51,19 +50,10 @@ const CMDLINE_LIMIT = 0x4000;
 const OWN_END = CMDLINE_ADDRESS + CMDLINE_LIMIT;
 const LOADER_NAME = 'Vivarium';
 
-const CR0_PE = 1n << 0n;
-const CR0_ET = 1n << 4n;
-
 interface Header {
   /** Offset in the file. */
   readonly offset: number;
   readonly flags: number;
-}
-
-interface LoadedSegment {
-  readonly gpa: number;
-  readonly bytes: Uint8Array;
-  readonly memorySize: number;
 }
 
 export function findMultibootHeader(bytes: Uint8Array): Header | undefined {
@@ -78,52 +68,21 @@ export function findMultibootHeader(bytes: Uint8Array): Header | undefined {
 
 /** Throws BootError when the image is not bootable or does not fit into the machine's memory. */
 export function planMultibootBoot(files: BootFiles, target: BootTarget): BootPlan {
-  const { entry, segments } = parseMultibootImage(files.kernel);
-  if (!segments.some((segment) => entry >= segment.gpa && entry < segment.gpa + segment.memorySize)) {
-    throw new BootError('The entry point of the kernel lies outside of what it loads.', 'Build the kernel again.');
-  }
-  const { lowBytes } = splitRam(target.ramBytes, target.ramHoleStart);
-  let kernelEnd = BIOS_AREA_END;
-  for (const segment of segments) {
-    const end = segment.gpa + segment.memorySize;
-    if (end > lowBytes) {
-      throw new BootError(
-        `The kernel wants to be loaded up to ${mib(end)}; the machine has ${mib(target.ramBytes)} of memory.`,
-        'Give the virtual machine more memory.',
-        'memory',
-      );
-    }
-    const inFreeLowMemory = segment.gpa >= OWN_END && end <= EBDA_START;
-    if (segment.gpa < BIOS_AREA_END && !inFreeLowMemory) {
-      throw new BootError(
-        `The kernel wants to be loaded at 0x${segment.gpa.toString(16)}, where no free memory is.`,
-        'Link it at 1 MiB (0x100000) or above.',
-      );
-    }
-    kernelEnd = Math.max(kernelEnd, end);
-  }
-  const module = files.initrd && { gpa: alignPage(kernelEnd), bytes: files.initrd };
-  if (module && module.gpa + module.bytes.length > lowBytes) {
-    throw new BootError(
-      `The initial RAM disk of ${mib(module.bytes.length)} does not fit behind the kernel in ${mib(target.ramBytes)} of memory.`,
-      'Give the virtual machine more memory, or choose a smaller initial RAM disk.',
-      'memory',
-    );
-  }
+  const kernel = parseMultibootImage(files.kernel);
+  const { chunks, module } = placeKernel(kernel, files.initrd, target, OWN_END);
   return {
     chunks: [
       { gpa: GDT_ADDRESS, bytes: flatGdt('code32') },
       { gpa: INFO_ADDRESS, bytes: information(target, module) },
       { gpa: CMDLINE_ADDRESS, bytes: cString(files.cmdline, CMDLINE_LIMIT, 'The kernel command line') },
-      ...segments.map(({ gpa, bytes, memorySize }) => ({ gpa, bytes, zeroBytes: memorySize - bytes.length })),
-      ...(module ? [module] : []),
+      ...chunks,
     ],
-    regs: entryRegs({ rip: BigInt(entry), rax: BOOTLOADER_MAGIC, rbx: BigInt(INFO_ADDRESS) }),
-    applySregs: protectedModeSregs,
+    regs: entryRegs({ rip: BigInt(kernel.entry), rax: BOOTLOADER_MAGIC, rbx: BigInt(INFO_ADDRESS) }),
+    applySregs: (powerOn) => protectedMode(powerOn, GDT_ADDRESS),
   };
 }
 
-function parseMultibootImage(bytes: Uint8Array): { entry: number; segments: readonly LoadedSegment[] } {
+function parseMultibootImage(bytes: Uint8Array): SegmentedKernel {
   const header = findMultibootHeader(bytes);
   if (!header) throw new BootError('The file has no multiboot header.', 'Choose a multiboot 1 kernel.');
   const unknown = header.flags & HEADER_REQUIRED & ~(1 | HEADER_MEMORY_INFO | HEADER_VIDEO_MODE);
@@ -141,21 +100,17 @@ function parseMultibootImage(bytes: Uint8Array): { entry: number; segments: read
   );
 }
 
-function elfImage(elf: ElfImage): { entry: number; segments: readonly LoadedSegment[] } {
+function elfImage(elf: ElfImage): SegmentedKernel {
   // The entry point is meant physically; kernels linked high with low load addresses give it virtually.
   const inSegment = elf.segments.find(
     (s) => elf.entry >= s.virtualAddress && elf.entry < s.virtualAddress + s.memorySize,
   );
   const entry = inSegment ? elf.entry - inSegment.virtualAddress + inSegment.physicalAddress : elf.entry;
-  if (elf.segments.length === 0) throw new BootError('The ELF file has nothing to load.', 'Choose a linked kernel.');
-  return {
-    entry,
-    segments: elf.segments.map((s) => ({ gpa: s.physicalAddress, bytes: s.bytes, memorySize: s.memorySize })),
-  };
+  return { entry, segments: elfSegments(elf) };
 }
 
 /** [MB] 3.1.3: addresses in the header itself. */
-function kludgeImage(bytes: Uint8Array, headerOffset: number): { entry: number; segments: readonly LoadedSegment[] } {
+function kludgeImage(bytes: Uint8Array, headerOffset: number): SegmentedKernel {
   const invalid = (detail: string): BootError =>
     new BootError(`The addresses in the multiboot header make no sense: ${detail}.`, 'Build the kernel again.');
   if (headerOffset + 32 > bytes.length) throw invalid('the file ends in the header');
@@ -215,12 +170,4 @@ function information(target: BootTarget, module: { gpa: number; bytes: Uint8Arra
     u32(at + 20, entry.type);
   });
   return page;
-}
-
-function protectedModeSregs(powerOn: KvmSregs): KvmSregs {
-  return { ...powerOn, ...flatSegments('code32', GDT_ADDRESS), cr0: CR0_PE | CR0_ET };
-}
-
-function alignPage(address: number): number {
-  return Math.ceil(address / PAGE_SIZE) * PAGE_SIZE;
 }

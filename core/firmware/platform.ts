@@ -17,6 +17,8 @@ export const EBDA_START = 0x9_fc00;
 
 /** The ACPI tables, in the area where guests without boot_params look for the RSDP. */
 export const ACPI_TABLES_START = 0xe_0000;
+/** SMBIOS and MP tables: guests look for them from here on. */
+export const BIOS_TABLES_START = 0xf_0000;
 export const BIOS_AREA_END = 0x10_0000;
 
 export const PCI_MEMORY_END = 0xfec0_0000;
@@ -30,6 +32,7 @@ export const KVM_RESERVED_END = 0xff00_0000;
 export const IRQ_TIMER = 0;
 export const IRQ_KEYBOARD = 1;
 export const IRQ_COM1 = 4;
+export const IRQ_FDC = 6;
 export const IRQ_RTC = 8;
 export const IRQ_SCI = 9;
 export const IRQ_MOUSE = 12;

@@ -5,7 +5,7 @@
 import type { TimerHost, WallClock } from '../base/clock.ts';
 import type { AcpiPm } from '../devices/acpi-pm/acpi-pm.ts';
 import type { CharBackend, Device, GuestMemory, IoRegion } from '../devices/device.ts';
-import type { FirmwareFile, FirmwareItem } from '../devices/fw-cfg/fw-cfg.ts';
+import type { FirmwareItem } from '../devices/fw-cfg/fw-cfg.ts';
 import type { I8042 } from '../devices/i8042/i8042.ts';
 import type { CmosMemory } from '../devices/mc146818/mc146818.ts';
 import type { MsiSender } from '../devices/pci-host/msi.ts';
@@ -42,8 +42,7 @@ export interface Board {
   readonly debugConsole?: CharBackend;
   /** Flash for firmware's variables, and where it is: for the guest, and in the shared memory. */
   readonly flash?: Omit<PflashPorts, 'setReadable'> & { readonly gpa: number; readonly offset: number };
-  /** Files for firmware, besides those that every machine has. */
-  readonly firmwareFiles: readonly FirmwareFile[];
+  /** For firmware, besides what every machine tells it. */
   readonly firmwareItems: readonly FirmwareItem[];
   /** The guest powered the machine off. */
   powerOff(): void;

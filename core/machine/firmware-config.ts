@@ -38,7 +38,6 @@ export function firmwareConfig(board: Board, paths: StoragePaths, acpi: () => Ac
       { name: 'etc/system-states', bytes: SYSTEM_STATES },
       { name: 'bootorder', bytes: bootOrderFile(board.drives, paths) },
       ...acpiFiles(acpi),
-      ...board.firmwareFiles,
     ],
   });
   return [{ id: 'fw-cfg', device, ports: [[R.FW_CFG_PORT, R.FW_CFG_PORTS, device]] }];

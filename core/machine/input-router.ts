@@ -44,16 +44,26 @@ export class InputRouter {
   }
 
   pointer(input: PointerInput): void {
-    const { tablet, mouse } = this.usb;
+    const { tablet } = this.usb;
     if (tablet?.configured) {
       const at = input.absolute();
       this.#use(tablet, () => tablet.input({ ...at, wheel: 0, buttons: 0 }));
       tablet.input(at);
-    } else {
-      const used = mouse?.configured ? mouse : this.i8042.mouse;
-      this.#use(used, () => used.input({ dx: 0, dy: 0, wheel: 0, buttons: 0 }));
-      used.input(input.relative());
-    }
+    } else this.motion(input.relative());
+  }
+
+  /** Whether the guest follows places, by its tablet, and not movement. */
+  get absolute(): boolean {
+    return this.usb.tablet?.configured ?? false;
+  }
+
+  /** Movement of a viewer that has grabbed the pointer; a tablet can do nothing with it. */
+  motion(input: MouseInput): void {
+    if (this.absolute) return;
+    const { mouse } = this.usb;
+    const used = mouse?.configured ? mouse : this.i8042.mouse;
+    this.#use(used, () => used.input({ dx: 0, dy: 0, wheel: 0, buttons: 0 }));
+    used.input(input);
   }
 
   /** The device the pointer was before loses its buttons. */

@@ -28,6 +28,7 @@ import { DisplayLog } from './display-log.ts';
 import { countersOf, ExitStats } from './exit-stats.ts';
 import { handleIo, handleMmio } from './exits.ts';
 import { IrqLines } from './irq-lines.ts';
+import { kernelItems } from './kernel-items.ts';
 import { MachineMemory, ramHoleStart, sharedMemoryBytes } from './machine-memory.ts';
 import { createPc } from './pc.ts';
 import { createQ35 } from './q35.ts';
@@ -82,6 +83,8 @@ export interface MachineOptions {
 export interface FirmwareImages {
   readonly firmware: Uint8Array;
   readonly vgaBios?: Uint8Array;
+  /** A Linux kernel for the firmware to boot. */
+  readonly kernel?: BootFiles;
   /** A flash below the image: what it holds, whole blocks of 4 KiB, and where that is kept. */
   readonly nvram?: { readonly content: Uint8Array; readonly store: FlashStore };
 }
@@ -130,14 +133,13 @@ export class Machine {
     this.exitStats = new ExitStats(ports.thread);
     this.#machineType = options.machine ?? 'pc';
     const { ramBytes, boot } = options;
-    this.#plan =
-      'kernel' in boot
-        ? planBoot(boot, {
-            ramBytes,
-            ramHoleStart: ramHoleStart(this.#machineType),
-            rsdpAddress: platform.ACPI_TABLES_START,
-          })
-        : undefined;
+    this.#plan = !('firmware' in boot)
+      ? planBoot(boot, {
+          ramBytes,
+          ramHoleStart: ramHoleStart(this.#machineType),
+          rsdpAddress: platform.ACPI_TABLES_START,
+        })
+      : undefined;
     const sizes = {
       machine: this.#machineType,
       ramBytes,
@@ -250,7 +252,7 @@ export class Machine {
     const { timers, wall, serial, debugConsole } = this.#ports;
     const { map, ram, shadow, vgaBios } = this.#memory;
     const flash = this.#flashPorts();
-    const { drives = [] } = this.#options;
+    const { boot, drives = [] } = this.#options;
     const { lowBytes, highBytes } = splitRam(this.#options.ramBytes, ramHoleStart(this.#machineType));
     const board: Board = {
       directBoot: this.#plan !== undefined,
@@ -278,8 +280,7 @@ export class Machine {
       },
       ...(debugConsole && { debugConsole }),
       ...(flash && { flash }),
-      firmwareFiles: [],
-      firmwareItems: [],
+      firmwareItems: 'firmware' in boot && boot.kernel ? kernelItems(boot.kernel, lowBytes) : [],
       powerOff: () => {
         this.#stop = { kind: 'guest-shutdown' };
       },

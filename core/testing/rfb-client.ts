@@ -39,8 +39,16 @@ export class RfbTestClient {
   #wanted: { count: number; resolve: (bytes: Buffer) => void; reject: (error: Error) => void } | undefined;
   #toServer: (bytes: Uint8Array) => void = () => {};
   #onClose: () => void = () => {};
-  #zlib = Buffer.alloc(0);
-  #inflated = 0;
+  /** The name of each fence of the server that was answered, or waits for that. */
+  readonly fences: Buffer[] = [];
+  /** Fences are left unanswered, as a slow viewer does. */
+  holdFences = false;
+  /** The fence that came last. */
+  answered: { flags: number; payload: Buffer } | undefined;
+  continuousUpdatesEnded = 0;
+  cursor: { width: number; height: number } | undefined;
+  readonly #zrleStream = new InflateStream();
+  readonly #tightStreams = Array.from({ length: 4 }, () => new InflateStream());
 
   /** chunkBytes: into what pieces all that goes to the server is cut. */
   constructor(
@@ -166,10 +174,61 @@ export class RfbTestClient {
     this.send(message);
   }
 
-  /** Reads one FramebufferUpdate and draws it. */
+  /** Of type VNC authentication: answers the challenge. Returns the result: 0 is yes. */
+  async authenticate(answer: (challenge: Buffer) => Uint8Array): Promise<number> {
+    await this.read(12);
+    this.send(Buffer.from('RFB 003.008\n'));
+    const types = await this.read((await this.read(1)).readUInt8());
+    if (!types.includes(2)) throw new Error('no VNC authentication');
+    this.send(Uint8Array.of(2));
+    this.send(answer(await this.read(16)));
+    return (await this.read(4)).readUInt32BE();
+  }
+
+  enableContinuousUpdates(enable: boolean): void {
+    const message = Buffer.alloc(10);
+    message.set([150, enable ? 1 : 0]);
+    message.writeUInt16BE(this.width, 6);
+    message.writeUInt16BE(this.height, 8);
+    this.send(message);
+  }
+
+  sendFence(flags: number, payload: Uint8Array): void {
+    const message = Buffer.alloc(9);
+    message[0] = 248;
+    message.writeUInt32BE(flags, 4);
+    message[8] = payload.length;
+    this.send(Buffer.concat([message, payload]));
+  }
+
+  /** Answers the oldest fences that were held back. */
+  releaseFences(count = this.fences.length): void {
+    for (const payload of this.fences.splice(0, count)) this.sendFence(0, payload);
+  }
+
+  /** Reads a fence or an end of continuous updates. */
+  async #message(type: number | undefined): Promise<void> {
+    if (type === 150) {
+      this.continuousUpdatesEnded++;
+      return;
+    }
+    if (type !== 248) throw new Error(`message ${type} is unknown`);
+    const head = await this.read(8);
+    this.answered = { flags: head.readUInt32BE(3), payload: await this.read(head.readUInt8(7)) };
+    if (this.answered.flags < 0x8000_0000) return;
+    this.fences.push(this.answered.payload);
+    if (!this.holdFences) this.releaseFences();
+  }
+
+  /** Reads one message that is no update. */
+  async message(): Promise<void> {
+    await this.#message((await this.read(1))[0]);
+  }
+
+  /** Reads one FramebufferUpdate, and what comes before it, and draws it. */
   async update(): Promise<ReceivedRect[]> {
-    const head = await this.read(4);
-    if (head[0] !== 0) throw new Error(`message ${head[0]} is no update`);
+    for (let type = (await this.read(1))[0]; type !== 0; type = (await this.read(1))[0]) await this.#message(type);
+    const head = Buffer.concat([Buffer.alloc(1), await this.read(3)]);
     const rects: ReceivedRect[] = [];
     for (let left = head.readUInt16BE(2); left > 0; left--) {
       const bytes = await this.read(12);
@@ -196,11 +255,18 @@ export class RfbTestClient {
         this.#copy(rect, from.readUInt16BE(0), from.readUInt16BE(2));
         break;
       }
+      case 7:
+        await this.#tight(rect);
+        break;
       case 16:
         this.#zrle(rect, await this.read((await this.read(4)).readUInt32BE()));
         break;
       case -223:
         this.#resize(rect.width, rect.height);
+        break;
+      case -239:
+        await this.read(rect.width * rect.height * (this.#format.bits / 8) + Math.ceil(rect.width / 8) * rect.height);
+        this.cursor = { width: rect.width, height: rect.height };
         break;
       case -258:
         break;
@@ -254,10 +320,7 @@ export class RfbTestClient {
   }
 
   #zrle(rect: ReceivedRect, data: Buffer): void {
-    this.#zlib = Buffer.concat([this.#zlib, data]);
-    const all = inflateSync(this.#zlib, { finishFlush: constants.Z_SYNC_FLUSH });
-    const next = this.#pixelReader(all.subarray(this.#inflated), true);
-    this.#inflated = all.length;
+    const next = this.#pixelReader(this.#zrleStream.inflate(data), true);
     for (let y = rect.y; y < rect.y + rect.height; y += 64) {
       for (let x = rect.x; x < rect.x + rect.width; x += 64) {
         const width = Math.min(64, rect.x + rect.width - x);
@@ -273,6 +336,80 @@ export class RfbTestClient {
       // All was used, as it must be.
     }
     if (left) throw new Error('ZRLE data is left over');
+  }
+
+  /** [RFBEXT] Tight encoding. */
+  async #tight(rect: ReceivedRect): Promise<void> {
+    const control = (await this.read(1)).readUInt8();
+    if (control & 0x0f) throw new Error('a Tight stream is reset');
+    if (rect.width > 2048 || rect.width * rect.height > 65536) throw new Error('larger than decoders take');
+    const { bits, depth, max } = this.#format;
+    const three = bits === 32 && depth === 24 && max.every((m) => m === 255);
+    const size = three ? 3 : bits / 8;
+    const pixels = (bytes: Uint8Array): (() => number) =>
+      three ? this.#tpixelReader(bytes) : this.#pixelReader(bytes, false);
+    if (control >> 4 === 8) {
+      const colour = pixels(await this.read(size))();
+      this.#put(rect, () => colour);
+      return;
+    }
+    if (control >> 4 > 7) throw new Error(`Tight compression ${control >> 4}`);
+    const stream = this.#tightStreams[(control >> 4) & 3];
+    const filter = control & 0x40 ? (await this.read(1)).readUInt8() : 0;
+    if (filter === 0) {
+      this.#put(rect, pixels(await this.#tightData(stream, rect.width * rect.height * size)));
+      return;
+    }
+    if (filter !== 1) throw new Error(`Tight filter ${filter}`);
+    const colours = (await this.read(1)).readUInt8() + 1;
+    const next = pixels(await this.read(colours * size));
+    const palette = Array.from({ length: colours }, () => next());
+    const pitch = colours === 2 ? Math.ceil(rect.width / 8) : rect.width;
+    const data = await this.#tightData(stream, pitch * rect.height);
+    let at = 0;
+    this.#put(rect, () => {
+      const [x, y] = [at % rect.width, Math.floor(at / rect.width)];
+      at++;
+      if (colours > 2) return entry(palette, data[y * pitch + x] ?? 0);
+      return entry(palette, ((data[y * pitch + (x >> 3)] ?? 0) >> (7 - (x & 7))) & 1);
+    });
+  }
+
+  #tpixelReader(bytes: Uint8Array): () => number {
+    const [red, green, blue] = this.#format.shift;
+    let at = 0;
+    return () => {
+      const [r = 0, g = 0, b = 0] = bytes.subarray(at, at + 3);
+      at += 3;
+      return r * 2 ** red + g * 2 ** green + b * 2 ** blue;
+    };
+  }
+
+  async #tightData(stream: InflateStream | undefined, length: number): Promise<Buffer> {
+    if (length < 12) return this.read(length);
+    let compressed = 0;
+    for (let shift = 0, byte = 0x80; byte & 0x80 && shift < 21; shift += 7) {
+      byte = (await this.read(1)).readUInt8();
+      compressed |= (shift < 14 ? byte & 0x7f : byte) << shift;
+    }
+    const data = stream?.inflate(await this.read(compressed));
+    if (data?.length !== length) throw new Error(`Tight data of ${data?.length} bytes for ${length}`);
+    return data;
+  }
+}
+
+/** A zlib stream that goes on from call to call. */
+class InflateStream {
+  #zlib = Buffer.alloc(0);
+  #inflated = 0;
+
+  /** What came since the last call. */
+  inflate(data: Buffer): Buffer {
+    this.#zlib = Buffer.concat([this.#zlib, data]);
+    const all = inflateSync(this.#zlib, { finishFlush: constants.Z_SYNC_FLUSH });
+    const since = all.subarray(this.#inflated);
+    this.#inflated = all.length;
+    return since;
   }
 }
 

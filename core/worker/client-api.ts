@@ -7,7 +7,10 @@ import type { StreamKind, StreamMessage } from '../contracts/streams.ts';
 /** One viewer's end of a stream. */
 export interface ByteStream {
   send(message: StreamMessage): void;
-  onMessage(listener: (message: StreamMessage) => void): void;
+  /**
+   * Of a display no more comes until the listener has taken what came: where it returns a promise, when that settles.
+   */
+  onMessage(listener: (message: StreamMessage) => unknown): void;
   close(): void;
 }
 

@@ -31,6 +31,7 @@ import type {
   ToIo,
   ToMachine,
 } from './messages.ts';
+import type { FromViewer } from './stream-port.ts';
 
 export { buildWelcomeImage } from '../guests/welcome/image.ts';
 
@@ -56,7 +57,12 @@ export async function startMachine(config: MachineConfig): Promise<Vm> {
   const kick = Kick.createBuffer();
   const { port1: inputSource, port2: inputSink } = new MessageChannel();
   // The I/O thread first: a guest may end before anything else can be done with its machine's thread.
-  const ioData: IoWorkerData = { name: config.name, kick, input: inputSource };
+  const ioData: IoWorkerData = {
+    name: config.name,
+    kick,
+    input: inputSource,
+    ...(config.vnc && { vnc: config.vnc }),
+  };
   const io = new Worker(new URL('./io-worker.js', import.meta.url), {
     name: `${config.name}: I/O`,
     workerData: ioData,
@@ -216,7 +222,7 @@ class RunningVm implements Vm {
 
   #fromIo(message: FromIo): void {
     if (message.type === 'log') {
-      this.#emit({ type: 'log', level: 'info', message: message.message });
+      this.#emit(message);
       return;
     }
     this.#pictures.get(message.request)?.(message.picture);
@@ -267,6 +273,8 @@ class RunningVm implements Vm {
   }
 }
 
+type StreamListener = Parameters<ByteStream['onMessage']>[0];
+
 /** A viewer's end. */
 class PortStream implements ByteStream {
   /** Settles when nothing comes any more. */
@@ -274,7 +282,7 @@ class PortStream implements ByteStream {
   #settleEnded: () => void = () => {};
   readonly #port: MessagePort;
   readonly #hooks: { readonly sent: () => void; readonly closed: () => void };
-  #listener: ((message: StreamMessage) => void) | undefined;
+  #listener: StreamListener | undefined;
   #closed = false;
 
   constructor(
@@ -296,16 +304,22 @@ class PortStream implements ByteStream {
     this.#hooks.sent();
   }
 
-  onMessage(listener: (message: StreamMessage) => void): void {
+  onMessage(listener: StreamListener): void {
     this.#listener = listener;
     if (this.#closed) {
-      queueMicrotask(() => listener('close'));
+      queueMicrotask(() => void listener('close'));
       return;
     }
     this.#port.on('message', (message: StreamMessage) => {
       if (message === 'close') this.end();
-      else if (!this.#closed) listener(message);
+      else if (!this.#closed) void this.#deliver(message, listener);
     });
+  }
+
+  async #deliver(message: StreamMessage, listener: StreamListener): Promise<void> {
+    const bytes = message instanceof ArrayBuffer ? message.byteLength : 0;
+    await listener(message);
+    if (bytes > 0 && this.kind === 'rfb' && !this.#closed) this.#port.postMessage(bytes satisfies FromViewer);
   }
 
   close(): void {
@@ -318,7 +332,7 @@ class PortStream implements ByteStream {
   end(): void {
     if (this.#closed) return;
     this.#finish();
-    this.#listener?.('close');
+    void this.#listener?.('close');
   }
 
   #finish(): void {

@@ -6,13 +6,16 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { DisplayServer } from '../backends/display/display-server.ts';
 import type { ByteChannel } from '../backends/display/rfb-session.ts';
 import { Scanout } from '../backends/display/scanout.ts';
+import type { VncConfig } from '../contracts/machine.ts';
 import { HostTimers } from './host-timers.ts';
 import { Kick } from './machine-clock.ts';
 import type { FromIo, InputMessage, IoWorkerData, SharedDisplay, ToIo } from './messages.ts';
 import { nodeDeflate } from './node-deflate.ts';
 import { closeStreamPort, openStreamPort, sendStreamBytes, streamBytes } from './stream-port.ts';
+import { listenForViewers, placeOf } from './vnc-listener.ts';
+import { VncPassword } from './vnc-password.ts';
 
-const { name, kick: kickBuffer, input } = workerData as IoWorkerData;
+const { name, kick: kickBuffer, input, vnc } = workerData as IoWorkerData;
 const control = parentPort;
 if (!control) throw new Error('io-worker is the entry of a worker thread');
 const post = (message: FromIo): void => control.postMessage(message);
@@ -34,7 +37,7 @@ function serve(display: SharedDisplay): DisplayServer {
       pointer: (x, y, buttons) => send({ type: 'pointer', x, y, buttons }),
     },
     name,
-    log: (message) => post({ type: 'log', message }),
+    log: (message) => post({ type: 'log', level: 'info', message }),
     collectWrites: () => kick.kick(),
   });
 }
@@ -42,11 +45,24 @@ function serve(display: SharedDisplay): DisplayServer {
 control.once('message', (first: ToIo) => {
   if (first.type !== 'display') throw new Error('the first message to the I/O thread gives it the display');
   const server = serve(first.display);
+  if (vnc) void listen(server, vnc);
   control.on('message', (message: ToIo) => {
     if (message.type === 'display-viewer') server.connect(viewerChannel(message.port));
     else if (message.type === 'picture') void takePicture(server, message.request);
   });
 });
+
+async function listen(server: DisplayServer, { address, port, password, passwordValidToMs }: VncConfig): Promise<void> {
+  const guard = password === undefined ? undefined : new VncPassword(password, passwordValidToMs);
+  try {
+    const place = { address, ...(port !== undefined && { port }) };
+    const listening = await listenForViewers(place, (channel) => server.connect(channel, guard));
+    post({ type: 'log', level: 'info', message: `display: VNC viewers may connect to ${placeOf(listening)}` });
+  } catch (error) {
+    const where = `${address}${port === undefined ? '' : `, port ${port}`}`;
+    post({ type: 'log', level: 'error', message: `display: no VNC viewer can connect to ${where}: ${String(error)}` });
+  }
+}
 
 async function takePicture(server: DisplayServer, request: number): Promise<void> {
   const text = server.textScreen();
@@ -55,12 +71,17 @@ async function takePicture(server: DisplayServer, request: number): Promise<void
 
 function viewerChannel(port: MessagePort): ByteChannel {
   openStreamPort(port);
+  let unread = 0;
   return {
-    send: (bytes) => sendStreamBytes(port, bytes),
+    send: (bytes) => {
+      unread += bytes.length;
+      sendStreamBytes(port, bytes);
+    },
     onData: (listener) => {
       port.on('message', (message: unknown) => {
         const bytes = streamBytes(message);
         if (bytes) listener(bytes);
+        else if (typeof message === 'number') unread -= message;
         else port.close();
       });
     },
@@ -68,6 +89,6 @@ function viewerChannel(port: MessagePort): ByteChannel {
       port.on('close', listener);
     },
     close: () => closeStreamPort(port),
-    bufferedBytes: () => 0, // a MessagePort does not say
+    bufferedBytes: () => unread,
   };
 }

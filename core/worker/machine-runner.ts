@@ -141,6 +141,9 @@ export class MachineRunner {
       case 'change-media':
         this.#changeMedia(command.target, command.path);
         return;
+      case 'pointer-motion':
+        this.#router.motion(command);
+        return;
       case 'time-exits':
         machine.exitStats.timed = command.on;
         return;
@@ -205,6 +208,7 @@ export class MachineRunner {
       stats: {
         cpuPercent: Math.round(Math.min(Math.max(busy, 0), 1) * 1000) / 10,
         uptimeSeconds: nowNs / NS_PER_S,
+        absolutePointer: this.#router.absolute,
         counters: { ...machine.counters(), busy_ns: nowNs - clock.sleptNs },
         exits: machine.exitStats.rows,
       },

@@ -92,7 +92,7 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
     emit: (event) => post({ type: 'event', event }),
   });
   post({ type: 'started', display });
-  if ('kernel' in boot) {
+  if (!('firmware' in boot)) {
     const message = `Booting ${describeBootImage(boot.kernel).description}.`;
     post({ type: 'event', event: { type: 'log', level: 'info', message } });
   }
@@ -101,11 +101,16 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
 
 /** What runs first: a kernel, or firmware. */
 function readBoot({ boot, firmware, memoryMiB }: MachineConfig): MachineOptions['boot'] {
-  if (boot) return readBootFiles(boot, memoryMiB);
+  const kernel = boot && readBootFiles(boot, memoryMiB);
   if (firmware?.kind === 'image') {
     const { path, nvram } = firmware;
-    return { ...readFirmware(path), ...(nvram !== undefined && { nvram: openNvram(nvram, path) }) };
+    return {
+      ...readFirmware(path),
+      ...(nvram !== undefined && { nvram: openNvram(nvram, path) }),
+      ...(kernel && { kernel }),
+    };
   }
+  if (kernel) return kernel;
   return { firmware: buildBios() };
 }
 

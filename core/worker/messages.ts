@@ -7,7 +7,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ViewerKey } from '../backends/display/rfb-session.ts';
-import type { MachineCommand, MachineConfig, MachineEvent, TextScreen } from '../contracts/machine.ts';
+import type { MachineCommand, MachineConfig, MachineEvent, TextScreen, VncConfig } from '../contracts/machine.ts';
 import type { StartErrorSubject } from './client-api.ts';
 
 export interface MachineWorkerData {
@@ -55,6 +55,7 @@ export interface IoWorkerData {
   /** The kick of the machine's thread, and where its InputMessages go. */
   readonly kick: SharedArrayBuffer;
   readonly input: MessagePort;
+  readonly vnc?: VncConfig;
 }
 
 export type ToIo =
@@ -71,4 +72,4 @@ export interface Picture {
 
 export type FromIo =
   | { readonly type: 'picture'; readonly request: number; readonly picture: Picture }
-  | { readonly type: 'log'; readonly message: string };
+  | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly message: string };

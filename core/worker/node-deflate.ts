@@ -2,8 +2,9 @@
 import { constants, createDeflate, deflate, type Deflate as NodeStream } from 'node:zlib';
 import type { Deflate, DeflateStream } from '../backends/display/deflate.ts';
 
-/** Fast rather than small: viewers sit on the same machine. */
-const LEVEL = 3;
+const FIRST_LEVEL = 1;
+/** Of a piece of output: most updates fit into one. */
+const CHUNK_BYTES = 1 << 17;
 
 export const nodeDeflate: Deflate = {
   compress: (bytes) =>
@@ -14,7 +15,12 @@ export const nodeDeflate: Deflate = {
 };
 
 class NodeDeflateStream implements DeflateStream {
-  readonly #zlib: NodeStream = createDeflate({ level: LEVEL });
+  #level = FIRST_LEVEL;
+  readonly #zlib: NodeStream = createDeflate({
+    level: FIRST_LEVEL,
+    flush: constants.Z_SYNC_FLUSH,
+    chunkSize: CHUNK_BYTES,
+  });
   #chunks: Uint8Array[] = [];
   #fail: (error: Error) => void = () => {};
 
@@ -24,19 +30,26 @@ class NodeDeflateStream implements DeflateStream {
     this.#zlib.on('close', () => this.#fail(new Error('the zlib stream is closed')));
   }
 
-  flush(bytes: Uint8Array): Promise<Uint8Array> {
+  flush(bytes: Uint8Array, level: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#fail = reject;
-      this.#zlib.write(bytes);
-      this.#zlib.flush(constants.Z_SYNC_FLUSH, () => {
-        while (this.#zlib.read() !== null) {
-          // What the stream still holds goes through the data listener.
-        }
-        const out = Buffer.concat(this.#chunks);
-        this.#chunks = [];
-        resolve(out);
-      });
+      const compress = () => {
+        this.#zlib.write(bytes, () => resolve(this.#take()));
+      };
+      if (level === this.#level) compress();
+      else this.#zlib.params(level, constants.Z_DEFAULT_STRATEGY, compress); // what fails there fails in write, too
+      this.#level = level;
     });
+  }
+
+  #take(): Uint8Array {
+    while (this.#zlib.read() !== null) {
+      // What the stream still holds goes through the data listener.
+    }
+    const [first, ...more] = this.#chunks;
+    const out = first && more.length === 0 ? first : Buffer.concat(this.#chunks);
+    this.#chunks = [];
+    return out;
   }
 
   close(): void {

@@ -1,6 +1,12 @@
-/** The VM's end of a byte stream (core/contracts/streams) over a MessagePort. */
+/**
+ * The VM's end of a byte stream (core/contracts/streams) over a MessagePort. A viewer of a display also says, by a number,
+ * how many bytes of what it was sent have been taken, so that no more is sent than that.
+ */
 import type { MessagePort } from 'node:worker_threads';
 import type { StreamMessage } from '../contracts/streams.ts';
+
+/** What comes from a viewer. */
+export type FromViewer = StreamMessage | number;
 
 export function openStreamPort(port: MessagePort): void {
   port.postMessage('open' satisfies StreamMessage);

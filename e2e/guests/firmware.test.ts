@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { filesOf } from '../fixtures/guests.ts';
+import { filesOf, linuxGuest } from '../fixtures/guests.ts';
 import { VivProcess } from './viv-process.ts';
 
 const SECTOR_BYTES = 512;
 const FLOPPY_BYTES = 2880 * SECTOR_BYTES;
 const GREETING = 'sector two was read';
+const PROMPT = /\/ # (?:.\[6n)?$/;
 /** isa-debug-exit: the boot sector writes 1. */
 const EXIT_STATUS = 3;
 /**
@@ -72,5 +73,17 @@ describe.skipIf('missing' in ovmf)(`OVMF${'missing' in ovmf ? ` (skipped: ${ovmf
     const code = 'folder' in ovmf ? join(ovmf.folder, 'OVMF_CODE_4M.fd') : '';
     const run = start('--machine', machine, '--firmware', code, '--nvram', join(dir, 'vars.fd'));
     await run.until(/UEFI Interactive Shell/, 0);
+  });
+
+  const linux = linuxGuest();
+  it.skipIf('missing' in linux)('boots Debian’s kernel by EFI, which finds our ACPI tables', async () => {
+    if ('missing' in ovmf || 'missing' in linux) return;
+    const firmware = ['--machine', 'q35', '--firmware', join(ovmf.folder, 'OVMF_CODE_4M.fd')];
+    const kernel = ['--kernel', linux.kernel, '--initrd', linux.initrd, '--append', 'console=ttyS0'];
+    const run = start(...firmware, '--nvram', join(dir, 'vars.fd'), ...kernel);
+    await run.until(PROMPT, 0);
+    expect(await run.command('dmesg | grep -E "efi: EFI v|ACPI: MCFG"', PROMPT)).toMatch(/EDK II[\s\S]*VIVARM/);
+    run.type('poweroff -f');
+    expect(await run.exited).toBe(0);
   });
 });

@@ -108,6 +108,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     'vms.shutdown': ({ id }) => withVm(vms, id, (vm) => vm.shutdown()),
     'vms.destroy': ({ id }) => withVm(vms, id, (vm) => vm.destroy()),
     'vms.reset': ({ id }) => withVm(vms, id, (vm) => vm.reset()),
+    'vms.movePointer': ({ id, motion }) => withVm(vms, id, (vm) => vm.movePointer(motion)),
     'vms.textScreen': ({ id }) => withVm(vms, id, (vm) => vm.textScreen()),
     'files.list': ({ path }) => listDirectory(path, dir.root),
     'files.check': async ({ path, role }) => ok(await checkFile(path, role)),

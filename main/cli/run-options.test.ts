@@ -8,6 +8,7 @@ describe('viv run options', () => {
       machine: 'pc',
       boot: { kernel: resolve('k'), cmdline: '' },
       disks: [],
+      inputs: [],
       memoryMiB: 512,
       stats: false,
     });
@@ -19,6 +20,7 @@ describe('viv run options', () => {
       machine: 'pc',
       boot: { kernel: '/k', initrd: '/i', cmdline: 'console=ttyS0 quiet' },
       disks: [],
+      inputs: [],
       memoryMiB: 64,
       timeoutSeconds: 9,
       screenshot: '/s.png',
@@ -33,6 +35,7 @@ describe('viv run options', () => {
       machine: 'q35',
       firmware: { kind: 'image', path: '/fw', nvram: '/vars' },
       debugConsole: '-',
+      inputs: [],
       disks: [
         { target: 'sda', device: 'disk', bus: 'sata', source: '/a', format: 'raw', readOnly: false, bootOrder: 3 },
         { target: 'sdb', device: 'disk', bus: 'sata', source: '/b', format: 'raw', readOnly: false, bootOrder: 4 },
@@ -47,6 +50,18 @@ describe('viv run options', () => {
       return options === 'help' ? [] : options.disks.map(({ target, bus }) => `${bus} ${target}`);
     };
     expect(targets('--disk a --cdrom b')).toEqual(['ide hda', 'ide hdb']);
+    expect(targets('--bus sata --disk a')).toEqual(['sata sda']);
+  });
+
+  it('take a USB controller with what is plugged in, and a monitor', () => {
+    expect(parseRunOptions('--usb qemu-xhci --input tablet --input keyboard --monitor /m'.split(' '))).toMatchObject({
+      usb: 'qemu-xhci',
+      inputs: [
+        { type: 'tablet', bus: 'usb' },
+        { type: 'keyboard', bus: 'usb' },
+      ],
+      monitor: '/m',
+    });
   });
 
   it('take a CPU model with features more and less', () => {
@@ -76,7 +91,10 @@ describe('viv run options', () => {
     ['--initrd i', /for a --kernel/],
     ['--nvram n', /for a --firmware/],
     ['--machine isapc', /no machine type 'isapc'; there are pc and q35/],
-    ['--disk a --disk b --disk c --disk d --cdrom e', /room for 4 drives/],
+    ['--disk a --disk b --disk c --disk d --cdrom e', /ide has room for 4 drives/],
+    ['--machine q35 --bus ide --disk d', /--bus 'ide' is none of sata/],
+    ['--usb ohci', /--usb 'ohci' is none of piix3-uhci, ich9-ehci1, qemu-xhci/],
+    ['--input joystick', /--input 'joystick'/],
     ['--kernel k --memory 0', /--memory '0' is not a whole number of MiB from 1 to/],
     ['--kernel k --memory 1048576', /from 1 to 3584/],
     ['--kernel k --memory 1e3', /whole number/],

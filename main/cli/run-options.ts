@@ -3,11 +3,14 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CpuConfig, type CpuFeatureRequest, DEFAULT_CPU, isCpuModelName } from '../../core/contracts/cpu.ts';
 import {
+  type DiskBus,
   type DiskConfig,
+  type InputConfig,
   MAX_MEMORY_MIB,
   type MachineConfig,
   type MachineType,
   MIN_MEMORY_MIB,
+  type UsbControllerModel,
 } from '../../core/contracts/machine.ts';
 
 export interface RunOptions {
@@ -20,6 +23,10 @@ export interface RunOptions {
   readonly memoryMiB: number;
   readonly cpu?: CpuConfig;
   readonly timeoutSeconds?: number;
+  readonly usb?: UsbControllerModel;
+  readonly inputs: readonly InputConfig[];
+  /** Where to listen for commands. */
+  readonly monitor?: string;
   /** Where to put a picture of the last screen. */
   readonly screenshot?: string;
   readonly stats: boolean;
@@ -40,13 +47,17 @@ Its serial port is this terminal; in a terminal, Ctrl-A x quits and Ctrl-A Ctrl-
   --firmware FILE     a firmware image for the end of the first 4 GiB: SeaBIOS, or OVMF's code
   --nvram FILE        OVMF's variables, made from a template beforehand; the guest changes them
   --disk FILE, --cdrom FILE, --floppy FILE
-                      raw images, each as often as there is room for: on IDE with pc, on SATA with q35
+                      raw images, each as often as there is room for
+  --bus BUS           where disks and CD-ROMs are: ide (the default of pc) or sata (the default of q35)
+  --usb MODEL         a USB controller: piix3-uhci, ich9-ehci1 or qemu-xhci
+  --input TYPE        a USB keyboard, mouse or tablet; may be given several times
   --debugcon FILE     write what firmware prints for its developers to this file, - is standard error
   --memory MIB        memory, ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB} MiB (default ${DEFAULT_MEMORY_MIB})
   --cpu MODEL[,+FEATURE|-FEATURE]...
                       the processor: maximum (the default) or a model that 'viv cpu-models' lists,
                       with features more or less, e.g. Haswell,-avx2
   --timeout SECONDS   end the machine after this time
+  --monitor PATH      listen at this socket for commands; 'help' there lists them
   --screenshot FILE   write what the screen shows at the end to a PNG file
   --stats             time exits to the machine, and print a table of them, all counters, speed and
                       memory use to standard error at the end
@@ -90,10 +101,13 @@ export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
         ...(values.nvram !== undefined && { nvram: resolve(values.nvram) }),
       },
     }),
-    disks: disksOf(machine, values.disk ?? [], values.cdrom ?? [], values.floppy ?? []),
+    disks: disksOf(busOf(values.bus, machine), values.disk ?? [], values.cdrom ?? [], values.floppy ?? []),
     ...(values.debugcon !== undefined && {
       debugConsole: values.debugcon === '-' ? '-' : resolve(values.debugcon),
     }),
+    ...(values.usb !== undefined && { usb: oneOf('--usb', USB_MODELS, values.usb) }),
+    inputs: (values.input ?? []).map((type) => ({ type: oneOf('--input', INPUT_TYPES, type), bus: 'usb' as const })),
+    ...(values.monitor !== undefined && { monitor: values.monitor }),
     memoryMiB,
     ...(cpu !== undefined && { cpu }),
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
@@ -117,6 +131,10 @@ function parseValues(args: readonly string[]) {
         disk: { type: 'string', multiple: true },
         cdrom: { type: 'string', multiple: true },
         floppy: { type: 'string', multiple: true },
+        bus: { type: 'string' },
+        usb: { type: 'string' },
+        input: { type: 'string', multiple: true },
+        monitor: { type: 'string' },
         debugcon: { type: 'string' },
         memory: { type: 'string' },
         cpu: { type: 'string' },
@@ -138,22 +156,37 @@ function machineType(text = 'pc'): MachineType {
   throw new UsageError(`--machine: there is no machine type '${text}'; there are pc and q35`);
 }
 
+const USB_MODELS = ['piix3-uhci', 'ich9-ehci1', 'qemu-xhci'] as const;
+const INPUT_TYPES = ['keyboard', 'mouse', 'tablet'] as const;
+const DRIVE_BUSES = { pc: ['ide', 'sata'], q35: ['sata'] } as const;
+type DriveBus = Exclude<DiskBus, 'fdc' | 'usb'>;
+
+function oneOf<T extends string>(option: string, names: readonly T[], text: string): T {
+  const found = names.find((name) => name === text);
+  if (found === undefined) throw new UsageError(`${option} '${text}' is none of ${names.join(', ')}`);
+  return found;
+}
+
+function busOf(text: string | undefined, machine: MachineType): DriveBus {
+  const buses = DRIVE_BUSES[machine];
+  return text === undefined ? buses[0] : oneOf<DriveBus>('--bus', buses, text);
+}
+
 const MOST_DRIVES = { ide: 4, sata: 6, fdc: 2 } as const;
 const DRIVE_NAMES = { ide: 'hd', sata: 'sd', fdc: 'fd' } as const;
 
 /** Disks first, as the firmware of a PC counts them; a CD-ROM is booted first when there is one, then a floppy. */
 function disksOf(
-  machine: MachineType,
+  bus: DriveBus,
   disks: readonly string[],
   cdroms: readonly string[],
   floppies: readonly string[],
 ): DiskConfig[] {
-  const bus = machine === 'q35' ? ('sata' as const) : ('ide' as const);
   const drives = [
     ...disks.map((source) => ({ device: 'disk' as const, source })),
     ...cdroms.map((source) => ({ device: 'cdrom' as const, source })),
   ];
-  if (drives.length > MOST_DRIVES[bus]) throw new UsageError(`a ${machine} has room for ${MOST_DRIVES[bus]} drives`);
+  if (drives.length > MOST_DRIVES[bus]) throw new UsageError(`${bus} has room for ${MOST_DRIVES[bus]} drives`);
   if (floppies.length > MOST_DRIVES.fdc) throw new UsageError(`there are ${MOST_DRIVES.fdc} floppy drives`);
   const letter = (i: number): string => String.fromCharCode('a'.charCodeAt(0) + i);
   const all = [

@@ -1,5 +1,6 @@
 /** `viv run`: one machine without a window, for scripts and tests. The same threads as in the app. */
 import { writeFile } from 'node:fs/promises';
+import type { Server } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { MachineConfig, MachineStats, StopReason } from '../../core/contracts/machine.ts';
 import { startMachine, type Vm } from '../../core/worker/client.ts';
@@ -13,6 +14,7 @@ import {
   EXIT_USAGE,
   exitStatusOf,
 } from './exit-status.ts';
+import { Monitor, serveMonitor } from './monitor.ts';
 import { parseRunOptions, RUN_HELP, type RunOptions, UsageError } from './run-options.ts';
 import { type HostFigures, StatsLines, statsReport } from './stats.ts';
 import { openTerminal } from './terminal.ts';
@@ -42,7 +44,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function machineConfig({ machine, boot, firmware, disks, debugConsole, memoryMiB, cpu }: RunOptions): MachineConfig {
+function machineConfig(options: RunOptions): MachineConfig {
+  const { machine, boot, firmware, disks, usb, inputs, debugConsole, memoryMiB, cpu } = options;
   return {
     id: 'viv-run',
     name: 'viv run',
@@ -53,6 +56,8 @@ function machineConfig({ machine, boot, firmware, disks, debugConsole, memoryMiB
     ...(boot && { boot }),
     ...(firmware && { firmware }),
     disks,
+    ...(usb && { usb }),
+    inputs,
     ...(debugConsole !== undefined && { debugConsole }),
     debugExit: true,
   };
@@ -63,6 +68,7 @@ async function runMachine(options: RunOptions, vm: Vm): Promise<number> {
   let stats: MachineStats | undefined;
   const lines = options.statsEverySeconds === undefined ? undefined : new StatsLines(options.statsEverySeconds);
   if (options.stats) vm.command({ type: 'time-exits', on: true });
+  const monitor = options.monitor === undefined ? undefined : await openMonitor(vm, options.monitor);
   const ending = await new Promise<Ending>((resolve) => {
     const end = (how: Ending) => () => resolve(how);
     const serial = vm.openStream('serial');
@@ -87,10 +93,21 @@ async function runMachine(options: RunOptions, vm: Vm): Promise<number> {
     process.once('exit', () => terminal.close());
   });
   const screenshotSaved = options.screenshot === undefined || (await saveScreenshot(vm, options.screenshot));
+  monitor?.close();
   await vm.terminate();
   if (options.stats) complain(statsReport(stats, hostFigures(startedMs)));
   explain(ending);
   return screenshotSaved ? statusOf(ending) : EXIT_OS_ERROR;
+}
+
+async function openMonitor(vm: Vm, path: string): Promise<Server> {
+  try {
+    return await serveMonitor(new Monitor(vm), path);
+  } catch (error) {
+    await vm.terminate();
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StartError(`There can be no monitor at ${path}: ${why}.`, 'Give a path where there is no file yet.');
+  }
 }
 
 function statusOf(ending: Ending): number {

@@ -153,7 +153,7 @@ describe('the bridge', () => {
   });
 
   it('has three functions and cannot be changed', () => {
-    expect(Object.keys(bridge)).toEqual(['call', 'onEvent', 'openStream']);
+    expect(Object.keys(bridge)).toEqual(['call', 'onEvent', 'openStream', 'pathOf']);
     expect(Object.isFrozen(bridge)).toBe(true);
   });
 

@@ -1,9 +1,9 @@
 /**
- * The bridge between the sandboxed page and main: `window.vivarium` with call, onEvent and openStream, and nothing else
+ * The bridge between the sandboxed page and main: `window.vivarium` with call, onEvent, openStream and pathOf, and nothing else
  * of Electron. A MessagePort cannot pass through the context bridge, but it can be posted to the page's own window: so
  * the page's half of openStream, which waits for it there, is put into the page's world.
  */
-import { contextBridge, ipcRenderer } from 'electron';
+import { contextBridge, ipcRenderer, webUtils } from 'electron';
 import type { AppEvent, CallName, Reply, Request } from '../../core/contracts/calls.ts';
 import type { StreamAddress } from '../../core/contracts/streams.ts';
 import { CALL_CHANNEL, EVENT_CHANNEL, STREAM_CHANNEL } from './channels.ts';
@@ -33,6 +33,7 @@ interface Half {
   call: typeof call;
   onEvent: typeof onEvent;
   connectStream: typeof connectStream;
+  pathOf: (file: File) => string;
 }
 
 /** Runs in the page's world from its text alone: it must not refer to anything outside itself. */
@@ -49,8 +50,11 @@ function install(half: Half): void {
       window.addEventListener('message', receive);
       half.connectStream(ticket, address);
     });
-  const bridge = Object.freeze({ call: half.call, onEvent: half.onEvent, openStream });
+  const bridge = Object.freeze({ call: half.call, onEvent: half.onEvent, openStream, pathOf: half.pathOf });
   Object.defineProperty(window, 'vivarium', { value: bridge, enumerable: true });
 }
 
-contextBridge.executeInMainWorld({ func: install, args: [{ call, onEvent, connectStream } satisfies Half] });
+contextBridge.executeInMainWorld({
+  func: install,
+  args: [{ call, onEvent, connectStream, pathOf: (file: File) => webUtils.getPathForFile(file) } satisfies Half],
+});

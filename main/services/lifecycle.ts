@@ -6,7 +6,16 @@ import type { VmState } from '../../core/contracts/calls.ts';
 import type { StopReason } from '../../core/contracts/machine.ts';
 
 export type Phase = VmState | 'starting';
-export type Command = 'start' | 'pause' | 'resume' | 'shutdown' | 'destroy' | 'reset' | 'delete' | 'textScreen';
+export type Command =
+  | 'start'
+  | 'pause'
+  | 'resume'
+  | 'shutdown'
+  | 'destroy'
+  | 'reset'
+  | 'delete'
+  | 'textScreen'
+  | 'movePointer';
 /** What happened, as against what was asked for. */
 export type Fact =
   | 'started'
@@ -35,6 +44,7 @@ const NEXT: Readonly<Record<Phase, Row>> = {
     destroy: 'running',
     reset: 'running',
     textScreen: 'running',
+    movePointer: 'running',
   },
   paused: {
     ...ENDS,
@@ -51,6 +61,7 @@ const NEXT: Readonly<Record<Phase, Row>> = {
     destroy: 'shutting-down',
     reset: 'running',
     textScreen: 'shutting-down',
+    movePointer: 'shutting-down',
   },
 };
 
@@ -85,10 +96,16 @@ const COMMAND_WORDS: Readonly<Record<Command, string>> = {
   reset: 'reset',
   delete: 'deleted',
   textScreen: 'read',
+  movePointer: 'moved',
+};
+
+const SUBJECTS: Partial<Readonly<Record<Command, string>>> = {
+  textScreen: 'The screen of ',
+  movePointer: 'The pointer of ',
 };
 
 export function refusal(name: string, phase: Phase, command: Command): { message: string; hint: string } {
-  const subject = command === 'textScreen' ? `The screen of "${name}"` : `"${name}"`;
+  const subject = `${SUBJECTS[command] ?? ''}"${name}"`;
   return {
     message: `${subject} cannot be ${COMMAND_WORDS[command]}: the virtual machine is ${PHASE_WORDS[phase]}.`,
     hint: hintFor(phase, command),

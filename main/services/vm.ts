@@ -5,7 +5,13 @@
 import type { LogLine, VmDetails, VmId, VmSummary } from '../../core/contracts/calls.ts';
 import { DEFAULT_CPU } from '../../core/contracts/cpu.ts';
 import type { Hardware } from '../../core/contracts/hardware.ts';
-import type { MachineEvent, MachineStats, StopReason, TextScreen } from '../../core/contracts/machine.ts';
+import type {
+  MachineEvent,
+  MachineStats,
+  PointerMotion,
+  StopReason,
+  TextScreen,
+} from '../../core/contracts/machine.ts';
 import type { StreamKind } from '../../core/contracts/streams.ts';
 import { type ByteStream, type MachineHandle, StartError, type StartMachine } from '../../core/worker/client-api.ts';
 import type { Definition } from './definitions.ts';
@@ -85,6 +91,7 @@ export class Vm {
       vcpus: domain.vcpus,
       cpuPercent: this.#stats?.cpuPercent ?? 0,
       uptimeSeconds: this.#stats?.uptimeSeconds ?? 0,
+      ...(this.#stats?.absolutePointer === undefined ? {} : { absolutePointer: this.#stats.absolutePointer }),
       ...(this.#pty === undefined ? {} : { serialPty: this.#pty.path }),
     };
   }
@@ -186,6 +193,13 @@ export class Vm {
       'info',
       path === undefined ? `The medium was taken out of ${target}.` : `${path} is in the drive ${target}.`,
     );
+    return done;
+  }
+
+  movePointer(motion: PointerMotion): Outcome<undefined, 'wrong-state'> {
+    const refused = this.#refuse('movePointer');
+    if (refused) return refused;
+    this.#handle?.command({ type: 'pointer-motion', ...motion });
     return done;
   }
 

@@ -53,7 +53,7 @@ export function serveStream(socket: WebSocket, app: App, address: { kind: unknow
   const stream = opened.value;
   stream.onMessage((message) => {
     if (message === 'close') socket.close(CLOSE_NORMAL);
-    else if (message !== 'open') send(socket, new Uint8Array(message));
+    else if (message !== 'open') return new Promise<void>((taken) => send(socket, new Uint8Array(message), taken));
   });
   socket.on('message', (data, isBinary) => {
     if (!isBinary) return socket.close(CLOSE_UNSUPPORTED, 'binary frames only');
@@ -63,14 +63,15 @@ export function serveStream(socket: WebSocket, app: App, address: { kind: unknow
   socket.on('close', () => stream.close());
 }
 
-function send(socket: WebSocket, data: string | Uint8Array): void {
+/** taken: the network has it; not called where the socket is gone. */
+function send(socket: WebSocket, data: string | Uint8Array, taken?: () => void): void {
   if (socket.readyState !== socket.OPEN) return;
   if (socket.bufferedAmount > MAX_UNSENT_BYTES) {
     socket.close(CLOSE_TRY_LATER, 'the viewer does not keep up');
     socket.terminate(); // what is queued would never be read
     return;
   }
-  socket.send(data);
+  socket.send(data, () => taken?.());
 }
 
 function parseMessage(data: RawData): z.output<typeof messageSchema> | undefined {

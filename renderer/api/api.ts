@@ -29,6 +29,8 @@ export interface Api {
   onEvent(listener: (event: AppEvent) => void): () => void;
   onConnection(listener: (connection: Connection) => void): () => void;
   openStream(address: StreamAddress): Promise<ByteChannel>;
+  /** Where a dropped file lies; undefined where the host cannot know: a browser does not tell. */
+  pathOf(file: File): string | undefined;
 }
 
 export const LOST_CONNECTION: CallFailure<'internal'> = {

@@ -70,6 +70,11 @@ export class BrowserApi implements Api {
     return () => this.#connectionListeners.delete(listener);
   }
 
+  /** A page is not told where a file lies. */
+  pathOf(): undefined {
+    return undefined;
+  }
+
   openStream(address: StreamAddress): Promise<ByteChannel> {
     const socket = this.#environment.openSocket(`/streams/${address.kind}/${encodeURIComponent(address.vmId)}`);
     socket.binaryType = 'arraybuffer';

@@ -9,6 +9,7 @@ export interface Bridge {
   call<K extends CallName>(name: K, request: Request<K>): Promise<Reply<K>>;
   onEvent(listener: (event: AppEvent) => void): () => void;
   openStream(address: StreamAddress): Promise<MessagePort>;
+  pathOf(file: File): string;
 }
 
 export function electronApi(bridge: Bridge): Api {
@@ -21,5 +22,7 @@ export function electronApi(bridge: Bridge): Api {
       return () => {};
     },
     openStream: async (address) => new PortChannel(await bridge.openStream(address)),
+    // Empty for what lies nowhere: a picture dragged out of a page.
+    pathOf: (file) => bridge.pathOf(file) || undefined,
   };
 }

@@ -36,7 +36,7 @@ function RequestedDialog({
 }) {
   switch (dialog.kind) {
     case 'new-vm':
-      return <VmCreateDialog />;
+      return <VmCreateDialog start={dialog.start} />;
     case 'delete':
       return <DeleteDialog id={dialog.id} />;
     case 'quit':

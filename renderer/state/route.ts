@@ -17,8 +17,22 @@ export function parseRoute(hash: string): Route {
 export const formatRoute = (route: Route): string =>
   route.screen === 'list' ? '#/' : `#/vm/${encodeURIComponent(route.id)}`;
 
+type Leave = () => void;
+let askBeforeLeaving: ((go: Leave) => boolean) | undefined;
+
+/** `ask` is asked before the screen changes: false keeps it, and it may call `go` later. Returns how to end that. */
+export function guardLeaving(ask: (go: Leave) => boolean): () => void {
+  askBeforeLeaving = ask;
+  return () => {
+    if (askBeforeLeaving === ask) askBeforeLeaving = undefined;
+  };
+}
+
 export function navigate(route: Route): void {
-  window.location.hash = formatRoute(route);
+  const go = () => {
+    window.location.hash = formatRoute(route);
+  };
+  if (askBeforeLeaving?.(go) ?? true) go();
 }
 
 export function useRoute(): Route {

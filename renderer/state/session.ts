@@ -2,7 +2,7 @@
  * Feeds the store from calls and events, and does what the person asks. A failure of an operation ends in the store
  * (a dialog) or in a notice (a toast), never in an exception; forms get their failure back and show it themselves.
  */
-import type { CallFailure, CallName, CpuChoice, NewVm, Reply, Request, VmId } from '../../core/contracts/calls.ts';
+import type { CallFailure, CallName, NewVm, Reply, Request, VmId } from '../../core/contracts/calls.ts';
 import type { Api } from '../api/api.ts';
 import type { PreferenceStorage, Preferences } from './preferences.ts';
 import { readPreferences, writePreferences } from './preferences.ts';
@@ -23,6 +23,16 @@ export interface SessionPorts {
 
 /** Calls that change one VM and need nothing but its id. */
 type VmCall = 'vms.start' | 'vms.pause' | 'vms.resume' | 'vms.shutdown' | 'vms.destroy' | 'vms.reset' | 'vms.delete';
+
+/** Calls that change the definition of one VM. */
+type EditCall =
+  | 'vms.setCpu'
+  | 'vms.addDevice'
+  | 'vms.editDevice'
+  | 'vms.removeDevice'
+  | 'vms.setBoot'
+  | 'vms.setMachine'
+  | 'vms.changeMedia';
 
 export class Session {
   readonly store = new Store();
@@ -97,10 +107,10 @@ export class Session {
     if (reply.ok) this.store.dispatch({ type: 'details', details: reply.value });
   }
 
-  /** The definition's processor; the failure is the form's to show. */
-  async setCpu(id: VmId, cpu: CpuChoice): Promise<Reply<'vms.setCpu'>> {
-    const reply = await this.api.call('vms.setCpu', { id, cpu });
-    if (reply.ok) await this.loadDetails(id);
+  /** A change of the definition; the failure is the form's to show. */
+  async edit<K extends EditCall>(call: K, request: Request<K>): Promise<Reply<K>> {
+    const reply = await this.api.call(call, request);
+    if (reply.ok) await this.loadDetails(request.id);
     return reply;
   }
 

@@ -15,7 +15,7 @@ const vm = (id: string, change: Partial<VmSummary> = {}): VmSummary => ({
 });
 const details = (of: VmSummary): VmDetails => ({
   ...of,
-  boot: { kernel: '/k', cmdline: '' },
+  hardware: { machine: 'pc', machineName: 'pc', firmware: { kind: 'bios' }, boot: { order: [] }, devices: [] },
   cpu: DEFAULT_CPU,
   domainXml: '<domain/>',
   definitionPath: '/d',

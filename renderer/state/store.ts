@@ -26,9 +26,16 @@ export type PendingAction =
   | 'Resetting'
   | 'Deleting';
 
+/** What the wizard begins with: a medium by its path, or a dropped file of which a browser tells only the name. */
+export type NewVmStart = { readonly source: 'iso' | 'disk' | 'floppy' } & (
+  | { readonly path: string }
+  | { readonly fileName: string }
+);
+
 /** The dialog that is open, if any. */
 export type DialogRequest =
-  | { readonly kind: 'new-vm' | 'quit' | 'shortcuts' | 'about' | 'commands' }
+  | { readonly kind: 'new-vm'; readonly start?: NewVmStart }
+  | { readonly kind: 'quit' | 'shortcuts' | 'about' | 'commands' }
   | { readonly kind: 'delete'; readonly id: VmId };
 
 /** Something failed that a person must read before going on. */

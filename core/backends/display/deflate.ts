@@ -8,8 +8,11 @@ export interface Deflate {
 
 /** A zlib stream that goes on from call to call. */
 export interface DeflateStream {
-  /** Compresses to a byte boundary (Z_SYNC_FLUSH): what comes back decodes all that went in. One call at a time. */
-  flush(bytes: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Compresses to a byte boundary (Z_SYNC_FLUSH): what comes back decodes all that went in. The bytes stay as they are
+   * until then; one call at a time. level: zlib's, from 0 to 9.
+   */
+  flush(bytes: Uint8Array, level: number): Promise<Uint8Array>;
   /** Frees the compressor; a flush under way may reject. */
   close(): void;
 }

@@ -22,7 +22,7 @@ export class DisplayPump {
 
   constructor(ports: DisplayPumpPorts) {
     this.#ports = ports;
-    this.#timer = ports.timers.createTimer('display', () => this.#frame());
+    this.#timer = ports.timers.createTimer('display', (deadlineNs) => this.#frame(deadlineNs));
   }
 
   /** A viewer waits: have the next frame made as soon as the pace allows. */
@@ -35,9 +35,11 @@ export class DisplayPump {
     this.#timer.cancel();
   }
 
-  #frame(): void {
-    this.#lastFrameNs = this.#ports.timers.nowNs();
-    this.#ports.draw(this.#lastFrameNs);
+  #frame(deadlineNs: number): void {
+    const nowNs = this.#ports.timers.nowNs();
+    // A host's timers are late: a little of that must not add up to fewer frames.
+    this.#lastFrameNs = Math.max(deadlineNs, nowNs - FRAME_NS / 2);
+    this.#ports.draw(nowNs);
     if (this.#ports.send()) this.wake();
   }
 }

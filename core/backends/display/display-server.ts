@@ -6,7 +6,7 @@ import type { TimerHost } from '../../base/clock.ts';
 import type { Deflate } from './deflate.ts';
 import { DisplayPump } from './display-pump.ts';
 import { RfbServer } from './rfb-server.ts';
-import type { ByteChannel, DisplayInput } from './rfb-session.ts';
+import type { ByteChannel, DisplayInput, ViewerPassword } from './rfb-session.ts';
 import type { Scanout } from './scanout.ts';
 import { ScreenRenderer } from './screen-renderer.ts';
 import { encodePng } from './screenshot.ts';
@@ -51,13 +51,13 @@ export class DisplayServer {
         return this.#rfb.waiting;
       },
     });
-    const { deflate, input, name, log } = ports;
-    this.#rfb = new RfbServer({ surface, deflate, input, name, log, onWaiting: () => this.#pump.wake() });
+    const { deflate, input, name, log, timers } = ports;
+    this.#rfb = new RfbServer({ surface, deflate, timers, input, name, log, onWaiting: () => this.#pump.wake() });
   }
 
-  /** A new viewer, speaking RFB over this channel. */
-  connect(channel: ByteChannel): void {
-    this.#rfb.connect(channel);
+  /** A new viewer, speaking RFB over this channel; it must know the password, where one is given. */
+  connect(channel: ByteChannel, password?: ViewerPassword): void {
+    this.#rfb.connect(channel, password);
   }
 
   /** What the screen shows now, as text. */

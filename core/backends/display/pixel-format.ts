@@ -150,6 +150,23 @@ export class PixelFormat {
     return at + this.tpixelBytes;
   }
 
+  /** Writes the view as Tight's plain pixels; returns the offset after them. @hot */
+  encodeTpixels(view: PixelView, out: Uint8Array, at: number): number {
+    if (this.tpixelBytes !== 3) return this.encode(view, out, at);
+    const { pixels, stride, width, height } = view;
+    let end = at;
+    for (let y = 0, line = view.offset; y < height; y++, line += stride) {
+      for (let x = 0; x < width; x++) {
+        const rgb = pixels[line + x] ?? 0;
+        out[end] = rgb >> 16;
+        out[end + 1] = rgb >> 8;
+        out[end + 2] = rgb;
+        end += 3;
+      }
+    }
+    return end;
+  }
+
   #put(out: Uint8Array, at: number, value: number, size: number): void {
     for (let i = 0; i < size; i++) out[at + i] = value >>> (8 * (this.bigEndian ? size - 1 - i : i));
   }

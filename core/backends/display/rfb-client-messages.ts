@@ -15,13 +15,19 @@ export type RfbVersion = 3 | 7 | 8;
 
 /** What a session does about each thing its client says. May throw RfbProtocolError to end the session. */
 export interface RfbClientHandler {
-  version(version: RfbVersion): void;
+  /** Tells the client which security type it may choose; it is returned. */
+  version(version: RfbVersion): number;
+  /** Sends the challenge of VNC authentication. */
+  challenge(): void;
+  challengeAnswered(version: RfbVersion, response: Uint8Array): void;
   /** The client took security type None (3.3: was told to). */
   securityChosen(version: RfbVersion): void;
   clientInit(): void;
   setPixelFormat(format: PixelFormat): void;
   setEncodings(encodings: readonly number[]): void;
   updateRequested(incremental: boolean, rect: Rect): void;
+  continuousUpdates(enable: boolean): void;
+  fence(flags: number, payload: Uint8Array): void;
   /** qnum: XT set 1 code, bit 7 in place of an E0 prefix; undefined or 0 where the client knows none. */
   key(down: boolean, keysym: number, qnum: number | undefined): void;
   /** buttons: bit 0 left, 1 middle, 2 right, 3 and 4 wheel up and down. */
@@ -32,13 +38,18 @@ export interface RfbClientHandler {
 /** The protocol of one client, for a ByteReader. [RFC6143] 7.1, 7.3, 7.5 */
 export function* rfbClientProtocol(handler: RfbClientHandler): ByteProtocol {
   const version = parseVersion(yield 12);
-  handler.version(version);
+  const offered = handler.version(version);
   // 3.3 leaves the choice to the server. [RFC6143] 7.1.2 and appendix A
   if (version !== 3) {
     const chosen = (yield 1).getUint8(0);
-    if (chosen !== P.SECURITY_NONE) throw new P.RfbProtocolError(`security type ${chosen} was not offered`);
+    if (chosen !== offered) throw new P.RfbProtocolError(`security type ${chosen} was not offered`);
   }
-  handler.securityChosen(version);
+  if (offered === P.SECURITY_VNC) {
+    handler.challenge();
+    handler.challengeAnswered(version, bytesOf(yield P.CHALLENGE_BYTES));
+  } else {
+    handler.securityChosen(version);
+  }
   yield 1; // shared-flag: every viewer shares, so that none can shut another out
   handler.clientInit();
   for (;;) yield* message((yield 1).getUint8(0), handler);
@@ -89,6 +100,18 @@ function* message(type: number, handler: RfbClientHandler): ByteProtocol {
       yield* skip(Math.abs((yield 7).getInt32(3)));
       break;
     }
+    case P.ENABLE_CONTINUOUS_UPDATES: {
+      handler.continuousUpdates((yield 9).getUint8(0) !== 0);
+      break;
+    }
+    case P.CLIENT_FENCE: {
+      const body = yield 8;
+      const flags = body.getUint32(3);
+      const length = body.getUint8(7);
+      if (length > P.MAX_FENCE_BYTES) throw new P.RfbProtocolError(`a fence of ${length} bytes is too long`);
+      handler.fence(flags, length > 0 ? bytesOf(yield length) : new Uint8Array(0));
+      break;
+    }
     case P.SET_DESKTOP_SIZE: {
       yield* skip((yield 7).getUint8(5) * 16);
       handler.desktopSizeWanted();
@@ -105,6 +128,9 @@ function* message(type: number, handler: RfbClientHandler): ByteProtocol {
       throw unknown(`message type ${type}`);
   }
 }
+
+/** A copy: the reader uses its memory again. */
+const bytesOf = (view: DataView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
 
 const unknown = (what: string) => new P.RfbProtocolError(`${what} is unknown, and so is where the next one starts`);
 

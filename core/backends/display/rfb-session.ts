@@ -1,16 +1,15 @@
 /**
- * One viewer of a surface over RFB. It is sent an update only when it asked for one and something changed, one at a
- * time: while an update is being compressed, or the channel still holds bytes, changes only mark the damage map.
+ * One viewer of a surface over RFB: the conversation, and its keys and pointer. What it is shown is viewer-updates.ts's.
  */
+import type { Timer, TimerHost } from '../../base/clock.ts';
 import { ByteReader } from './byte-reader.ts';
 import { concat, u8, u16, u32 } from './bytes.ts';
-import { DamageMap } from './damage-map.ts';
-import type { Deflate, DeflateStream } from './deflate.ts';
+import type { Deflate } from './deflate.ts';
 import { PixelFormat } from './pixel-format.ts';
 import { type RfbClientHandler, type RfbVersion, rfbClientProtocol } from './rfb-client-messages.ts';
 import * as P from './rfb-protocol.ts';
-import type { Rect, Surface, SurfaceListener } from './surface.ts';
-import { encodeZrle } from './zrle.ts';
+import type { Rect, Surface } from './surface.ts';
+import { ViewerUpdates } from './viewer-updates.ts';
 
 /** A viewer's connection. Bytes given to send() are the channel's from then on. */
 export interface ByteChannel {
@@ -19,7 +18,7 @@ export interface ByteChannel {
   onClose(listener: () => void): void;
   /** Ends the connection; onClose listeners may or may not be called for it. */
   close(): void;
-  /** Bytes sent that the transport has not taken yet; 0 where it can't tell. No update is sent before this is 0. */
+  /** Bytes sent that the transport has not taken yet. No update is sent before this is 0. */
   bufferedBytes(): number;
 }
 
@@ -38,11 +37,23 @@ export interface DisplayInput {
   pointer(x: number, y: number, buttons: number): void;
 }
 
+/** VNC authentication: who knows the password. [RFC6143] 7.2.2 */
+export interface ViewerPassword {
+  /** CHALLENGE_BYTES at random. */
+  createChallenge(): Uint8Array;
+  /** Whether it is the challenge encrypted with the password, which is still good. */
+  accepts(challenge: Uint8Array, response: Uint8Array): boolean;
+}
+
 export interface RfbSessionPorts {
   readonly channel: ByteChannel;
   readonly surface: Surface;
   readonly input: DisplayInput;
   readonly deflate: Deflate;
+  /** Host time. */
+  readonly timers: TimerHost;
+  /** Asked for by security type VNC authentication; without one there is none. */
+  readonly password?: ViewerPassword;
   /** Shown in the viewer's title. */
   readonly name: string;
   /** Turns the viewer away with this reason. */
@@ -56,41 +67,40 @@ export interface RfbSessionPorts {
 /** More than anyone's fingers; past it the key held longest counts as let go. */
 const MAX_HELD_KEYS = 32;
 
-interface LineMove {
-  readonly from: number;
-  readonly to: number;
-  readonly count: number;
-}
+/** Long enough to type a password. */
+const MAX_HANDSHAKE_NS = 60e9;
 
-export class RfbSession implements RfbClientHandler, SurfaceListener {
+export class RfbSession implements RfbClientHandler {
   readonly #ports: RfbSessionPorts;
   readonly #reader: ByteReader;
+  readonly #updates: ViewerUpdates;
   /** Keys to release when the viewer goes, by qnum, or by keysym above all qnums. */
   readonly #heldKeys = new Map<number, ViewerKey>();
-  #format = PixelFormat.NATIVE;
-  #encodings: ReadonlySet<number> = new Set();
-  #preferred = P.ENCODING_RAW;
-  #zlib: DeflateStream | undefined;
-  /** What the client has not been shown, in the size the client knows. */
-  #damage: DamageMap;
-  #move: LineMove | undefined;
-  /** The client waits for an update. */
-  #requested = false;
-  #encoding = false;
+  #challenge: Uint8Array = new Uint8Array(0);
+  /** Whoever only connects does not keep others out for long. */
+  readonly #handshake: Timer;
   #ended = false;
-  // Pseudo-rectangles owed with the next update.
-  #owesKeyEventAck = false;
-  #owesSize: { readonly reason: number; readonly result: number } | undefined;
 
   constructor(ports: RfbSessionPorts) {
     this.#ports = ports;
-    this.#damage = new DamageMap(ports.surface.width, ports.surface.height);
+    const { channel, surface, deflate, timers, onWaiting } = ports;
+    this.#handshake = timers.createTimer('handshake', () => this.end('the viewer did not introduce itself in time'));
+    this.#updates = new ViewerUpdates({
+      surface,
+      deflate,
+      clock: timers,
+      send: (bytes) => this.#ended || channel.send(bytes),
+      bufferedBytes: () => channel.bufferedBytes(),
+      onReady: onWaiting,
+      onFailure: (reason) => this.end(reason),
+    });
     this.#reader = new ByteReader(rfbClientProtocol(this));
   }
 
   /** Opens the conversation. */
   start(): void {
     const ports = this.#ports;
+    this.#handshake.arm(ports.timers.nowNs() + MAX_HANDSHAKE_NS);
     ports.channel.onClose(() => this.end('the viewer left'));
     ports.channel.onData((bytes) => this.#receive(bytes));
     ports.channel.send(new TextEncoder().encode('RFB 003.008\n'));
@@ -100,18 +110,22 @@ export class RfbSession implements RfbClientHandler, SurfaceListener {
   end(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#requested = false;
-    this.#ports.surface.removeListener(this);
+    this.#handshake.cancel();
+    this.#updates.stop();
     for (const key of this.#heldKeys.values()) this.#ports.input.key(key, false);
     this.#heldKeys.clear();
-    this.#zlib?.close();
     this.#ports.channel.close();
     this.#ports.onEnd(reason);
   }
 
-  /** The viewer waits for an update and none is on its way. */
+  /** The viewer waits for an update and none is under way. */
   get waiting(): boolean {
-    return this.#requested && !this.#encoding;
+    return this.#updates.waiting;
+  }
+
+  /** Sends an update if the viewer waits for one, can take it, and there is something to show. */
+  flush(): void {
+    this.#updates.flush();
   }
 
   #receive(bytes: Uint8Array): void {
@@ -126,14 +140,33 @@ export class RfbSession implements RfbClientHandler, SurfaceListener {
 
   // What the client says.
 
-  version(version: RfbVersion): void {
-    const { refusal } = this.#ports;
+  version(version: RfbVersion): number {
+    const { refusal, password, channel } = this.#ports;
     if (refusal !== undefined) {
       const none = version === 3 ? u32(P.SECURITY_INVALID) : u8(0);
-      this.#ports.channel.send(concat(none, P.text(refusal)));
+      channel.send(concat(none, P.text(refusal)));
       throw new P.RfbProtocolError(refusal);
     }
-    this.#ports.channel.send(version === 3 ? u32(P.SECURITY_NONE) : u8(1, P.SECURITY_NONE));
+    const type = password ? P.SECURITY_VNC : P.SECURITY_NONE;
+    channel.send(version === 3 ? u32(type) : u8(1, type));
+    return type;
+  }
+
+  challenge(): void {
+    this.#challenge = this.#ports.password?.createChallenge() ?? this.#challenge;
+    this.#ports.channel.send(this.#challenge.slice());
+  }
+
+  challengeAnswered(version: RfbVersion, response: Uint8Array): void {
+    const { password, channel } = this.#ports;
+    if (password?.accepts(this.#challenge, response)) {
+      channel.send(u32(P.SECURITY_RESULT_OK));
+      return;
+    }
+    const reason = 'the password is wrong or no longer good';
+    // Before 3.8 there is no place for a reason. [RFC6143] 7.1.3
+    channel.send(concat(u32(P.SECURITY_RESULT_FAILED), version === 8 ? P.text(reason) : new Uint8Array(0)));
+    throw new P.RfbProtocolError(reason);
   }
 
   securityChosen(version: RfbVersion): void {
@@ -142,31 +175,33 @@ export class RfbSession implements RfbClientHandler, SurfaceListener {
 
   clientInit(): void {
     const { surface, channel, name } = this.#ports;
-    this.#startOver();
-    surface.addListener(this);
+    this.#handshake.cancel();
+    this.#updates.start();
     channel.send(concat(u16(surface.width, surface.height), PixelFormat.NATIVE.serialize(), P.text(name)));
   }
 
   setPixelFormat(format: PixelFormat): void {
-    this.#format = format;
-    this.#forgetMove();
+    this.#updates.setPixelFormat(format);
   }
 
   setEncodings(encodings: readonly number[]): void {
-    const had = this.#encodings;
-    const has = new Set(encodings);
-    this.#encodings = has;
-    this.#preferred = encodings.find((e) => e === P.ENCODING_RAW || e === P.ENCODING_ZRLE) ?? P.ENCODING_RAW;
-    const isNew = (encoding: number) => has.has(encoding) && !had.has(encoding);
-    if (isNew(P.ENCODING_QEMU_EXTENDED_KEY_EVENT)) this.#owesKeyEventAck = true;
-    if (isNew(P.ENCODING_EXTENDED_DESKTOP_SIZE)) this.#owe(P.RESIZE_BY_SERVER, P.RESIZE_OK);
-    this.#forgetMove();
+    this.#updates.setEncodings(encodings);
   }
 
   updateRequested(incremental: boolean, rect: Rect): void {
-    if (!incremental) this.#damage.mark(rect);
-    this.#requested = true;
-    this.#ports.onWaiting();
+    this.#updates.request(incremental, rect);
+  }
+
+  continuousUpdates(enable: boolean): void {
+    this.#updates.setContinuous(enable);
+  }
+
+  fence(flags: number, payload: Uint8Array): void {
+    this.#updates.fence(flags, payload);
+  }
+
+  desktopSizeWanted(): void {
+    this.#updates.desktopSizeWanted();
   }
 
   key(down: boolean, keysym: number, qnum: number | undefined): void {
@@ -187,135 +222,4 @@ export class RfbSession implements RfbClientHandler, SurfaceListener {
     const { surface, input } = this.#ports;
     input.pointer(Math.min(x, surface.width - 1), Math.min(y, surface.height - 1), buttons);
   }
-
-  desktopSizeWanted(): void {
-    // A guest's text mode is what it is.
-    if (this.#encodings.has(P.ENCODING_EXTENDED_DESKTOP_SIZE)) this.#owe(P.RESIZE_BY_THIS_CLIENT, P.RESIZE_PROHIBITED);
-    if (this.#requested) this.#ports.onWaiting();
-  }
-
-  // What the surface says.
-
-  damaged(rect: Rect): void {
-    this.#damage.mark(rect);
-  }
-
-  linesMoved(from: number, to: number, count: number): void {
-    const { surface } = this.#ports;
-    const canMove =
-      this.#ready() &&
-      this.#damage.empty &&
-      !this.#move &&
-      !this.#owesSize &&
-      this.#encodings.has(P.ENCODING_COPY_RECT) &&
-      this.#damage.width === surface.width &&
-      this.#damage.height === surface.height;
-    if (canMove) this.#move = { from, to, count };
-    else this.#damage.mark({ x: 0, y: to, width: this.#damage.width, height: count });
-  }
-
-  resized(): void {
-    const resizable =
-      this.#encodings.has(P.ENCODING_DESKTOP_SIZE) || this.#encodings.has(P.ENCODING_EXTENDED_DESKTOP_SIZE);
-    if (resizable) this.#owe(P.RESIZE_BY_SERVER, P.RESIZE_OK);
-    // A client that can't follow keeps its size and is shown as much as fits, black beyond the surface.
-    this.#forgetMove();
-    this.#damage.markAll();
-  }
-
-  // Updates.
-
-  #ready(): boolean {
-    return this.waiting && this.#ports.channel.bufferedBytes() === 0;
-  }
-
-  #owe(reason: number, result: number): void {
-    // A change of size outweighs a refusal: both tell the size.
-    if (this.#owesSize?.result === P.RESIZE_OK) return;
-    this.#owesSize = { reason, result };
-  }
-
-  #startOver(): void {
-    const { surface } = this.#ports;
-    this.#damage = new DamageMap(surface.width, surface.height);
-    this.#damage.markAll();
-    this.#move = undefined;
-  }
-
-  #forgetMove(): void {
-    if (this.#move) this.#damage.mark({ x: 0, y: this.#move.to, width: this.#damage.width, height: this.#move.count });
-    this.#move = undefined;
-  }
-
-  /** Sends an update if the viewer waits for one, can take it, and there is something to show. */
-  flush(): void {
-    if (!this.#ready()) return;
-    if (this.#owesSize) {
-      this.#requested = false;
-      this.#sendSize(this.#owesSize);
-      return;
-    }
-    if (this.#damage.empty && !this.#move && !this.#owesKeyEventAck) return;
-    this.#requested = false; // answered by what follows; one that comes meanwhile is another
-    const heads: Uint8Array[] = [];
-    if (this.#owesKeyEventAck) heads.push(this.#pseudoRect(P.ENCODING_QEMU_EXTENDED_KEY_EVENT, 0, 0));
-    if (this.#move) heads.push(copyRect(this.#move, this.#damage.width));
-    this.#owesKeyEventAck = false;
-    this.#move = undefined;
-    const rects = this.#damage.take();
-    if (this.#preferred === P.ENCODING_ZRLE && rects.length > 0) this.#sendZrle(heads, rects);
-    else this.#sendUpdate([...heads, ...rects.map((rect) => this.#rawRect(rect))]);
-  }
-
-  #sendUpdate(rects: readonly Uint8Array[]): void {
-    this.#ports.channel.send(concat(u8(P.FRAMEBUFFER_UPDATE, 0), u16(rects.length), ...rects));
-  }
-
-  /** The size alone makes an update: what a client shows is undefined after it, so all is damaged. */
-  #sendSize({ reason, result }: { readonly reason: number; readonly result: number }): void {
-    const { width, height } = this.#ports.surface;
-    const sizeChanged = this.#damage.width !== width || this.#damage.height !== height;
-    this.#owesSize = undefined;
-    if (sizeChanged || result === P.RESIZE_OK) this.#startOver();
-    if (!this.#encodings.has(P.ENCODING_EXTENDED_DESKTOP_SIZE)) {
-      this.#sendUpdate([P.rectHeader({ x: 0, y: 0, width, height }, P.ENCODING_DESKTOP_SIZE)]);
-      return;
-    }
-    const screen = concat(u8(1, 0, 0, 0), u32(0), u16(0, 0, width, height), u32(0));
-    this.#sendUpdate([concat(this.#pseudoRect(P.ENCODING_EXTENDED_DESKTOP_SIZE, reason, result), screen)]);
-  }
-
-  #pseudoRect(encoding: number, x: number, y: number): Uint8Array {
-    const { width, height } = this.#ports.surface;
-    return P.rectHeader({ x, y, width, height }, encoding);
-  }
-
-  #rawRect(rect: Rect): Uint8Array {
-    return concat(P.rectHeader(rect, P.ENCODING_RAW), this.#format.encode(this.#ports.surface.copyOut(rect)));
-  }
-
-  #sendZrle(heads: readonly Uint8Array[], rects: readonly Rect[]): void {
-    const { surface, deflate } = this.#ports;
-    // Pixels are read now; the surface may change while they are compressed.
-    const tiles = rects.map((rect) => encodeZrle(surface.copyOut(rect), rect.width, rect.height, this.#format));
-    this.#zlib ??= deflate.openStream();
-    const zlib = this.#zlib;
-    const compress = async (): Promise<void> => {
-      const out = [...heads];
-      for (const [index, rect] of rects.entries()) {
-        const data = await zlib.flush(tiles[index] ?? new Uint8Array(0));
-        out.push(concat(P.rectHeader(rect, P.ENCODING_ZRLE), u32(data.length), data));
-      }
-      if (this.#ended) return;
-      this.#encoding = false;
-      this.#sendUpdate(out);
-      if (this.#requested) this.#ports.onWaiting();
-    };
-    this.#encoding = true;
-    compress().catch((error: unknown) => this.end(`compression failed: ${String(error)}`));
-  }
-}
-
-function copyRect({ from, to, count }: LineMove, width: number): Uint8Array {
-  return concat(P.rectHeader({ x: 0, y: to, width, height: count }, P.ENCODING_COPY_RECT), u16(0, from));
 }

@@ -100,15 +100,19 @@ export class Surface {
     if (inside?.width === width && inside.height === height) {
       return { pixels: this.#pixels, offset: rect.y * this.#width + rect.x, stride: this.#width, width, height };
     }
-    const pixels = new Uint32Array(width * height);
-    if (inside) this.#copyOut(inside, pixels, (inside.y - rect.y) * width + inside.x - rect.x, width);
-    return { pixels, offset: 0, stride: width, width, height };
+    return { pixels: this.copyOut(rect), offset: 0, stride: width, width, height };
   }
 
-  #copyOut(inside: Rect, out: Uint32Array, at: number, stride: number): void {
-    for (let y = 0; y < inside.height; y++) {
-      const start = (inside.y + y) * this.#width + inside.x;
-      out.set(this.#pixels.subarray(start, start + inside.width), at + y * stride);
+  /** Copies a rectangle out, line by line; what lies outside the surface is black. */
+  copyOut(rect: Rect): Uint32Array {
+    const out = new Uint32Array(rect.width * rect.height);
+    const inside = clipRect(rect, this.#width, this.#height);
+    if (!inside) return out;
+    for (let y = inside.y; y < inside.y + inside.height; y++) {
+      const start = y * this.#width + inside.x;
+      const target = (y - rect.y) * rect.width + (inside.x - rect.x);
+      out.set(this.#pixels.subarray(start, start + inside.width), target);
     }
+    return out;
   }
 }

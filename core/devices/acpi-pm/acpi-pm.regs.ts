@@ -15,7 +15,7 @@ export const TMR_STS = 1 << 0; //            bit 23 of the timer changed
 const GBL_STS = 1 << 5; //            firmware wants attention; nothing here raises it
 export const PWRBTN_STS = 1 << 8;
 const RTC_STS = 1 << 10; //           nothing here raises it
-const WAK_STS = 1 << 15; //           no enable bit
+export const WAK_STS = 1 << 15; //           no enable bit; the machine woke from S3
 export const PM1_EN_MASK = TMR_STS | GBL_STS | PWRBTN_STS | RTC_STS;
 export const PM1_STS_MASK = PM1_EN_MASK | WAK_STS;
 
@@ -26,9 +26,10 @@ export const SLP_TYP_SHIFT = 10;
 export const SLP_TYP_MASK = 7 << SLP_TYP_SHIFT;
 export const SLP_EN = 1 << 13; //       WO
 export const PM1_CNT_KEPT = SCI_EN | BM_RLD | SLP_TYP_MASK;
-/** SLP_TYP values, as the DSDT's _S5 and _S3 name them. [PIIX4] 7.2.3 */
+/** SLP_TYP values, as the DSDT's _S5, _S3 and _S4 name them. [PIIX4] 7.2.3 */
 export const SLP_TYP_S5 = 0;
 export const SLP_TYP_S3 = 1;
+export const SLP_TYP_S4 = 2; //              off, for the hardware
 
 export const PM_TMR = 0x08; //          RO   32 bits
 export const PM_TMR_HZ = 3_579_545;
@@ -36,8 +37,8 @@ export const PM_TMR_BITS = 24;
 
 /** Where the south bridges differ. SMI_EN: where there is one, locked as firmware without SMM leaves it. */
 export interface PmLayout {
-  readonly GPE0_STS: number; //         W1C  nothing here raises one
-  readonly GPE0_EN: number; //          RW   16 bits; a wider block's others read zero
+  readonly GPE0_STS: number; //         W1C  16 bits; a wider block's others read zero
+  readonly GPE0_EN: number; //          RW   likewise
   readonly GPE0_LENGTH: number;
   readonly SMI_EN?: number; //          RO   32 bits
 }
@@ -45,6 +46,10 @@ export const PIIX4_PM: PmLayout = { GPE0_STS: 0x0c, GPE0_EN: 0x0e, GPE0_LENGTH: 
 /** [ICH9] Intel ICH9 data sheet (316972), 13.8.3. */
 export const ICH9_PM: PmLayout = { GPE0_STS: 0x20, GPE0_EN: 0x28, GPE0_LENGTH: 16, SMI_EN: 0x30 };
 export const ICH9_PM_IO_SIZE = 128;
+/** General-purpose events 0 to 15. */
+export const GPE0_MASK = 0xffff;
+/** Which of them is PCI hot plug; the DSDT names it. */
+export const GPE_PCI_HOTPLUG = 1;
 const GBL_SMI_EN = 1 << 0;
 const APMC_EN = 1 << 5; //                   writes to the APM control port raise SMI
 export const SMI_EN_LOCKED = GBL_SMI_EN | APMC_EN;

@@ -120,6 +120,22 @@ describe('AcpiPm sleep and reset', () => {
     expect(calls).toEqual(['suspend']);
   });
 
+  it('is off in S4', () => {
+    const { pm, calls } = makePm();
+    pm.write(R.PM1_CNT, 2, (R.SLP_TYP_S4 << R.SLP_TYP_SHIFT) | R.SLP_EN);
+    expect(calls).toEqual(['powerOff']);
+  });
+
+  it('says after S3 that it woke, and by what', () => {
+    const { pm } = makePm();
+    pm.reset();
+    pm.wake(true);
+    expect(pm.read(R.PM1_STS, 2)).toBe(R.WAK_STS | R.PWRBTN_STS);
+    pm.write(R.PM1_STS, 2, R.WAK_STS | R.PWRBTN_STS);
+    pm.wake(false);
+    expect(pm.read(R.PM1_STS, 2)).toBe(R.WAK_STS);
+  });
+
   it('does nothing for a sleep type without SLP_EN', () => {
     const { pm, calls } = makePm();
     pm.write(R.PM1_CNT, 2, R.SLP_TYP_S5 << R.SLP_TYP_SHIFT);
@@ -145,10 +161,21 @@ describe('AcpiPm sleep and reset', () => {
     expect(pm.read(R.PIIX4_PM.GPE0_STS, 2)).toBe(0xffff);
   });
 
-  it('has a GPE block of which the enables can be written and the statuses stay clear', () => {
-    const { pm } = makePm();
-    pm.write(R.PIIX4_PM.GPE0_STS, 4, 0xffff_ffff);
-    expect(pm.read(R.PIIX4_PM.GPE0_STS, 4)).toBe(0xffff_0000);
+  it.each([
+    ['PIIX4', R.PIIX4_PM],
+    ['ICH9', R.ICH9_PM],
+  ] as const)('raises SCI for an enabled general-purpose event until its status is cleared: %s', (_, layout) => {
+    const sci = new FakeLine();
+    const pm = new AcpiPm({ sci, timers: new FakeTimers(), powerOff: () => {}, reset: () => {}, layout });
+    pm.smiCommand.write(R.APMC, 1, R.ACPI_ENABLE);
+    pm.raiseGpe(R.GPE_PCI_HOTPLUG);
+    expect([sci.level, pm.read(layout.GPE0_STS, 2)]).toEqual([false, 2]);
+    pm.write(layout.GPE0_EN, 1, 2);
+    expect(sci.level).toBe(true);
+    pm.write(layout.GPE0_STS, 1, 1);
+    expect(sci.level).toBe(true);
+    pm.write(layout.GPE0_STS, 1, 2);
+    expect([sci.level, pm.read(layout.GPE0_STS, 2)]).toEqual([false, 0]);
   });
 
   it('reads all ones where there is no register, and counts that', () => {

@@ -5,7 +5,7 @@
  * [PIIX4] Intel 82371AB data sheet (April 1997), 7.2. [ACPI] ACPI Specification 6.5, 4.8.
  *
  * There is no system management mode behind SMI_CMD: the two commands that the FADT names switch SCI_EN, others are
- * kept. Not emulated: throttling, the bus master and device monitors, the global lock's release, sources of GPEs.
+ * kept. Not emulated: throttling, the bus master and device monitors, the global lock's release.
  */
 import type { Timer, TimerHost } from '../../base/clock.ts';
 import { ByteDevice, byteRegion } from '../byte-device.ts';
@@ -17,11 +17,12 @@ import * as R from './acpi-pm.regs.ts';
 /** The overflow status follows the highest bit of the counter. [ACPI] 4.8.3.1.1 */
 const HALF_TURN = 2 ** (R.PM_TMR_BITS - 1);
 
-const STATE = defineState('acpi-pm', 1, {
+const STATE = defineState('acpi-pm', 2, {
   pm1Sts: bits(R.PM1_STS_MASK),
   pm1En: bits(R.PM1_EN_MASK),
   pm1Cnt: bits(R.PM1_CNT_KEPT),
-  gpe0En: bits(0xffff),
+  gpe0Sts: bits(R.GPE0_MASK),
+  gpe0En: bits(R.GPE0_MASK),
   apmc: u8,
   apms: u8,
   rcr: bits(R.RCR_SRST),
@@ -32,9 +33,9 @@ const STATE = defineState('acpi-pm', 1, {
 export interface AcpiPmPorts {
   sci: IrqLine;
   timers: TimerHost;
-  /** The guest asked for S5. */
+  /** The guest asked for S5, or has saved itself and asked for S4: the next start is a cold one. */
   powerOff(): void;
-  /** The guest asked for S3; without it that is ignored. */
+  /** The guest asked for S3, which ends with a reset and then `wake`; without it that is ignored. */
   suspend?(): void;
   /** The guest wrote the reset register. */
   reset(): void;
@@ -86,6 +87,18 @@ export class AcpiPm extends ByteDevice {
     this.#drive();
   }
 
+  /** A general-purpose event, 0 to 15, has happened. */
+  raiseGpe(event: number): void {
+    this.#s.gpe0Sts |= (1 << event) & R.GPE0_MASK;
+    this.#drive();
+  }
+
+  /** After the reset that ends S3: the status says what it was. [ACPI] 4.8.3.1.1 */
+  wake(byPowerButton: boolean): void {
+    this.#s.pm1Sts |= R.WAK_STS | (byPowerButton ? R.PWRBTN_STS : 0);
+    this.#drive();
+  }
+
   /** Time may move on between two bytes of the counter: the status is settled and the time taken once per access. */
   override read(offset: number, size: AccessSize): number {
     this.#settle();
@@ -123,15 +136,18 @@ export class AcpiPm extends ByteDevice {
         s.pm1Cnt = replaced(s.pm1Cnt, R.PM1_CNT_KEPT);
         if (value & R.SLP_EN) this.#sleep((s.pm1Cnt & R.SLP_TYP_MASK) >> R.SLP_TYP_SHIFT);
         break;
+      case this.#layout.GPE0_STS:
+        s.gpe0Sts &= ~value;
+        break;
       case this.#layout.GPE0_EN:
-        s.gpe0En = replaced(s.gpe0En, 0xffff);
+        s.gpe0En = replaced(s.gpe0En, R.GPE0_MASK);
         break;
       default:
         if (this.#constant(offset & ~1) === undefined) this.unknownWrite();
     }
   }
 
-  /** Registers that writing does not change: no general-purpose event is ever raised, and SMI_EN is locked. */
+  /** Registers that writing does not change: general-purpose events beyond those there are, and a locked SMI_EN. */
   #constant(offset: number): number | undefined {
     const { GPE0_STS, GPE0_LENGTH, SMI_EN } = this.#layout;
     if (offset >= GPE0_STS && offset < GPE0_STS + GPE0_LENGTH) return 0;
@@ -141,7 +157,7 @@ export class AcpiPm extends ByteDevice {
 
   #powerOn(): StateOf<typeof STATE> {
     const timerSeenNs = this.ports.timers.nowNs();
-    return { pm1Sts: 0, pm1En: 0, pm1Cnt: 0, gpe0En: 0, apmc: 0, apms: 0, rcr: 0, timerSeenNs };
+    return { pm1Sts: 0, pm1En: 0, pm1Cnt: 0, gpe0Sts: 0, gpe0En: 0, apmc: 0, apms: 0, rcr: 0, timerSeenNs };
   }
 
   /** The 16-bit register at an even offset. */
@@ -154,6 +170,8 @@ export class AcpiPm extends ByteDevice {
         return s.pm1En;
       case R.PM1_CNT:
         return s.pm1Cnt;
+      case this.#layout.GPE0_STS:
+        return s.gpe0Sts;
       case this.#layout.GPE0_EN:
         return s.gpe0En;
       default:
@@ -176,9 +194,9 @@ export class AcpiPm extends ByteDevice {
   /** SCI level, and the timer for the next overflow if that would raise it. */
   #drive(): void {
     this.#settle();
-    const { pm1Sts, pm1En, pm1Cnt, timerSeenNs } = this.#s;
+    const { pm1Sts, pm1En, pm1Cnt, gpe0Sts, gpe0En, timerSeenNs } = this.#s;
     const sci = (pm1Cnt & R.SCI_EN) !== 0;
-    this.ports.sci.set(sci && (pm1Sts & pm1En) !== 0);
+    this.ports.sci.set(sci && ((pm1Sts & pm1En) !== 0 || (gpe0Sts & gpe0En) !== 0));
     if (sci && pm1En & ~pm1Sts & R.TMR_STS) {
       this.#overflow.arm(timeOfTick((this.#halfTurns(timerSeenNs) + 1) * HALF_TURN, R.PM_TMR_HZ));
     } else {
@@ -187,7 +205,7 @@ export class AcpiPm extends ByteDevice {
   }
 
   #sleep(type: number): void {
-    if (type === R.SLP_TYP_S5) this.ports.powerOff();
+    if (type === R.SLP_TYP_S5 || type === R.SLP_TYP_S4) this.ports.powerOff();
     else if (type === R.SLP_TYP_S3) this.ports.suspend?.();
   }
 

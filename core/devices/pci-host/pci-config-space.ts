@@ -41,7 +41,7 @@ export interface BarSpec {
 }
 
 /** The expansion ROM's place among the BARs. */
-export const ROM_BAR = R.BAR_COUNT;
+const ROM_BAR = R.BAR_COUNT;
 /** Address bits of the expansion ROM register: 31 to 11. [PCI] 6.2.5.2 */
 const SMALLEST_ROM = 1 << 11;
 

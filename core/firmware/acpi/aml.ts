@@ -1,9 +1,8 @@
 /**
  * Writer of ACPI Machine Language: the few terms the machine's DSDT needs, each a function from its arguments
- * to encoded bytes, so that nesting calls reads like ASL.
+ * to encoded bytes, so that nesting calls reads like ASL. Methods and what they do are in aml-code.ts.
  *
  * References: [ACPI] ACPI Specification 6.5, chapter 20 (AML grammar) and 6.4 (resource descriptors).
- * Not here: fields, control flow, objects by reference; nothing in this machine's DSDT computes.
  */
 
 export type Aml = Uint8Array;
@@ -14,6 +13,7 @@ const NAME_OP = 0x08;
 const BYTE_PREFIX = 0x0a;
 const WORD_PREFIX = 0x0b;
 const DWORD_PREFIX = 0x0c;
+const STRING_PREFIX = 0x0d;
 const SCOPE_OP = 0x10;
 const BUFFER_OP = 0x11;
 const PACKAGE_OP = 0x12;
@@ -22,6 +22,7 @@ const MULTI_NAME_PREFIX = 0x2f;
 const EXT_OP_PREFIX = 0x5b;
 const DEVICE_OP = 0x82;
 const ROOT_CHAR = 0x5c;
+const PARENT_PREFIX_CHAR = 0x5e;
 
 export function concat(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -35,25 +36,36 @@ export function concat(...parts: readonly (Uint8Array | readonly number[])[]): U
 
 /** [ACPI] 20.2.4. The length counts its own encoding, which is why it grows with itself. */
 function pkgLength(contentLength: number): number[] {
-  if (contentLength + 1 < 1 << 6) return [contentLength + 1];
-  for (let extra = 1; extra <= 3; extra++) {
-    const total = contentLength + 1 + extra;
-    if (total < 2 ** (4 + 8 * extra)) {
-      const bytes = [(extra << 6) | (total & 0xf)];
-      for (let i = 0; i < extra; i++) bytes.push((total >>> (4 + 8 * i)) & 0xff);
-      return bytes;
-    }
+  for (let bytes = 1; bytes <= 4; bytes++) {
+    const encoded = encodeLength(contentLength + bytes, bytes);
+    if (encoded) return encoded;
   }
   throw new RangeError(`an AML package of ${contentLength} bytes cannot be encoded`);
 }
 
-function withLength(op: readonly number[], ...content: readonly (Uint8Array | readonly number[])[]): Aml {
+/** The same encoding of a number that does not count itself: bits in a field list. */
+export function bitCount(count: number): number[] {
+  return encodeLength(count, 1) ?? encodeLength(count, 2) ?? [];
+}
+
+/** In this many bytes, or undefined where it does not fit. */
+function encodeLength(value: number, bytes: number): number[] | undefined {
+  if (bytes === 1) return value < 1 << 6 ? [value] : undefined;
+  const extra = bytes - 1;
+  if (value >= 2 ** (4 + 8 * extra)) return undefined;
+  return [(extra << 6) | (value & 0xf), ...Array.from({ length: extra }, (_, i) => (value >>> (4 + 8 * i)) & 0xff)];
+}
+
+/** An opcode, and what its length counts. */
+export function withLength(op: readonly number[], ...content: readonly (Uint8Array | readonly number[])[]): Aml {
   const body = concat(...content);
   return concat(op, pkgLength(body.length), body);
 }
 
-function nameString(path: string): Uint8Array {
-  const root = path.startsWith('\\') ? [ROOT_CHAR] : [];
+/** A name, or what it stands for: an object by reference, a method that is called (its arguments follow). */
+export function nameString(path: string): Uint8Array {
+  const prefixes = /^[\\^]*/.exec(path)?.[0] ?? '';
+  const root = [...prefixes].map((prefix) => (prefix === '^' ? PARENT_PREFIX_CHAR : ROOT_CHAR));
   const segments = path.slice(root.length).split('.');
   const encoded = segments.map((segment) => {
     if (!/^[A-Z_][A-Z0-9_]{0,3}$/.test(segment)) throw new RangeError(`'${path}' is not an AML name`);
@@ -81,6 +93,11 @@ export function eisaId(id: string): Aml {
   const vendor = (letter(0) << 10) | (letter(1) << 5) | letter(2);
   const product = Number.parseInt(id.slice(3), 16);
   return new Uint8Array([DWORD_PREFIX, vendor >> 8, vendor & 0xff, product >> 8, product & 0xff]);
+}
+
+/** A string, in ASCII. */
+export function text(value: string): Aml {
+  return concat([STRING_PREFIX], new TextEncoder().encode(value), [0]);
 }
 
 export function name(path: string, value: Aml): Aml {
@@ -111,6 +128,22 @@ export function resourceTemplate(...descriptors: readonly (readonly number[])[])
 /** I/O port descriptor, 16-bit decode, fixed at `base`. */
 export function io(base: number, length: number): number[] {
   return [0x47, 1, ...le16(base), ...le16(base), 1, length];
+}
+
+/** Fixed memory-mapped registers below 4 GiB. */
+export function memory32Fixed(base: number, length: number): number[] {
+  return [0x86, ...le16(9), READ_WRITE, ...le32(base), ...le32(length)];
+}
+
+/** A channel of the ISA DMA controller: compatibility mode, 8 bits. */
+export function dma(channel: number): number[] {
+  return [0x2a, 1 << channel, 0];
+}
+
+/** Extended interrupt descriptor: level-triggered, active high, shared. */
+export function sharedInterrupt(...irqs: readonly number[]): number[] {
+  const CONSUMER_LEVEL_HIGH_SHARED = 0x09;
+  return [0x89, ...le16(2 + 4 * irqs.length), CONSUMER_LEVEL_HIGH_SHARED, irqs.length, ...irqs.flatMap(le32)];
 }
 
 /** IRQ descriptor of an edge-triggered, active-high ISA interrupt. */

@@ -6,14 +6,17 @@
  */
 import { type DsdtBoard, dsdt } from './dsdt.ts';
 import { facs, fadt, type PmBlock } from './fadt.ts';
+import { hpetTable } from './hpet.ts';
 import { madt } from './madt.ts';
-import { type EcamWindow, mcfg } from './mcfg.ts';
+import { mcfg } from './mcfg.ts';
+import { type RamLayout, srat } from './srat.ts';
 import { type Acpi, rsdp, table } from './table.ts';
+import { waet } from './waet.ts';
 
 /** What the tables say about a board. */
 export interface AcpiBoard extends DsdtBoard, PmBlock {
-  readonly vcpus: number;
-  readonly ecam?: EcamWindow;
+  /** Without it nothing is said of nodes. */
+  readonly ram?: RamLayout;
 }
 
 /** Offsets in a block of tables. */
@@ -38,9 +41,12 @@ export function acpiTables(base: number, board: AcpiBoard): Uint8Array {
   return layOut(base, board).block;
 }
 
+/** Where the FACS is in a block at `base`: it holds the guest's waking vector. */
+export const facsAddress = (base: number): number => align(base + RSDP_LENGTH);
+
 export function layOut(base: number, board: AcpiBoard): { readonly block: Uint8Array; readonly layout: AcpiLayout } {
   const placed: { address: number; bytes: Acpi }[] = [];
-  let next = align(base + RSDP_LENGTH);
+  let next = facsAddress(base);
   const place = (bytes: Acpi): number => {
     const address = next;
     placed.push({ address, bytes });
@@ -49,7 +55,13 @@ export function layOut(base: number, board: AcpiBoard): { readonly block: Uint8A
   };
 
   const fadtAddress = place(fadt(place(facs()), place(dsdt(board)), board));
-  const others = [madt(board.vcpus), ...(board.ecam ? [mcfg(board.ecam)] : [])].map(place);
+  const others = [
+    madt(board.vcpus),
+    ...(board.ecam ? [mcfg(board.ecam)] : []),
+    ...(board.parts?.hpet ? [hpetTable()] : []),
+    ...(board.ram ? [srat(board.vcpus, board.ram)] : []),
+    waet(),
+  ].map(place);
   const listed = [fadtAddress, ...others];
   const rsdt = place(table('RSDT', 1, pointerBytes(listed, 4)));
   const xsdt = place(table('XSDT', 1, pointerBytes(listed, 8)));

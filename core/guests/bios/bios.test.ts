@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -147,11 +147,5 @@ describe.skipIf(!qemu)(`in QEMU${qemu ? '' : ' (skipped: qemu-system-x86_64 is n
     );
     expect(text).toMatch(/CD-ROM 1 \(QEMU DVD-ROM\) \.\.\. the disc has no El Torito boot record/);
     expect(text).toMatch(/nothing to boot from/);
-  });
-
-  const rescue = '/usr/lib/grub-rescue/grub-rescue-cdrom.iso';
-  it.skipIf(!existsSync(rescue))('loads GRUB from its rescue CD (Debian: grub-rescue-pc)', async () => {
-    const text = await debugConsole(['-cdrom', rescue, '-boot', 'd', ...OWN_VGA], /Booting from CD-ROM 1.*\r\n/);
-    expect(text).not.toMatch(/no El Torito|cannot be read/);
   });
 });

@@ -16,11 +16,12 @@ function structure(type: number, handle: number, formatted: readonly number[], s
 const zeros = (count: number): number[] => Array.from({ length: count }, () => 0);
 
 const STRUCTURES = [
-  // vendor, version, segment, date, size in 64-KiB units less one; characteristics: not told but CD, EDD; releases
+  // vendor, version, segment, date, size in 64-KiB units less one; PCI, boot from CD, choice of it, EDD; ACPI, a virtual
+  // machine; releases
   structure(
     0,
     0,
-    [1, 2, 0x00, 0xe0, 3, 1, 0, 0x80, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 1, 0, 0xff, 0xff],
+    [1, 2, 0x00, 0xe0, 3, 1, 0x80, 0x80, 0x09, 0, 0, 0, 0, 0, 0x01, 0x10, 1, 0, 0xff, 0xff],
     ['Vivarium', VERSION, '01/01/2026'],
   ),
   // manufacturer, product, no version and serial number, UUID not set, power switch

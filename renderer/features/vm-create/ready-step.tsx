@@ -2,18 +2,9 @@
 import { formatMiB } from '../../state/format.ts';
 import { Checkbox, TextField } from '../../ui/field.tsx';
 import type { StepProps } from './use-wizard.ts';
-import { checkKey } from './wizard-model.ts';
+import { BIOS, type Draft, FILES, type Surroundings, verdictOf } from './wizard-model.ts';
 
 export function ReadyStep({ draft, change, errors, around }: StepProps) {
-  const kernel = around.checks.get(checkKey('kernel', draft.kernel.trim()));
-  const rows: readonly (readonly [string, string, 'mono' | 'plain'])[] = [
-    ['System', kernel?.description ?? 'Unknown', 'plain'],
-    ['Kernel', draft.kernel.trim(), 'mono'],
-    ['Initrd', draft.initrd.trim() || 'None', draft.initrd.trim() ? 'mono' : 'plain'],
-    ['Command line', draft.cmdline.trim() || 'None', draft.cmdline.trim() ? 'mono' : 'plain'],
-    ['Memory', formatMiB(Number(draft.memoryMiB)), 'plain'],
-    ['CPUs', draft.vcpus, 'plain'],
-  ];
   return (
     <>
       <h3>Ready to begin</h3>
@@ -25,7 +16,7 @@ export function ReadyStep({ draft, change, errors, around }: StepProps) {
         note={errors.name ? { tone: 'bad', text: errors.name } : undefined}
       />
       <dl className="summary">
-        {rows.map(([term, value, kind]) => (
+        {summaryOf(draft, around).map(([term, value, kind]) => (
           <div key={term}>
             <dt>{term}</dt>
             <dd className={kind === 'mono' ? 'mono' : ''}>{value}</dd>
@@ -39,4 +30,26 @@ export function ReadyStep({ draft, change, errors, around }: StepProps) {
       />
     </>
   );
+}
+
+type Row = readonly [term: string, value: string, kind: 'mono' | 'plain'];
+
+function summaryOf(draft: Draft, around: Surroundings): readonly Row[] {
+  const [main] = FILES[draft.source];
+  const file = (term: string, value: string): Row => [term, value.trim() || 'None', value.trim() ? 'mono' : 'plain'];
+  const image = around.host?.firmwareImages.find(({ path }) => path === draft.firmware);
+  const files: Readonly<Record<Draft['source'], readonly Row[]>> = {
+    iso: [file('ISO image', draft.iso), file('Disk', draft.target)],
+    disk: [file('Disk', draft.disk)],
+    floppy: [file('Floppy', draft.floppy)],
+    kernel: [file('Kernel', draft.kernel), file('Initrd', draft.initrd), file('Command line', draft.cmdline)],
+  };
+  const firmware = draft.firmware === BIOS ? 'BIOS' : (image?.label ?? draft.firmware);
+  return [
+    ['System', verdictOf(main, draft, around.checks)?.description ?? 'Unknown', 'plain'],
+    ...files[draft.source],
+    ['Memory', formatMiB(Number(draft.memoryMiB)), 'plain'],
+    ['CPUs', draft.vcpus, 'plain'],
+    ['Machine', draft.source === 'kernel' ? draft.machine : `${draft.machine}, ${firmware}`, 'plain'],
+  ];
 }

@@ -1,12 +1,14 @@
 /** The New VM wizard at work: its draft, what main says about the files, and the way forwards and back. */
 import { useEffect, useRef, useState } from 'react';
-import type { FileCheck } from '../../../core/contracts/calls.ts';
+import type { FileCheck, FileRole } from '../../../core/contracts/calls.ts';
 import { useAppState, useSession } from '../../state/context.tsx';
 import { navigate } from '../../state/route.ts';
+import type { NewVmStart } from '../../state/store.ts';
 import {
   checkKey,
   type Draft,
-  EMPTY_DRAFT,
+  draftFor,
+  FILES,
   type FieldErrors,
   type FieldName,
   failureField,
@@ -26,14 +28,16 @@ export interface StepProps {
   readonly change: (change: Partial<Draft>) => void;
   readonly errors: FieldErrors;
   readonly around: Surroundings;
+  /** The name of a file that was dropped, where its path is not known. */
+  readonly dropped?: string | undefined;
 }
 
-export function useWizard() {
+export function useWizard(start: NewVmStart | undefined) {
   const session = useSession();
   const vms = useAppState((state) => state.vms);
   const host = useAppState((state) => state.host);
-  const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
-  const [step, setStep] = useState<Step>('boot');
+  const [draft, setDraft] = useState<Draft>(() => draftFor(start));
+  const [step, setStep] = useState<Step>('source');
   const [checks, setChecks] = useState<ReadonlyMap<string, FileCheck>>(new Map());
   /** Steps whose errors are shown: those the person has tried to leave. */
   const [tried, setTried] = useState<ReadonlySet<Step>>(new Set());
@@ -48,14 +52,16 @@ export function useWizard() {
     setRefusal(undefined);
     setRefused((before) => Object.fromEntries(Object.entries(before).filter(([field]) => !(field in part))));
   };
-  const check = async (role: 'kernel' | 'initrd', path: string): Promise<FileCheck | undefined> => {
+  const check = async (role: FileRole, path: string): Promise<FileCheck | undefined> => {
     const reply = await session.api.call('files.check', { path, role });
     if (!reply.ok) return undefined;
     setChecks((before) => new Map(before).set(checkKey(role, path), reply.value));
     return reply.value;
   };
-  useFileCheck('kernel', draft.kernel.trim(), check);
-  useFileCheck('initrd', draft.initrd.trim(), check);
+  const rules = FILES[draft.source];
+  const [mainFile, otherFile] = rules;
+  useFileCheck(mainFile.role, draft[mainFile.field].trim(), check);
+  useFileCheck(otherFile?.role ?? mainFile.role, otherFile ? draft[otherFile.field].trim() : '', check);
 
   const errors: FieldErrors = { ...(tried.has(step) ? stepErrors(step, draft, around) : {}), ...refused };
   const index = STEPS.indexOf(step);
@@ -63,8 +69,8 @@ export function useWizard() {
   /** A step is left forwards only with its files checked: Forward may come before the answer. */
   const checked = async (): Promise<Surroundings> => {
     const fresh = new Map(checks);
-    for (const role of ['kernel', 'initrd'] as const) {
-      const path = draft[role].trim();
+    for (const { role, field } of rules) {
+      const path = draft[field].trim();
       // A bad file may have been put right since.
       if (path === '' || fresh.get(checkKey(role, path))?.ok) continue;
       const verdict = await check(role, path);
@@ -79,17 +85,14 @@ export function useWizard() {
     if (Object.keys(stepErrors(step, draft, known)).length > 0) return focusFirstError(form.current);
     const next = STEPS[index + 1];
     if (!next) return finish(known);
-    if (next === 'ready' && draft.name === '') {
-      const kernel = known.checks.get(checkKey('kernel', draft.kernel.trim()));
-      change({ name: suggestName(kernel?.description, known.takenNames) });
-    }
+    if (next === 'ready' && draft.name === '') change({ name: suggestName(draft, known) });
     setStep(next);
   };
 
   const finish = async (known: Surroundings) => {
     const bad = firstBadStep(draft, known);
     if (bad) return setStep(bad);
-    const reply = await session.create(toNewVm(draft), draft.startNow);
+    const reply = await session.create(toNewVm(draft, host?.firmwareImages), draft.startNow);
     if (reply.ok) {
       session.closeDialog();
       navigate({ screen: 'vm', id: reply.value.id });
@@ -97,7 +100,7 @@ export function useWizard() {
     }
     const { message, hint } = reply.error;
     const text = [message, hint].filter(Boolean).join(' ');
-    const field = failureField(reply.error);
+    const field = failureField(reply.error, draft.source);
     if (!field) return setRefusal(text);
     setRefused({ [field]: text } as Partial<Record<FieldName, string>>);
     setStep(stepOf(field));
@@ -105,6 +108,7 @@ export function useWizard() {
 
   return {
     form,
+    dropped: start && 'fileName' in start ? start.fileName : undefined,
     draft,
     step,
     errors,
@@ -112,7 +116,7 @@ export function useWizard() {
     refusal,
     busy,
     change,
-    back: () => setStep(STEPS[index - 1] ?? 'boot'),
+    back: () => setStep(STEPS[index - 1] ?? 'source'),
     forward: () => {
       if (busy) return;
       setBusy(true);
@@ -124,11 +128,7 @@ export function useWizard() {
 const TYPING_PAUSE_MS = 300;
 
 /** Asks main what a path is once the person stops typing. */
-function useFileCheck(
-  role: 'kernel' | 'initrd',
-  path: string,
-  check: (role: 'kernel' | 'initrd', path: string) => Promise<unknown>,
-): void {
+function useFileCheck(role: FileRole, path: string, check: (role: FileRole, path: string) => Promise<unknown>): void {
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new path is the only reason to ask again
   useEffect(() => {
     if (path === '') return;

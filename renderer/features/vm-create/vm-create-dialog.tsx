@@ -1,21 +1,22 @@
 /** New virtual machine, "Step n of 3": what to boot, memory and CPUs, name and summary. */
 import type { FormEvent } from 'react';
 import { useSession } from '../../state/context.tsx';
+import type { NewVmStart } from '../../state/store.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog, DialogFooter } from '../../ui/dialog.tsx';
 import { CircleAlert } from '../../ui/icons.tsx';
-import { BootStep } from './boot-step.tsx';
 import { ReadyStep } from './ready-step.tsx';
 import { ResourcesStep } from './resources-step.tsx';
+import { SourceStep } from './source-step.tsx';
 import { useWizard } from './use-wizard.ts';
 import './vm-create.css';
 import { STEPS } from './wizard-model.ts';
 
 const FORM = 'new-vm-form';
 
-export function VmCreateDialog() {
+export function VmCreateDialog(props: { readonly start?: NewVmStart | undefined }) {
   const session = useSession();
-  const wizard = useWizard();
+  const wizard = useWizard(props.start);
   const { step, refusal } = wizard;
   const index = STEPS.indexOf(step);
   const last = index === STEPS.length - 1;
@@ -32,7 +33,7 @@ export function VmCreateDialog() {
         </span>
       }
       width={600}
-      height={470}
+      height={500}
       onClose={() => session.closeDialog()}
       footer={
         <DialogFooter>
@@ -56,7 +57,7 @@ export function VmCreateDialog() {
       }
     >
       <form id={FORM} ref={wizard.form} className="dialog-body wizard" onSubmit={submit} noValidate>
-        {step === 'boot' && <BootStep {...wizard} />}
+        {step === 'source' && <SourceStep {...wizard} />}
         {step === 'resources' && <ResourcesStep {...wizard} />}
         {step === 'ready' && <ReadyStep {...wizard} />}
         {refusal && (

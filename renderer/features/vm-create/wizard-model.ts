@@ -1,59 +1,108 @@
 /**
  * The New VM wizard as data: what has been typed, which step is shown, what is wrong and beside which field. Nothing
- * typed is ever lost by going back, and nothing is checked twice: the dialog only draws this.
+ * typed is ever lost by going back or by choosing another source, and nothing is checked twice: the dialog only draws
+ * this.
  */
-import type { FileCheck, HostInfo, NewVm } from '../../../core/contracts/calls.ts';
-import { MAX_MEMORY_MIB, MAX_VCPUS, MIN_MEMORY_MIB } from '../../../core/contracts/machine.ts';
+import type { FileCheck, FileRole, HostInfo, NewVm, NewVmSource } from '../../../core/contracts/calls.ts';
+import type { FirmwareImage } from '../../../core/contracts/hardware.ts';
+import { MAX_MEMORY_MIB, MAX_VCPUS, type MachineType, MIN_MEMORY_MIB } from '../../../core/contracts/machine.ts';
 import { formatCount } from '../../state/format.ts';
+import type { NewVmStart } from '../../state/store.ts';
 
-export const STEPS = ['boot', 'resources', 'ready'] as const;
+export const STEPS = ['source', 'resources', 'ready'] as const;
 export type Step = (typeof STEPS)[number];
+export type SourceKind = NewVmSource['kind'];
 
 export interface Draft {
+  readonly source: SourceKind;
+  readonly iso: string;
+  /** A disk to install to, beside the ISO. */
+  readonly target: string;
+  readonly disk: string;
+  readonly floppy: string;
   readonly kernel: string;
   readonly initrd: string;
   readonly cmdline: string;
   readonly memoryMiB: string;
   readonly vcpus: string;
+  readonly machine: MachineType;
+  /** BIOS, or the path of an image that the host has. */
+  readonly firmware: string;
   readonly name: string;
   readonly startNow: boolean;
 }
-export type FieldName = keyof Omit<Draft, 'startNow'>;
+export type FieldName = keyof Omit<Draft, 'startNow' | 'source' | 'machine' | 'firmware'>;
 export type FieldErrors = Partial<Readonly<Record<FieldName, string>>>;
 
+export const BIOS = 'bios';
 /** Both consoles get the kernel's messages; the last one named gets the shell: the screen. */
 const DEFAULT_CMDLINE = 'console=ttyS0 console=tty0';
 
 export const EMPTY_DRAFT: Draft = {
+  source: 'iso',
+  iso: '',
+  target: '',
+  disk: '',
+  floppy: '',
   kernel: '',
   initrd: '',
   cmdline: DEFAULT_CMDLINE,
   memoryMiB: '512',
   vcpus: '1',
+  machine: 'pc',
+  firmware: BIOS,
   name: '',
   startNow: true,
 };
 
+/** Filled in by what was dropped on the window. */
+export function draftFor(start: NewVmStart | undefined): Draft {
+  if (!start) return EMPTY_DRAFT;
+  return { ...EMPTY_DRAFT, source: start.source, ...('path' in start && { [start.source]: start.path }) };
+}
+
+export type FileFieldName = 'iso' | 'target' | 'disk' | 'floppy' | 'kernel' | 'initrd';
+interface FileFieldRule {
+  readonly field: FileFieldName;
+  readonly role: FileRole;
+  /** Said when it is empty; absent where it may be. */
+  readonly missing?: string;
+}
+
+/** The files of each source, the one it starts from first. */
+export const FILES: Readonly<Record<SourceKind, readonly [FileFieldRule, ...FileFieldRule[]]>> = {
+  iso: [
+    { field: 'iso', role: 'iso', missing: 'Choose an ISO image.' },
+    { field: 'target', role: 'disk' },
+  ],
+  disk: [{ field: 'disk', role: 'disk', missing: 'Choose a disk image.' }],
+  floppy: [{ field: 'floppy', role: 'floppy', missing: 'Choose a floppy image.' }],
+  kernel: [
+    { field: 'kernel', role: 'kernel', missing: 'Choose a kernel: a Linux bzImage or a multiboot ELF file.' },
+    { field: 'initrd', role: 'initrd' },
+  ],
+};
+
 /** What main said about the chosen files; a path without an entry has not been answered yet. */
 export type FileChecks = ReadonlyMap<string, FileCheck>;
-export const checkKey = (role: 'kernel' | 'initrd', path: string): string => `${role}:${path}`;
+export const checkKey = (role: FileRole, path: string): string => `${role}:${path}`;
 
 export interface Surroundings {
   readonly checks: FileChecks;
-  readonly host?: Pick<HostInfo, 'maxGuestMemoryMiB'> | undefined;
+  readonly host?: Pick<HostInfo, 'maxGuestMemoryMiB' | 'firmwareImages'> | undefined;
   readonly takenNames: readonly string[];
+}
+
+export function verdictOf(rule: FileFieldRule, draft: Draft, checks: FileChecks): FileCheck | undefined {
+  return checks.get(checkKey(rule.role, draft[rule.field].trim()));
 }
 
 export function stepErrors(step: Step, draft: Draft, around: Surroundings): FieldErrors {
   switch (step) {
-    case 'boot':
-      return compact({
-        kernel:
-          draft.kernel.trim() === ''
-            ? 'Choose a kernel: a Linux bzImage or a multiboot ELF file.'
-            : badFile('kernel', draft, around),
-        initrd: draft.initrd.trim() === '' ? undefined : badFile('initrd', draft, around),
-      });
+    case 'source':
+      return compact(
+        Object.fromEntries(FILES[draft.source].map((rule) => [rule.field, fileError(rule, draft, around)])),
+      );
     case 'resources':
       return compact({
         memoryMiB: wholeNumberError(draft.memoryMiB, {
@@ -75,10 +124,7 @@ export function firstBadStep(draft: Draft, around: Surroundings): Step | undefin
   return STEPS.find((step) => Object.keys(stepErrors(step, draft, around)).length > 0);
 }
 
-const FIELD_STEPS: Readonly<Record<FieldName, Step>> = {
-  kernel: 'boot',
-  initrd: 'boot',
-  cmdline: 'boot',
+const OTHER_FIELD_STEPS: Readonly<Partial<Record<FieldName, Step>>> = {
   memoryMiB: 'resources',
   vcpus: 'resources',
   name: 'ready',
@@ -93,38 +139,74 @@ const CODE_FIELDS: Readonly<Record<string, FieldName>> = {
   'name-taken': 'name',
 };
 
-/** Where main's refusal belongs: by its `field` ("boot.kernel" as well as "kernel"), else by its code. */
-export function failureField(failure: { readonly code: string; readonly field?: string }): FieldName | undefined {
+/** Where main's refusal belongs: by its `field` ("source.path" as well as "name"), else by its code. */
+export function failureField(
+  failure: { readonly code: string; readonly field?: string },
+  source: SourceKind,
+): FieldName | undefined {
   const named = failure.field?.split('.').at(-1);
-  return named !== undefined && Object.hasOwn(FIELD_STEPS, named) ? (named as FieldName) : CODE_FIELDS[failure.code];
+  if (failure.field === 'source.path' && source !== 'kernel') return source;
+  if (failure.field === 'source.disk') return 'target';
+  const known = named !== undefined && Object.hasOwn(EMPTY_DRAFT, named) && named !== 'source';
+  return known ? (named as FieldName) : CODE_FIELDS[failure.code];
 }
 
-export const stepOf = (field: FieldName): Step => FIELD_STEPS[field];
+export const stepOf = (field: FieldName): Step => OTHER_FIELD_STEPS[field] ?? 'source';
 
-export function toNewVm(draft: Draft): NewVm {
-  const initrd = draft.initrd.trim();
+export function toNewVm(draft: Draft, images: readonly FirmwareImage[] = []): NewVm {
+  const image = images.find(({ path }) => path === draft.firmware);
   return {
     name: draft.name.trim(),
     memoryMiB: Number(draft.memoryMiB),
     vcpus: Number(draft.vcpus),
-    boot: { kernel: draft.kernel.trim(), ...(initrd === '' ? {} : { initrd }), cmdline: draft.cmdline.trim() },
+    machine: draft.machine,
+    ...(image && { firmware: { kind: 'image', path: image.path, type: image.type } }),
+    source: sourceOf(draft),
   };
 }
 
-/** "linux-6.1" from the verdict on the kernel, "vm" for what does not say; a number makes it new. */
-export function suggestName(kernelDescription: string | undefined, takenNames: readonly string[]): string {
-  const version = /^Linux kernel (\d+\.\d+)/.exec(kernelDescription ?? '')?.[1];
-  const base = version ? `linux-${version}` : 'vm';
-  const taken = new Set(takenNames);
-  if (version && !taken.has(base)) return base;
-  let number = version ? 2 : 1;
-  const numbered = () => (version ? `${base}-${number}` : `${base}${number}`);
+function sourceOf(draft: Draft): NewVmSource {
+  const path = (field: FileFieldName): string => draft[field].trim();
+  switch (draft.source) {
+    case 'iso':
+      return { kind: 'iso', path: path('iso'), ...(path('target') !== '' && { disk: path('target') }) };
+    case 'disk':
+    case 'floppy':
+      return { kind: draft.source, path: path(draft.source) };
+    case 'kernel':
+      return {
+        kind: 'kernel',
+        kernel: path('kernel'),
+        ...(path('initrd') !== '' && { initrd: path('initrd') }),
+        cmdline: draft.cmdline.trim(),
+      };
+  }
+}
+
+/** "linux-6.1" from the verdict on a kernel, "debian-12" from debian-12.iso, "vm1" else; a number makes it new. */
+export function suggestName(draft: Draft, around: Pick<Surroundings, 'checks' | 'takenNames'>): string {
+  const base = baseName(draft, around.checks);
+  const taken = new Set(around.takenNames);
+  if (base !== undefined && !taken.has(base)) return base;
+  let number = base === undefined ? 1 : 2;
+  const numbered = () => (base === undefined ? `vm${number}` : `${base}-${number}`);
   while (taken.has(numbered())) number++;
   return numbered();
 }
 
-function badFile(role: 'kernel' | 'initrd', draft: Draft, around: Surroundings): string | undefined {
-  const check = around.checks.get(checkKey(role, draft[role].trim()));
+function baseName(draft: Draft, checks: FileChecks): string | undefined {
+  const [rule] = FILES[draft.source];
+  if (draft.source === 'kernel') {
+    const version = /^Linux kernel (\d+\.\d+)/.exec(verdictOf(rule, draft, checks)?.description ?? '')?.[1];
+    return version && `linux-${version}`;
+  }
+  const file = draft[rule.field].trim().split(/[\\/]/).at(-1) ?? '';
+  return file.replace(/(?<=.)\.[A-Za-z]\w{1,4}$/, '').trim() || undefined;
+}
+
+function fileError(rule: FileFieldRule, draft: Draft, { checks }: Surroundings): string | undefined {
+  if (draft[rule.field].trim() === '') return rule.missing;
+  const check = verdictOf(rule, draft, checks);
   return check && !check.ok ? (check.message ?? check.description) : undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Asks before deleting: names the VM, says what goes and what stays. */
 import type { VmId } from '../../../core/contracts/calls.ts';
+import type { Hardware } from '../../../core/contracts/hardware.ts';
 import { useAppState, useSession, useVmDetails } from '../../state/context.tsx';
 import { navigate } from '../../state/route.ts';
 import { Button } from '../../ui/button.tsx';
@@ -16,7 +17,7 @@ export function DeleteDialog(props: { readonly id: VmId }) {
     navigate({ screen: 'list' });
     void session.delete(props.id);
   };
-  const kept = details ? [details.boot.kernel, details.boot.initrd].filter((path) => path !== undefined) : [];
+  const kept = details ? filesOf(details.hardware) : [];
   return (
     <Dialog
       kind="alertdialog"
@@ -50,4 +51,10 @@ export function DeleteDialog(props: { readonly id: VmId }) {
       </DialogBody>
     </Dialog>
   );
+}
+
+/** The files it is made of, which are not its own. */
+function filesOf({ boot, devices }: Hardware): readonly string[] {
+  const media = devices.map(({ settings }) => (settings?.kind === 'disk' ? settings.source : undefined));
+  return [boot.kernel?.kernel, boot.kernel?.initrd, ...media].filter((path) => path !== undefined);
 }

@@ -11,6 +11,7 @@ import { ChevronDown, Plus } from '../../ui/icons.tsx';
 import { MenuButton, type MenuPart } from '../../ui/menu.tsx';
 import { EmptyState, Logo } from '../../ui/page.tsx';
 import { useVmActions } from '../use-vm-actions.tsx';
+import { DropZone } from './drop-zone.tsx';
 import { ProblemsBanner } from './problems-banner.tsx';
 import './vm-list.css';
 import { VmTable } from './vm-table.tsx';
@@ -27,7 +28,7 @@ export function VmList(props: {
   const listed = listedVms(vms, useDeferredValue(filter));
 
   return (
-    <div className="screen">
+    <DropZone>
       <header className="window-bar">
         <Logo size={22} />
         <h1 className="visually-hidden">Vivarium</h1>
@@ -42,7 +43,7 @@ export function VmList(props: {
           <EmptyState
             icon={<Logo size={72} />}
             title="Nothing lives here yet"
-            text="Create a virtual machine from a Linux kernel, or any kernel that speaks multiboot. It runs on Vivarium’s own processor: no root, no kernel module."
+            text="Create a virtual machine from an install medium, a disk image or a kernel, or drop an ISO here. It runs on Vivarium’s own processor: no root, no kernel module."
           >
             <Button
               label="Create a virtual machine"
@@ -59,7 +60,7 @@ export function VmList(props: {
         )}
       </main>
       <StatusBar />
-    </div>
+    </DropZone>
   );
 }
 

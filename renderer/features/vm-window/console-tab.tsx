@@ -1,5 +1,5 @@
 /** The Console tab: the guest's screen, or the page that says why there is none. */
-import { type Ref, useState } from 'react';
+import { type Ref, useEffect, useState } from 'react';
 import type { VmSummary } from '../../../core/contracts/calls.ts';
 import { useAppState } from '../../state/context.tsx';
 import type { PendingAction } from '../../state/store.ts';
@@ -23,8 +23,11 @@ export function ConsoleTab({ vm, fit, pixelExact, displayRef, onStatus }: Consol
   const pending = useAppState((state) => state.pending.get(vm.id));
   const [status, setStatus] = useState<DisplayStatus>('connecting');
   const [grabbed, setGrabbed] = useState(false);
+  useTitle(vm.name, grabbed);
   const [reading, setReading] = useState(false);
   const active = isActive(vm.state);
+  const isRelative = vm.absolutePointer === false;
+  const what = isRelative ? 'keyboard and the mouse belong' : 'keyboard belongs';
   const report = (next: DisplayStatus) => {
     setStatus(next);
     onStatus(next);
@@ -43,7 +46,7 @@ export function ConsoleTab({ vm, fit, pixelExact, displayRef, onStatus }: Consol
           <Keyboard size={14} />
           <span id="display-help" className="console-help" role="status">
             {grabbed
-              ? 'The keyboard belongs to the guest. Press left Ctrl and left Alt together to release it.'
+              ? `The ${what} to the guest. Press left Ctrl and left Alt together to release ${isRelative ? 'them' : 'it'}.`
               : 'Click the screen, or press Enter on it, to type into the guest.'}
           </span>
           <Button
@@ -57,6 +60,17 @@ export function ConsoleTab({ vm, fit, pixelExact, displayRef, onStatus }: Consol
       )}
     </div>
   );
+}
+
+/** The window's title says how to get the keyboard back, as virt-manager's does. */
+function useTitle(name: string, grabbed: boolean): void {
+  useEffect(() => {
+    const release = grabbed ? 'Press left Ctrl+left Alt to release – ' : '';
+    document.title = `${release}${name} – Vivarium`;
+    return () => {
+      document.title = 'Vivarium';
+    };
+  }, [name, grabbed]);
 }
 
 function GuestPage(props: {

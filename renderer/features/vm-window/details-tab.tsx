@@ -1,165 +1,177 @@
-/** The Details tab: what the VM is made of, its definition, its log. The CPUs page edits; the rest is to read. */
-import type { ReactNode } from 'react';
+/**
+ * The Details tab: the hardware list, and the page of what is chosen in it. What a page changes waits for Apply; whoever
+ * leads away from unapplied changes is asked about them (unapplied.tsx).
+ */
+import { type ReactNode, useState } from 'react';
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components';
-import type { LogLine, VmDetails, VmSummary } from '../../../core/contracts/calls.ts';
-import { useVmDetails } from '../../state/context.tsx';
-import { formatMiB, formatTime, formatUptime } from '../../state/format.ts';
-import { isActive, STATE_WORDS } from '../../state/store.ts';
+import type { VmDetails, VmSummary } from '../../../core/contracts/calls.ts';
+import { useSession, useVmDetails } from '../../state/context.tsx';
+import { type NamedDevice, namedDevices } from '../../state/hardware-words.ts';
+import { Button } from '../../ui/button.tsx';
 import { CopyButton } from '../../ui/copy-button.tsx';
-import { Cpu, FileText, Info, Monitor } from '../../ui/icons.tsx';
+import {
+  CircuitBoard,
+  Cpu,
+  Disc3,
+  FileText,
+  HardDrive,
+  Info,
+  Keyboard,
+  Monitor,
+  Mouse,
+  Plus,
+  Rocket,
+  Save,
+  SquareTerminal,
+  Timer,
+  TriangleAlert,
+  Usb,
+} from '../../ui/icons.tsx';
 import { CpuPage } from './cpu-page.tsx';
+import { AddHardware } from './details/add-hardware.tsx';
+import { BootPage } from './details/boot-page.tsx';
+import { DevicePage } from './details/device-pages.tsx';
+import './details/details.css';
+import { DiskPage } from './details/disk-page.tsx';
+import { LogPage } from './details/log-page.tsx';
+import { OverviewPage } from './details/overview-page.tsx';
 
-export function DetailsTab(props: { readonly vm: VmSummary }) {
-  const details = useVmDetails(props.vm.id);
-  if (!details) return null;
-  return (
-    <Tabs className="details" orientation="vertical">
-      <TabList className="details-list" aria-label="Details">
-        <DetailsEntry id="overview" icon={<Monitor size={14} />} label="Overview" />
-        <DetailsEntry id="cpus" icon={<Cpu size={14} />} label="CPUs" />
-        <DetailsEntry id="xml" icon={<FileText size={14} />} label="XML" />
-        <DetailsEntry id="log" icon={<Info size={14} />} label="Log" />
-      </TabList>
-      <TabPanel id="overview" className="details-page">
-        <Overview vm={props.vm} details={details} />
-      </TabPanel>
-      <TabPanel id="cpus" className="details-page">
-        <CpuPage vm={props.vm} details={details} />
-      </TabPanel>
-      <TabPanel id="xml" className="details-page">
-        <header className="details-header">
-          <h2>Domain XML</h2>
-          <CopyButton text={details.domainXml} name="Copy XML" />
-        </header>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a block that scrolls must be reachable by keyboard */}
-        <pre className="code-block" tabIndex={0}>
-          {details.domainXml}
-        </pre>
-      </TabPanel>
-      <TabPanel id="log" className="details-page">
-        <Log lines={details.log} />
-      </TabPanel>
-    </Tabs>
-  );
-}
+const FIXED_PAGES = ['overview', 'cpus', 'boot', 'xml', 'log'];
 
-const DetailsEntry = (props: { readonly id: string; readonly icon: ReactNode; readonly label: string }) => (
-  <Tab id={props.id} className="details-entry">
-    {props.icon}
-    {props.label}
-  </Tab>
-);
-
-function Overview({ vm, details }: { readonly vm: VmSummary; readonly details: VmDetails }) {
-  const state = vm.reason ? `${STATE_WORDS[vm.state]}: ${vm.reason}` : STATE_WORDS[vm.state];
-  return (
-    <>
-      <Facts heading="Basic details">
-        <Fact term="Name">{vm.name}</Fact>
-        {details.title && <Fact term="Title">{details.title}</Fact>}
-        {details.description && <Fact term="Description">{details.description}</Fact>}
-        <Fact term="State">{state}</Fact>
-        {isActive(vm.state) && <Fact term="Uptime">{formatUptime(vm.uptimeSeconds)}</Fact>}
-        <Fact term="UUID" mono copy>
-          {vm.id}
-        </Fact>
-      </Facts>
-      <Facts heading="Memory and CPUs">
-        <Fact term="Memory">{formatMiB(vm.memoryMiB)}</Fact>
-        <Fact term="vCPUs">{String(vm.vcpus)}</Fact>
-      </Facts>
-      <Facts heading="Direct kernel boot">
-        <Fact term="Kernel" mono copy>
-          {details.boot.kernel}
-        </Fact>
-        {details.boot.initrd ? (
-          <Fact term="Initrd" mono copy>
-            {details.boot.initrd}
-          </Fact>
-        ) : (
-          <Fact term="Initrd">None</Fact>
-        )}
-        {details.boot.cmdline ? (
-          <Fact term="Command line" mono copy>
-            {details.boot.cmdline}
-          </Fact>
-        ) : (
-          <Fact term="Command line">None</Fact>
-        )}
-      </Facts>
-      <Facts heading="Host">
-        <Fact term="Definition" mono copy>
-          {details.definitionPath}
-        </Fact>
-        {vm.serialPty && (
-          <Fact term="Serial 1" mono copy>
-            {vm.serialPty}
-          </Fact>
-        )}
-      </Facts>
-    </>
-  );
-}
-
-const Facts = (props: { readonly heading: string; readonly children: ReactNode }) => (
-  <section className="facts">
-    <h2>{props.heading}</h2>
-    <dl>{props.children}</dl>
-  </section>
-);
-
-function Fact(props: {
-  readonly term: string;
-  readonly children: string;
-  readonly mono?: boolean;
-  readonly copy?: boolean;
+export function DetailsTab(props: {
+  readonly vm: VmSummary;
+  /** Goes on once nothing waits for Apply. */
+  readonly leave: (go: () => void) => void;
 }) {
-  return (
-    <div className="fact">
-      <dt>{props.term}</dt>
-      <dd className={props.mono ? 'mono' : ''}>
-        {props.children}
-        {props.copy && <CopyButton text={props.children} name={`Copy ${props.term.toLowerCase()}`} iconOnly />}
-      </dd>
-    </div>
-  );
+  const details = useVmDetails(props.vm.id);
+  return details ? <HardwareDetails {...props} details={details} /> : null;
 }
 
-const LEVEL_WORDS = { info: 'Information', warning: 'Warning', error: 'Error' } as const;
-
-function Log({ lines }: { readonly lines: readonly LogLine[] }) {
-  const text = lines.map((line) => `${new Date(line.timeMs).toISOString()} ${line.level} ${line.message}`).join('\n');
+function HardwareDetails(props: {
+  readonly vm: VmSummary;
+  readonly details: VmDetails;
+  readonly leave: (go: () => void) => void;
+}) {
+  const { vm, details, leave } = props;
+  const session = useSession();
+  const [page, setPage] = useState('overview');
+  const [adding, setAdding] = useState(false);
+  const devices = namedDevices(details.hardware);
+  const shown = [...FIXED_PAGES, ...devices.map(({ device }) => device.id)].includes(page) ? page : 'overview';
+  const remove = async ({ device, label }: NamedDevice) => {
+    const reply = await session.edit('vms.removeDevice', { id: vm.id, device: device.id });
+    const text = details.activeHardware ? 'The running machine has it until its next shutdown.' : undefined;
+    if (reply.ok) session.notify({ kind: 'information', title: `${label} was removed`, ...(text && { text }) });
+    else session.notify({ kind: 'problem', title: `${label} could not be removed`, text: reply.error.message });
+  };
   return (
     <>
-      <header className="details-header">
-        <h2>Log</h2>
-        <CopyButton text={text} name="Copy log" />
-      </header>
-      {lines.length === 0 ? (
-        <p className="muted">Nothing has happened yet.</p>
-      ) : (
-        <div className="log-frame">
-          <table className="table log">
-            <thead>
-              <tr>
-                <th className="column">Time</th>
-                <th className="column">Level</th>
-                <th className="column">Message</th>
-              </tr>
-            </thead>
-            <tbody>
-              {lines.toReversed().map((line, index) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: the log only grows, so a line's place from its start stays
-                <tr key={lines.length - index} data-level={line.level}>
-                  <td className="cell">{formatTime(line.timeMs)}</td>
-                  <td className="cell log-level">{LEVEL_WORDS[line.level]}</td>
-                  <td className="cell">{line.message}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+      <Tabs
+        className="details"
+        orientation="vertical"
+        selectedKey={shown}
+        onSelectionChange={(key) => key !== shown && leave(() => setPage(String(key)))}
+      >
+        <div className="details-side">
+          <TabList className="details-list" aria-label="Details">
+            <DetailsEntry id="overview" icon={<Info size={14} />} label="Overview" />
+            <DetailsEntry id="cpus" icon={<Cpu size={14} />} label="CPUs" />
+            <DetailsEntry id="boot" icon={<Rocket size={14} />} label="Boot Options" />
+            {devices.map(({ device, label }) => (
+              <DetailsEntry
+                key={device.id}
+                id={device.id}
+                icon={iconOf({ device, label })}
+                label={label}
+                warned={device.limit !== undefined}
+              />
+            ))}
+            <DetailsEntry id="xml" icon={<FileText size={14} />} label="XML" />
+            <DetailsEntry id="log" icon={<SquareTerminal size={14} />} label="Log" />
+          </TabList>
+          <div className="details-side-bar">
+            <Button label="Add Hardware" icon={<Plus size={14} />} onPress={() => leave(() => setAdding(true))} />
+          </div>
         </div>
+        <TabPanel id="overview" className="details-page">
+          <OverviewPage vm={vm} details={details} />
+        </TabPanel>
+        <TabPanel id="cpus" className="details-page">
+          <CpuPage vm={vm} details={details} />
+        </TabPanel>
+        <TabPanel id="boot" className="details-page">
+          <BootPage details={details} />
+        </TabPanel>
+        {devices.map((named) => (
+          <TabPanel key={named.device.id} id={named.device.id} className="details-page">
+            {named.device.settings?.kind === 'disk' ? (
+              <DiskPage
+                details={details}
+                named={named}
+                settings={named.device.settings}
+                onRemove={() => void remove(named)}
+                onMoved={setPage}
+              />
+            ) : (
+              <DevicePage vm={vm} details={details} named={named} onRemove={() => void remove(named)} />
+            )}
+          </TabPanel>
+        ))}
+        <TabPanel id="xml" className="details-page">
+          <header className="details-header">
+            <h2>Domain XML</h2>
+            <CopyButton text={details.domainXml} name="Copy XML" />
+          </header>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a block that scrolls must be reachable by keyboard */}
+          <pre className="code-block" tabIndex={0}>
+            {details.domainXml}
+          </pre>
+        </TabPanel>
+        <TabPanel id="log" className="details-page">
+          <LogPage lines={details.log} />
+        </TabPanel>
+      </Tabs>
+      {adding && (
+        <AddHardware
+          details={details}
+          onClose={() => setAdding(false)}
+          onAdded={(device) => {
+            setAdding(false);
+            setPage(device);
+          }}
+        />
       )}
     </>
   );
+}
+
+function DetailsEntry(props: {
+  readonly id: string;
+  readonly icon: ReactNode;
+  readonly label: string;
+  readonly warned?: boolean;
+}) {
+  return (
+    <Tab id={props.id} className="details-entry">
+      {props.icon}
+      <span className="details-entry-label">{props.label}</span>
+      {props.warned && <TriangleAlert size={12} className="details-entry-warning" aria-label="Not all of it works" />}
+    </Tab>
+  );
+}
+
+const ELEMENT_ICONS: Readonly<Record<string, ReactNode>> = {
+  graphics: <Monitor size={14} />,
+  video: <Monitor size={14} />,
+  serial: <SquareTerminal size={14} />,
+  watchdog: <Timer size={14} />,
+  controller: <Usb size={14} />,
+  disk: <HardDrive size={14} />,
+};
+const DISK_ICONS = { disk: <HardDrive size={14} />, cdrom: <Disc3 size={14} />, floppy: <Save size={14} /> } as const;
+
+function iconOf({ device: { element, settings } }: NamedDevice): ReactNode {
+  if (settings?.kind === 'disk') return DISK_ICONS[settings.device];
+  if (settings?.kind === 'input') return settings.type === 'keyboard' ? <Keyboard size={14} /> : <Mouse size={14} />;
+  return ELEMENT_ICONS[element] ?? <CircuitBoard size={14} />;
 }

@@ -1,6 +1,7 @@
 /**
  * The guest's screen: noVNC over the VM's RFB stream. The keyboard belongs to the guest while the screen is grabbed
- * (a click, or Enter on the focused screen) and comes back with left Ctrl+Alt. Connects again while the VM is active.
+ * (a click, or Enter on the focused screen) and comes back with left Ctrl+Alt, as does the pointer of a guest without a
+ * tablet (use-pointer-grab.ts). Connects again while the VM is active.
  */
 import type RFB from '@novnc/novnc';
 import { type KeyboardEvent, type Ref, useEffect, useImperativeHandle, useRef, useState } from 'react';
@@ -9,6 +10,7 @@ import { useAppState, useSession } from '../../state/context.tsx';
 import { ReleaseChord } from './release-chord.ts';
 import { displaySize, type Size } from './scaling.ts';
 import { type KeyCombination, keyStrokes } from './send-keys.ts';
+import { usePointerGrab } from './use-pointer-grab.ts';
 
 export interface DisplayHandle {
   send(combination: KeyCombination): void;
@@ -38,7 +40,9 @@ export function Display(props: DisplayProps) {
   useDisplaySize(stage, target, fit, pixelExact);
 
   const grab = () => rfb.current?.focus({ preventScroll: true });
+  usePointerGrab(stage, vm, grab);
   const release = () => {
+    if (document.pointerLockElement === stage.current) document.exitPointerLock();
     rfb.current?.blur();
     stage.current?.focus();
   };

@@ -11,6 +11,7 @@ import { ArrowLeft, Minimize } from '../../ui/icons.tsx';
 import { EmptyState, Logo } from '../../ui/page.tsx';
 import { StateIcon } from '../../ui/state-icon.tsx';
 import { ConsoleTab } from './console-tab.tsx';
+import { useUnapplied } from './details/unapplied.tsx';
 import { DetailsTab } from './details-tab.tsx';
 import type { DisplayHandle, DisplayStatus } from './display.tsx';
 import { SerialTab } from './serial-tab.tsx';
@@ -44,19 +45,14 @@ function OpenVm({ vm, mainMenu }: { readonly vm: VmSummary; readonly mainMenu: R
   const preferences = usePreferences();
   const [tab, setTab] = useState<TabId>('console');
   const [serialOpened, setSerialOpened] = useState(false);
+  const [detailsOpened, setDetailsOpened] = useState(false);
+  const unapplied = useUnapplied();
   const [status, setStatus] = useState<DisplayStatus>('connecting');
   const display = useRef<DisplayHandle>(null);
   const panel = useRef<HTMLDivElement>(null);
   const serialTab = useRef<HTMLDivElement>(null);
   const fullscreen = useFullscreen(panel);
   const fit = preferences.scaleDisplay === 'always' || (preferences.scaleDisplay === 'fullscreen' && fullscreen.active);
-
-  useEffect(() => {
-    document.title = `${vm.name} – Vivarium`;
-    return () => {
-      document.title = 'Vivarium';
-    };
-  }, [vm.name]);
 
   const canFill = tab === 'console';
   useEffect(() => {
@@ -115,6 +111,7 @@ function OpenVm({ vm, mainMenu }: { readonly vm: VmSummary; readonly mainMenu: R
           onSelectionChange={(key) => {
             setTab(key as TabId);
             if (key === 'serial') setSerialOpened(true);
+            if (key === 'details') setDetailsOpened(true);
           }}
         >
           <TabList className="tab-list vm-tabs" aria-label="Views">
@@ -149,11 +146,13 @@ function OpenVm({ vm, mainMenu }: { readonly vm: VmSummary; readonly mainMenu: R
               <SerialTab vm={vm} visible={tab === 'serial'} onLeave={() => serialTab.current?.focus()} />
             )}
           </TabPanel>
-          <TabPanel id="details" className="tab-panel">
-            <DetailsTab vm={vm} />
+          {/* Stays there: changes that wait for Apply are not lost by a look at the console. */}
+          <TabPanel id="details" className="tab-panel" shouldForceMount>
+            {detailsOpened && unapplied.provide(<DetailsTab vm={vm} leave={unapplied.leave} />)}
           </TabPanel>
         </Tabs>
       </main>
+      {unapplied.question}
     </div>
   );
 }

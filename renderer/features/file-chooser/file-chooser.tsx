@@ -24,6 +24,7 @@ import { Button } from '../../ui/button.tsx';
 import { Dialog, DialogFooter } from '../../ui/dialog.tsx';
 import { Checkbox, TextField } from '../../ui/field.tsx';
 import { ArrowUp, ChevronDown, CircleAlert, File, Folder } from '../../ui/icons.tsx';
+import './file-chooser.css';
 import { breadcrumbs, listedEntries, parentOf, type Sort } from './file-chooser-model.ts';
 
 export interface FileChooserProps {
