@@ -57,9 +57,9 @@ export class Cpu {
   readonly #records: DataView;
 
   /** The port access that CPU_IO reports. */
-  io: PortAccess = { direction: 'in', port: 0, size: 1, value: 0 };
-  /** What an IN or INS does with the value userspace gives. */
-  completeIn: ((value: number) => void) | undefined;
+  readonly io: PortAccess = { direction: 'in', port: 0, size: 1, count: 1 };
+  /** What an IN or INS does with what userspace gave. */
+  completeIn: ((cpu: Cpu) => void) | undefined;
   failure = '';
   /** Exit that a system instruction asked for. */
   pendingExit: CpuExit = CPU_SLICE;
@@ -211,7 +211,9 @@ export class Cpu {
   }
   /** Goes on behind this instruction, leaving WebAssembly with `exit`. */
   exitAfter(exit: CpuExit): number {
-    return this.exitAt(this.nextIp, exit);
+    this.#moveRip(this.#end);
+    this.pendingExit = exit;
+    return SYSTEM_EXIT;
   }
   exitAt(ip: bigint, exit: CpuExit): number {
     this.state.rip = ip;
@@ -229,7 +231,14 @@ export class Cpu {
   }
   /** Goes on behind this instruction in a new block: what follows may decode differently. */
   serialize(): number {
-    return this.jump(this.nextIp);
+    this.#moveRip(this.#end);
+    return SYSTEM_JUMP;
+  }
+  #moveRip(by: number): void {
+    const { state } = this;
+    const low = (state.u32[S.RIP >> 2] ?? 0) + by;
+    if (low > 0xffff_ffff) state.rip = this.nextIp;
+    else state.u32[S.RIP >> 2] = low;
   }
 
   #slow(status: number): number {
@@ -298,13 +307,13 @@ export class Cpu {
     s.set32(S.WINDOW, this.windowWanted ? 1 : 0);
     this.refreshTsc();
     this.pendingExit = CPU_SLICE;
-    const faults = this.state.get64(S.FAULTS_DELIVERED);
+    const faults = s.u32[S.FAULTS_DELIVERED >> 2] ?? 0;
     this.debugException = S.DB;
     this.debugReason = 0;
     try {
       return this.#loop.run(single);
     } finally {
-      const delivered = Number(s.get64(S.FAULTS_DELIVERED) - faults);
+      const delivered = ((s.u32[S.FAULTS_DELIVERED >> 2] ?? 0) - faults) >>> 0;
       this.instructions += budget - s.get32(S.BUDGET) - delivered * FAULT_COST;
     }
   }
@@ -372,12 +381,12 @@ export class Cpu {
   }
 
   /** The answer to the IN or INS that CPU_IO reported; INS may fault when mappings changed meanwhile. */
-  completePortRead(value: number): CpuExit {
+  completePortRead(): CpuExit {
     const complete = this.completeIn;
     this.completeIn = undefined;
     this.breakpoints.collecting = true;
     try {
-      complete?.(value);
+      complete?.(this);
       this.trapDue ||= this.breakpoints.hits !== 0;
       return CPU_SLICE;
     } catch (e) {

@@ -19,6 +19,10 @@ export interface CpuHost extends KernelMmio {
   claimsPort(port: number): boolean;
   readPort(port: number, size: number): number;
   writePort(port: number, size: number, value: number): void;
+  /** A write that userspace gets later, with others; false: it has to be an exit. */
+  postPort(port: number, size: number, value: number): boolean;
+  /** A page for the elements of Cpu.io, in the order in which the port takes or gives them. */
+  readonly portData: Uint8Array;
   cpuid(leaf: number, subleaf: number): CpuidResult;
   /** MSRs that the processor core does not hold itself (APIC, TSC, kvmclock): undefined or false raise #GP. */
   readMsr(index: number): bigint | undefined;
@@ -36,5 +40,6 @@ export interface PortAccess {
   direction: 'in' | 'out';
   port: number;
   size: 1 | 2 | 4;
-  value: number;
+  /** Elements; more than one of a string instruction only. */
+  count: number;
 }

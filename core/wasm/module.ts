@@ -34,6 +34,10 @@ export class ModuleBuilder {
   importTable(module: string, name: string): void {
     this.#importedTable = { module, name };
   }
+  /** It has a table of its own. */
+  get #hasTable(): boolean {
+    return this.#table.length > 0 && !this.#importedTable;
+  }
   exportTable(name: string): void {
     this.#exportedTable = name;
   }
@@ -84,7 +88,7 @@ export class ModuleBuilder {
       s.u32(functionTypes.length);
       for (const t of functionTypes) s.u32(t);
     });
-    if (!this.#importedTable)
+    if (this.#hasTable)
       section(out, SECTION.table, (s) => {
         s.u32(1);
         tableType(s, this.#table.length + 1);
@@ -102,7 +106,7 @@ export class ModuleBuilder {
         s.u32(e.func.index);
       }
     });
-    if (!this.#importedTable)
+    if (this.#hasTable)
       section(out, SECTION.element, (s) => {
         s.u32(1);
         s.u32(0);

@@ -77,6 +77,10 @@ export interface InterpreterRuntime extends Routines {
   readonly touch: Callable;
   /** (linear address) -> host address of code there; 0 when only the slow paths can tell */
   readonly reach: Callable;
+  /** (record) -> EXIT: goes on there */
+  readonly enter: Callable;
+  /** (handler's table slot, record) -> EXIT: the same, by another handler than the record's */
+  readonly enterBy: Callable;
   /** (link) -> EXIT: goes on at RIP, and remembers in the link where that was */
   readonly next: Callable;
   /** (RIP, budget) -> EXIT: goes on there, in flat code */

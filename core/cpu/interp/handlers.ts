@@ -30,6 +30,8 @@ export const INNER_ROUTINES = {
   stackLinear: [['i64', 'i32'], ['i64']],
   touch: [['i64', 'i32', 'i32'], ['i32']],
   reach: [['i64'], ['i32']],
+  enter: [['i32'], ['i32']],
+  enterBy: [['i32', 'i32'], ['i32']],
   next: [['i32'], ['i32']],
   jump: [['i64', 'i32'], ['i32']],
   fault: [['i32'], ['i32']],
@@ -82,12 +84,12 @@ export abstract class HandlerBuilder {
   }
 }
 
+/** A module beside the main one. It has no table: who imports one gets a copy of it, and is kept as long as the table is. */
 export class ExtensionBuilder extends HandlerBuilder {
   readonly rt: InterpreterRuntime;
 
   constructor(at: VcpuLayout) {
     super(at);
-    this.m.importTable('env', 'table');
     this.rt = {
       ...this.importRoutines(OUTER_ROUTINES),
       ...this.importRoutines(INNER_ROUTINES),
@@ -105,6 +107,7 @@ export interface Extension {
 
 export function buildExtension(at: VcpuLayout, variants: readonly Variant[]): Extension {
   const b = new ExtensionBuilder(at);
+  b.m.importTable('env', 'table'); // handlers chain by it
   variants.forEach((variant, n) => {
     b.m.export(String(n), b.handler(variant));
   });

@@ -105,6 +105,8 @@ class Builder extends HandlerBuilder {
       stackLinear: this.#stackLinear(checked),
       touch: emitTouch(m, at, refill),
       reach: emitReach(m, at, refill),
+      enter: this.#enter(),
+      enterBy: this.#enterBy(),
       next: this.next,
       jump: this.#jump(),
       fault,
@@ -340,9 +342,16 @@ class Builder extends HandlerBuilder {
     return f;
   }
 
-  enter(): Func {
+  /** By a record's own handler, and by another. */
+  #enter(): Func {
     const f = this.m.func(['i32'], ['i32']);
     chain(f, f.param(0, 'i32'), 0);
+    f.unreachable();
+    return f;
+  }
+  #enterBy(): Func {
+    const f = this.m.func(['i32', 'i32'], ['i32']);
+    f.returnCallIndirect({ params: ['i32'], results: ['i32'] }, f.param(0, 'i32'), f.param(1, 'i32'));
     f.unreachable();
     return f;
   }
@@ -375,7 +384,6 @@ function buildInterpreter(at: VcpuLayout): InterpreterModule {
   const guardSlot = b.m.tableSlot(b.guardHandler());
   const limitSlot = b.m.tableSlot(b.limitHandler());
   b.m.export('run', b.run());
-  b.m.export('enter', b.enter());
   b.m.export('deliver', b.privilege.deliver);
   b.m.export('dropOwn', emitDropOwn(b.m, at));
   const inner = Object.keys(INNER_ROUTINES) as (keyof typeof INNER_ROUTINES)[];

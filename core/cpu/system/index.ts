@@ -10,6 +10,7 @@ import { GATHERS } from './gather.ts';
 import { IDENTIFICATION } from './identification.ts';
 import { INVALIDATION } from './invalidation.ts';
 import { IO } from './io.ts';
+import { IO_STRINGS } from './io-strings.ts';
 import { LEGACY } from './legacy.ts';
 import { MSR_INSTRUCTIONS } from './msrs.ts';
 import type { SystemOp } from './operands.ts';
@@ -30,6 +31,7 @@ export const SYSTEM: Readonly<Record<SystemName, SystemOp>> = {
   ...IDENTIFICATION,
   ...INVALIDATION,
   ...IO,
+  ...IO_STRINGS,
   ...LEGACY,
   ...MSR_INSTRUCTIONS,
   ...SEGMENTS,

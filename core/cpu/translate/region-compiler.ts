@@ -4,7 +4,7 @@
  * everything is exact again.
  */
 import { type Callable, type Func, type I32, type I64, i32, i64, type Label, type Local } from '../../wasm/index.ts';
-import { chain, EXIT_SLICE, EXIT_STOP, type InterpreterRuntime, memoryWords } from '../interp/emit.ts';
+import { EXIT_SLICE, EXIT_STOP, type InterpreterRuntime, memoryWords } from '../interp/emit.ts';
 import { RECORD_ENTRY } from '../interp/record.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
@@ -145,9 +145,9 @@ export class RegionCompiler {
     f.store64(this.#state(S.RIP), this.#exitRip);
     const way = (exit: Exit, go: () => void): void => f.if(i32.eq(this.#exit, i32.const(EXITS.indexOf(exit))), go);
     const record = (callee: Callable) => (): void => f.returnCall(callee, this.#record);
-    way('rest', () => chain(f, this.#record, 0));
-    way('record', () => chain(f, this.#record, 0));
-    way('handler', () => f.returnCallIndirect({ params: ['i32'], results: ['i32'] }, this.#target, this.#record));
+    way('rest', record(this.rt.enter));
+    way('record', record(this.rt.enter));
+    way('handler', () => f.returnCall(this.rt.enterBy, this.#target, this.#record));
     way('fault', record(this.rt.fault));
     way('stop', record(this.rt.stop));
     way('fallBack', record(this.rt.fallBack));
