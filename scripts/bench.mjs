@@ -4,12 +4,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { changes, checksumProblems, medianOf, summarise } from './bench/figures.mjs';
+import { measureIo } from './bench/io.mjs';
 import { kernels } from './bench/kernels.mjs';
 import { findMachines } from './bench/machines.mjs';
 import { Session } from './bench/measure.mjs';
 import { HELP, parseOptions, UsageError } from './bench/options.mjs';
 import { buildProgram } from './bench/program.mjs';
-import { changeTable, hostTable, kernelTable } from './bench/report.mjs';
+import { changeTable, hostTable, ioTable, kernelTable } from './bench/report.mjs';
 import { ensureBuilt, ensureInstalled, root, say } from './setup.mjs';
 
 const FORMAT = 1;
@@ -52,6 +53,25 @@ function figuresOf({ guest, clock }, session) {
   };
 }
 
+/** --io: disks and the display. */
+async function mainIo(options, program, runner) {
+  const session = new Session();
+  const measured = await measureIo(options, session, program, runner);
+  const by = (what) => summarise(session.samples, what);
+  const figures = { format: FORMAT, io: measured, elapsed: by('elapsed'), cpu: by('cpu'), seen: by('seen') };
+  console.log(`${cpus()[0]?.model}, Node ${process.version}; best rounds, medians over starts`);
+  console.log('x TCG: how many times as fast Vivarium is, or as little of the host it takes; above 1 it is ahead\n');
+  console.log(ioTable(figures));
+  return finish(options, session, figures);
+}
+
+function finish({ save }, session, figures) {
+  const problems = [...session.problems, ...checksumProblems(session.samples)];
+  for (const problem of problems) say(`\nFAILED  ${problem}`);
+  if (save && problems.length === 0) writeFileSync(save, `${JSON.stringify(figures, null, 2)}\n`);
+  return problems.length ? 1 : 0;
+}
+
 /** Figures that were kept. @throws UsageError when they cannot be compared with a run of these options */
 function readKept(file, { guest, clock }) {
   let kept;
@@ -83,15 +103,13 @@ async function main(options) {
     say(`skipped: ${program.missing}`);
     return 0;
   }
+  if (options.io) return mainIo(options, program.path, runnerOf(options));
   const found = findMachines(options, program.path, runnerOf(options));
   for (const why of found.skipped) say(`skipped: ${why}`);
   const session = await measure(options, found);
   const figures = figuresOf(options, session);
   print(figures, kept);
-  const problems = [...session.problems, ...checksumProblems(session.samples)];
-  for (const problem of problems) say(`\nFAILED  ${problem}`);
-  if (options.save && problems.length === 0) writeFileSync(options.save, `${JSON.stringify(figures, null, 2)}\n`);
-  return problems.length ? 1 : 0;
+  return finish(options, session, figures);
 }
 
 try {

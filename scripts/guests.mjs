@@ -7,6 +7,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from './cache.mjs';
 import { DEFAULT_GUEST, GUESTS } from './guests/catalogue.mjs';
+import { ensureImage, RECIPES } from './guests/images.mjs';
 import { initramfs } from './guests/initramfs.mjs';
 import { ensureParts } from './guests/parts.mjs';
 import { isEntry, say } from './setup.mjs';
@@ -34,7 +35,12 @@ function ensureInitramfs(folder) {
 export function ensureGuest(name) {
   const guest = GUESTS[name];
   if (!guest) throw new Error(`There is no guest "${name}". There are: ${Object.keys(GUESTS).join(', ')}.`);
-  const folder = ensureParts(guest, join(cacheFolder(), 'guests', name));
+  const store = join(cacheFolder(), 'guests', name);
+  if (guest.kind === 'image') {
+    const inputs = guest.from.map((other) => ensureGuest(other).folder);
+    return { folder: ensureImage(name, RECIPES[guest.recipe], inputs, store) };
+  }
+  const folder = ensureParts(guest, store);
   if (guest.kind === 'files') return { folder };
   const kernel = join(folder, 'vmlinuz');
   return guest.kind === 'linux' ? { kernel, initrd: ensureInitramfs(folder) } : { kernel };

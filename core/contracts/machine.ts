@@ -100,6 +100,8 @@ export type MachineState = 'running' | 'paused' | 'stopped' | 'crashed';
 /** Why a machine stopped or crashed. */
 export type StopReason =
   | { readonly kind: 'guest-shutdown' } // the guest powered off through ACPI
+  | { readonly kind: 'guest-panicked' } // said by the guest's kernel through pvpanic
+  | { readonly kind: 'watchdog' } // the watchdog's action is poweroff
   | { readonly kind: 'destroyed' } // Force Off
   | { readonly kind: 'debug-exit'; readonly value: number } // isa-debug-exit
   | { readonly kind: 'vcpu-shutdown'; readonly registers: string } // triple fault: KVM_EXIT_SHUTDOWN
@@ -160,6 +162,8 @@ export interface MachineStats {
 export type MachineEvent =
   | { readonly type: 'state'; readonly state: MachineState; readonly reason?: StopReason }
   | { readonly type: 'stats'; readonly stats: MachineStats }
+  /** The PC speaker sounds at this frequency from now on; without one it is silent. At most 50 a second. */
+  | { readonly type: 'speaker'; readonly frequencyHz?: number }
   /** The answer to change-media; with what kept it from happening. */
   | { readonly type: 'media'; readonly target: string; readonly refusal?: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };

@@ -83,6 +83,8 @@ export class Cpu {
   trapDue = false;
   /** Instructions run. */
   instructions = 0;
+  /** What the state says of it. */
+  #tscOffset: bigint | undefined;
   /** Exceptions that TypeScript delivered. */
   #exceptions = 0;
   /** Instructions that TypeScript ran for generated code. */
@@ -174,6 +176,7 @@ export class Cpu {
   /** Power-on state. [SDM] volume 3, table 10-1. */
   reset(): void {
     resetState(this.state);
+    this.#tscOffset = undefined;
     this.blocks.newGeneration();
     this.breakpoints.hits = 0;
     this.breakpoints.update();
@@ -337,6 +340,8 @@ export class Cpu {
   /** What generated code makes of the time; after the host's idea of the TSC has changed. */
   refreshTsc(): void {
     const offset = this.host.tscOffset?.();
+    if (offset === this.#tscOffset) return;
+    this.#tscOffset = offset;
     this.state.set32(S.TSC_IN_NS, offset === undefined ? 0 : 1);
     this.state.set64(S.TSC_OFFSET, offset ?? 0n);
   }

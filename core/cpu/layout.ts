@@ -55,7 +55,7 @@ export function memoryLayout(maxVcpus: number, userBytes: number): MemoryLayout 
   for (let i = 0; i < maxVcpus; i++) {
     vcpus.push({
       state: take(STATE_SIZE),
-      run: take(2 * PAGE_SIZE),
+      run: take(3 * PAGE_SIZE),
       lapic: take(PAGE_SIZE),
       tlb: take(TLB_SIZE),
       hash: take(HASH_ENTRIES * HASH_ENTRY_SIZE),

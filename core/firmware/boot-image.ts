@@ -102,8 +102,8 @@ export function flatSegments(codeKind: 'code32' | 'code64', gdtAddress: number):
   };
 }
 
-const CR0_PE = 1n << 0n;
-const CR0_ET = 1n << 4n;
+export const CR0_PE = 1n << 0n;
+export const CR0_ET = 1n << 4n;
 
 /** 32-bit protected mode with flat segments, without paging. */
 export function protectedMode(powerOn: KvmSregs, gdtAddress: number): KvmSregs {

@@ -3,6 +3,7 @@ import { BootError, type BootFiles, type BootPlan, type BootTarget } from './boo
 import { CHOOSE_KERNEL, describeUnbootable } from './inspect.ts';
 import { hasLinuxHeader, planLinuxBoot } from './linux-boot.ts';
 import { findMultibootHeader, planMultibootBoot } from './multiboot.ts';
+import { planPvhBoot, pvhEntry } from './pvh.ts';
 
 /** Throws BootError when the files cannot be booted on this machine. */
 export function planBoot(files: BootFiles, target: BootTarget): BootPlan {
@@ -11,5 +12,6 @@ export function planBoot(files: BootFiles, target: BootTarget): BootPlan {
   }
   if (hasLinuxHeader(files.kernel)) return planLinuxBoot(files, target);
   if (findMultibootHeader(files.kernel)) return planMultibootBoot(files, target);
+  if (pvhEntry(files.kernel) !== undefined) return planPvhBoot(files, target);
   throw new BootError(`This is not a kernel: it is ${describeUnbootable(files.kernel)}.`, CHOOSE_KERNEL);
 }

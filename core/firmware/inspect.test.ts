@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bzImage, elf, multibootHeader } from '../testing/boot-images.ts';
+import { bzImage, elf, multibootHeader, pvhNote } from '../testing/boot-images.ts';
 import { planBoot } from './boot.ts';
 import { BootError } from './boot-image.ts';
 import { describeBootImage, describeInitrd } from './inspect.ts';
@@ -18,6 +18,8 @@ describe('describeBootImage', () => {
       'Linux kernel 6.1.0-686 (bzImage, 32-bit)',
     );
     expect(describeBootImage(elf(multibootHeader(0)))).toEqual({ ok: true, description: 'multiboot ELF' });
+    const pvh = elf(new Uint8Array(64), { notes: pvhNote(0x10_0000) });
+    expect(describeBootImage(pvh)).toEqual({ ok: true, description: 'ELF kernel with a PVH entry point' });
   });
 
   it('says why a kernel cannot be booted and what to do', () => {
@@ -35,7 +37,10 @@ describe('describeBootImage', () => {
     ['a qcow2 disk image', text('QFI\xfb')],
     ['a Windows or EFI program', text('MZ')],
     ['an ELF file for ARM (64-bit)', elf(new Uint8Array(16), { machine: 183 })],
-    ['an ELF file without a multiboot header (an uncompressed vmlinux, or a program)', elf(new Uint8Array(16))],
+    [
+      'an ELF file without a multiboot header or a PVH entry point (a program, or an old vmlinux)',
+      elf(new Uint8Array(16)),
+    ],
     ['a boot sector or disk image', text('\x55\xaa', 510)],
     ['a file of unknown kind', text('\x01\x02\x03')],
   ])('recognizes %s', (description, bytes) => {

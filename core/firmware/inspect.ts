@@ -5,9 +5,12 @@ import { BootError } from './boot-image.ts';
 import { elfMachine, isElf, isX86Elf } from './elf.ts';
 import { hasLinuxHeader, parseLinuxImage } from './linux-boot.ts';
 import { findMultibootHeader, planMultibootBoot } from './multiboot.ts';
+import { planPvhBoot, pvhEntry } from './pvh.ts';
 
 export const CHOOSE_KERNEL =
   'Choose an x86 Linux kernel (bzImage, usually named vmlinuz) or a multiboot 1 kernel (ELF).';
+/** Any kernel that is whole fits. */
+const LARGE_MACHINE = { ramBytes: 2 ** 32, rsdpAddress: 0 };
 
 export interface BootImageDescription {
   readonly ok: boolean;
@@ -25,15 +28,23 @@ export function describeBootImage(kernel: Uint8Array): BootImageDescription {
       return { ok: true, description: `Linux kernel ${version} (bzImage, ${is64 ? 64 : 32}-bit)` };
     }
     if (findMultibootHeader(kernel)) {
-      planMultibootBoot({ kernel, cmdline: '' }, { ramBytes: 2 ** 32, rsdpAddress: 0 });
+      planMultibootBoot({ kernel, cmdline: '' }, LARGE_MACHINE);
       return { ok: true, description: isElf(kernel) ? 'multiboot ELF' : 'multiboot kernel' };
+    }
+    if (pvhEntry(kernel) !== undefined) {
+      planPvhBoot({ kernel, cmdline: '' }, LARGE_MACHINE);
+      return { ok: true, description: 'ELF kernel with a PVH entry point' };
     }
   } catch (error) {
     if (!(error instanceof BootError)) throw error;
-    const description = hasLinuxHeader(kernel) ? 'a Linux kernel that cannot be booted' : 'a damaged multiboot kernel';
-    return { ok: false, description, message: `${error.message} ${error.hint}` };
+    return { ok: false, description: describeDamaged(kernel), message: `${error.message} ${error.hint}` };
   }
   return { ok: false, description: describeUnbootable(kernel), message: CHOOSE_KERNEL };
+}
+
+function describeDamaged(kernel: Uint8Array): string {
+  if (hasLinuxHeader(kernel)) return 'a Linux kernel that cannot be booted';
+  return findMultibootHeader(kernel) ? 'a damaged multiboot kernel' : 'an ELF file that cannot be booted';
 }
 
 /** What a chosen initial RAM disk looks like. Any non-empty file may be one: the guest's kernel decides. */
@@ -61,7 +72,7 @@ export function describeUnbootable(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'an empty file';
   if (isElf(bytes)) {
     return isX86Elf(bytes)
-      ? 'an ELF file without a multiboot header (an uncompressed vmlinux, or a program)'
+      ? 'an ELF file without a multiboot header or a PVH entry point (a program, or an old vmlinux)'
       : `an ELF file for ${elfMachine(bytes)}`;
   }
   if (startsWith(bytes, 'ARM\x64', 0x38)) return 'a Linux kernel for ARM (64-bit)';

@@ -12,12 +12,15 @@ import {
   type BootFiles,
   type BootPlan,
   type BootTarget,
+  CR0_ET,
+  CR0_PE,
   cString,
   entryRegs,
   flatGdt,
   flatSegments,
   mib,
   PAGE_SIZE,
+  protectedMode,
 } from './boot-image.ts';
 import { memoryMap, splitRam } from './e820.ts';
 
@@ -77,8 +80,6 @@ const CMDLINE_ADDRESS = 0x1_0000;
 const CMDLINE_AREA = 0x1_0000;
 const MIN_LOAD_ADDRESS = 0x10_0000;
 
-const CR0_PE = 1n << 0n;
-const CR0_ET = 1n << 4n;
 const CR0_PG = 1n << 31n;
 const CR4_PAE = 1n << 5n;
 const EFER_LME = 1n << 8n;
@@ -176,7 +177,7 @@ export function planLinuxBoot(files: BootFiles, target: BootTarget): BootPlan {
       rsi: BigInt(ZERO_PAGE),
       rsp: BigInt(STACK_TOP),
     }),
-    applySregs: image.is64 ? longModeSregs : protectedModeSregs,
+    applySregs: image.is64 ? longModeSregs : (powerOn) => protectedMode(powerOn, GDT_ADDRESS),
   };
 }
 
@@ -248,10 +249,6 @@ function identityPageTables(base: number): Uint8Array {
     entries[2 * ENTRIES + i] = (BigInt(i) << 21n) | PAGE_SIZE_2M | PRESENT_WRITABLE;
   }
   return new Uint8Array(entries.buffer);
-}
-
-function protectedModeSregs(powerOn: KvmSregs): KvmSregs {
-  return { ...powerOn, ...flatSegments('code32', GDT_ADDRESS), cr0: CR0_PE | CR0_ET, cr4: 0n, efer: 0n };
 }
 
 function longModeSregs(powerOn: KvmSregs): KvmSregs {

@@ -62,5 +62,20 @@ export const KVM_SYNC_X86_VALID_FIELDS = 7;
 export const RUN_PAGE_SIZE = 4096;
 /** Where KVM puts port I/O data: the page after kvm_run. */
 export const RUN_PIO_DATA = 4096;
+/** KVM_COALESCED_MMIO_PAGE_OFFSET: what KVM_CAP_COALESCED_MMIO answers on x86, the page that the ring is. */
+export const KVM_COALESCED_MMIO_PAGE_OFFSET = 2;
+export const RUN_COALESCED_RING = KVM_COALESCED_MMIO_PAGE_OFFSET * RUN_PAGE_SIZE;
 /** KVM_GET_VCPU_MMAP_SIZE */
-export const RUN_MMAP_SIZE = 8192;
+export const RUN_MMAP_SIZE = 3 * RUN_PAGE_SIZE;
+
+// struct kvm_coalesced_mmio_ring, offsets in bytes; an entry is struct kvm_coalesced_mmio
+export const COALESCED_FIRST = 0; // u32, the next entry for userspace
+export const COALESCED_LAST = 4; // u32, the next entry for KVM
+export const COALESCED_ENTRIES = 8;
+export const COALESCED_ENTRY_SIZE = 24;
+// u64 phys_addr comes first
+export const COALESCED_LEN = 8; // u32
+export const COALESCED_PIO = 12; // u32
+export const COALESCED_DATA = 16; // u8[8]
+/** Entries of the ring. */
+export const KVM_COALESCED_MMIO_MAX = Math.floor((RUN_PAGE_SIZE - COALESCED_ENTRIES) / COALESCED_ENTRY_SIZE);

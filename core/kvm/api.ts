@@ -99,6 +99,13 @@ export interface KvmMsi {
   flags: number;
 }
 
+/** struct kvm_coalesced_mmio_zone: guest physical addresses or, with pio, ports. */
+export interface KvmCoalescedMmioZone {
+  addr: number;
+  size: number;
+  pio: 0 | 1;
+}
+
 /** struct kvm_clock_data: kvmclock in ns, and with the flags real time in ns since 1970 and the host's TSC. */
 export interface KvmClockData {
   clock: bigint;
@@ -156,6 +163,11 @@ export interface CreateVmOptions {
   thread: VcpuThread;
   /** Real time, for kvmclock's wall clock; the host's KVM has its own. */
   wall: WallClock;
+  /**
+   * The PC speaker sounds at this frequency from now on, or (undefined) is silent. Linux has no such thing: behind
+   * KVM_PIT_SPEAKER_DUMMY nobody hears it, and the host's KVM never calls.
+   */
+  speakerChanged?(frequencyHz: number | undefined): void;
 }
 
 export interface KvmVm {
@@ -181,6 +193,10 @@ export interface KvmVm {
   setGsiRouting(entries: KvmIrqRoutingEntry[]): void;
   /** Whether the message was delivered; EINVAL for flags and without an irqchip. */
   signalMsi(msi: KvmMsi): boolean;
+  /** Writes to the zone wait in the ring (RUN_COALESCED_RING) while it has room, and may still be exits. */
+  registerCoalescedMmio(zone: KvmCoalescedMmioZone): void;
+  /** Of the zones that the given one lies in. */
+  unregisterCoalescedMmio(zone: KvmCoalescedMmioZone): void;
   getClock(): KvmClockData;
   setClock(data: KvmClockData): void;
   /** EINVAL for a capability that needs no enabling or cannot be enabled. */
@@ -198,7 +214,7 @@ export interface KvmVm {
 
 export interface KvmVcpu {
   readonly id: number;
-  /** kvm_run and the PIO data page behind it (RUN_MMAP_SIZE bytes), for RUN_* offsets. */
+  /** kvm_run, the PIO data page and the ring of coalesced writes (RUN_MMAP_SIZE bytes), for RUN_* offsets. */
   readonly run: DataView;
   /** KVM_RUN. Returns with run.exit_reason set; throws KvmError EINTR when interrupted by a signal or immediate_exit. */
   kvmRun(): void;

@@ -10,6 +10,8 @@ const wrap = (tsc: bigint): bigint => BigInt.asUintN(64, tsc);
 export class GuestTsc {
   #khz = HOST_TSC_KHZ;
   #offset = 0n;
+  /** The same as an unsigned number; asked for at each exit. */
+  #unsigned = 0n;
 
   constructor(readonly hostTsc: () => bigint) {}
 
@@ -25,13 +27,14 @@ export class GuestTsc {
 
   /** What the counter is beyond the host's, while it is not scaled. */
   get offset(): bigint | undefined {
-    return this.#khz === HOST_TSC_KHZ ? wrap(this.#offset) : undefined;
+    return this.#khz === HOST_TSC_KHZ ? this.#unsigned : undefined;
   }
   now(): bigint {
     return wrap((this.hostTsc() * BigInt(this.#khz)) / BigInt(HOST_TSC_KHZ) + this.#offset);
   }
   move(by: bigint): void {
     this.#offset = BigInt.asIntN(64, this.#offset + by);
+    this.#unsigned = wrap(this.#offset);
   }
   /** Guest time in ns at which the counter first reads `tsc` or more. */
   toNs(tsc: bigint): number {

@@ -3,7 +3,11 @@ import { type Cpu, CpuOffsets as S } from '../cpu/index.ts';
 import * as A from './api.ts';
 
 export class RunPage {
-  constructor(readonly view: DataView) {}
+  readonly portData: Uint8Array;
+
+  constructor(readonly view: DataView) {
+    this.portData = new Uint8Array(view.buffer, view.byteOffset + A.RUN_PIO_DATA, A.RUN_PAGE_SIZE);
+  }
 
   get immediateExit(): boolean {
     return this.view.getUint8(A.RUN_IMMEDIATE_EXIT) !== 0;
@@ -14,11 +18,12 @@ export class RunPage {
   set exitReason(reason: number) {
     this.view.setUint32(A.RUN_EXIT_REASON, reason, true);
   }
-  get cr8(): bigint {
-    return this.view.getBigUint64(A.RUN_CR8, true);
+  get cr8(): number {
+    return this.view.getUint8(A.RUN_CR8) & 15;
   }
-  set cr8(value: bigint) {
-    this.view.setBigUint64(A.RUN_CR8, value, true);
+  set cr8(value: number) {
+    this.view.setUint32(A.RUN_CR8, value, true);
+    this.view.setUint32(A.RUN_CR8 + 4, 0, true);
   }
 
   /** What every exit tells. */
@@ -27,7 +32,8 @@ export class RunPage {
     v.setUint8(A.RUN_READY_FOR_INTERRUPT_INJECTION, ready ? 1 : 0);
     v.setUint8(A.RUN_IF_FLAG, (cpu.state.get32(S.EFLAGS) & S.FLAG_IF) !== 0 ? 1 : 0);
     v.setUint16(A.RUN_FLAGS, cpu.smm.active ? A.KVM_RUN_X86_SMM : 0, true);
-    v.setBigUint64(A.RUN_CR8, BigInt(cpu.host.getCr8()), true);
+    v.setUint32(A.RUN_CR8, cpu.host.getCr8(), true);
+    v.setUint32(A.RUN_CR8 + 4, 0, true);
     v.setBigUint64(A.RUN_APIC_BASE, apicBase, true);
   }
 
@@ -37,19 +43,18 @@ export class RunPage {
     v.setUint8(A.RUN_IO_DIRECTION, access.direction === 'in' ? A.KVM_EXIT_IO_IN : A.KVM_EXIT_IO_OUT);
     v.setUint8(A.RUN_IO_SIZE, access.size);
     v.setUint16(A.RUN_IO_PORT, access.port, true);
-    v.setUint32(A.RUN_IO_COUNT, 1, true);
-    v.setBigUint64(A.RUN_IO_DATA_OFFSET, BigInt(A.RUN_PIO_DATA), true);
-    v.setUint32(A.RUN_PIO_DATA, access.value, true);
-  }
-  readIoData(size: 1 | 2 | 4): number {
-    if (size === 1) return this.view.getUint8(A.RUN_PIO_DATA);
-    return size === 2 ? this.view.getUint16(A.RUN_PIO_DATA, true) : this.view.getUint32(A.RUN_PIO_DATA, true);
+    v.setUint32(A.RUN_IO_COUNT, access.count, true);
+    v.setUint32(A.RUN_IO_DATA_OFFSET, A.RUN_PIO_DATA, true);
+    v.setUint32(A.RUN_IO_DATA_OFFSET + 4, 0, true);
+    // nothing of an earlier access is there to be taken for an answer
+    if (access.direction === 'in') this.portData.fill(0, 0, access.count * access.size);
   }
 
   mmio(access: { gpa: number; size: number; lo: number; hi: number }, isWrite: boolean): void {
     const v = this.view;
     this.exitReason = A.KVM_EXIT_MMIO;
-    v.setBigUint64(A.RUN_MMIO_PHYS_ADDR, BigInt(access.gpa), true);
+    v.setUint32(A.RUN_MMIO_PHYS_ADDR, access.gpa, true);
+    v.setUint32(A.RUN_MMIO_PHYS_ADDR + 4, Math.floor(access.gpa / 2 ** 32), true);
     v.setInt32(A.RUN_MMIO_DATA, access.lo, true);
     v.setInt32(A.RUN_MMIO_DATA + 4, access.hi, true);
     v.setUint32(A.RUN_MMIO_LEN, access.size, true);

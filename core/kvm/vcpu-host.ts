@@ -1,5 +1,6 @@
 /** What a vCPU's processor asks of the KVM around it: interrupt controllers, MSRs, CPUID, hypercalls, random numbers. */
 import type { Cpu, CpuHost } from '../cpu/index.ts';
+import type { CoalescedRing } from './coalesced-io.ts';
 import { FpuErrorLine } from './fpu-error.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { hypercall } from './hypercalls.ts';
@@ -17,6 +18,7 @@ export interface HostedVcpu {
   readonly lapic: Lapic | undefined;
   readonly page: RunPage;
   readonly guest: GuestMemory;
+  readonly ring: CoalescedRing;
   readonly counters: VcpuCounters;
   /** Made after its host. */
   cpu(): Cpu;
@@ -24,7 +26,7 @@ export interface HostedVcpu {
 }
 
 export function cpuHost(vcpu: HostedVcpu): CpuHost {
-  const { id, vm, msrs, lapic, page, guest, counters } = vcpu;
+  const { id, vm, msrs, lapic, page, guest, ring, counters } = vcpu;
   const random = new Uint32Array(2);
   const irqchip = (): Irqchip => vm.irqchip as Irqchip;
   const fpuError = vm.irqchip && new FpuErrorLine(vm.irqchip, vcpu.cpu);
@@ -40,6 +42,9 @@ export function cpuHost(vcpu: HostedVcpu): CpuHost {
     readPort: (port, size) => (fpuError?.claims(port) ? 2 ** (size * 8) - 1 : irqchip().pioRead(port, size)),
     writePort: (port, size, value) =>
       fpuError?.claims(port) ? fpuError.write() : irqchip().pioWrite(port, size, value),
+    post: (gpa, size, lo, hi) => ring.post(0, gpa, size, lo, hi),
+    postPort: (port, size, value) => ring.post(1, port, size, value, 0),
+    portData: page.portData,
     cpuid: (leaf, subleaf) => vcpu.cpuid().read(leaf, subleaf),
     readMsr: (index) => msrs.read(index),
     writeMsr: (index, value) => msrs.write(index, value),
@@ -60,10 +65,10 @@ export function cpuHost(vcpu: HostedVcpu): CpuHost {
       crypto.getRandomValues(random);
       return (BigInt(random[1] ?? 0) << 32n) | BigInt(random[0] ?? 0);
     },
-    getCr8: () => lapic?.cr8 ?? Number(page.cr8),
+    getCr8: () => lapic?.cr8 ?? page.cr8,
     setCr8: (value) => {
       if (lapic) lapic.cr8 = value;
-      page.cr8 = BigInt(value);
+      page.cr8 = value;
     },
   };
 }

@@ -75,7 +75,7 @@ export class VcpuRun {
     const { cpu, page } = this.#ports;
     const { mmio } = cpu.memory;
     let exit: CpuExit = CPU_SLICE;
-    if (cpu.completeIn) exit = cpu.completePortRead(page.readIoData(cpu.io.size));
+    if (cpu.completeIn) exit = cpu.completePortRead();
     if (mmio.pendingRead) {
       mmio.answer(page.mmioLow, page.mmioHigh);
       exit = cpu.run(1);

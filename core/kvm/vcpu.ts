@@ -3,6 +3,7 @@ import type { TimerQueue } from '../base/clock.ts';
 import { Cpu, type MemoryLayout, PhysicalMemory, CpuOffsets as S } from '../cpu/index.ts';
 import * as A from './api.ts';
 import type { EnabledCapabilities } from './capabilities.ts';
+import { CoalescedRing, type CoalescedZones } from './coalesced-io.ts';
 import { SUPPORTED_FEATURES } from './cpuid/index.ts';
 import { GuestDebug } from './guest-debug.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -28,6 +29,7 @@ export interface VcpuVm {
   readonly timers: TimerQueue;
   readonly clock: VmClock;
   readonly enabled: EnabledCapabilities;
+  readonly coalesced: CoalescedZones;
   readonly bootCpuId: number;
   readonly vcpus: readonly { readonly id: number; unhalt(): void }[];
   readonly irqchip: Irqchip | undefined;
@@ -74,6 +76,7 @@ export class EmulatedVcpu implements A.KvmVcpu {
     const physical = new PhysicalMemory(memory, vm.layout); // its own, for SMM chooses the address space
     const host = cpuHost({
       ...{ id, vm, msrs: this.msrs, lapic: this.lapic, page: this.#page, guest, counters },
+      ring: new CoalescedRing(vm.coalesced, this.run),
       cpu: () => this.cpu,
       cpuid: () => this.#cpuid,
     });

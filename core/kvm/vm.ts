@@ -5,6 +5,7 @@ import * as A from './api.ts';
 import { checkExtension, EnabledCapabilities, MAX_VCPUS } from './capabilities.ts';
 import { Irqchip } from './irqchip/irqchip.ts';
 import { MemorySlots } from './slots.ts';
+import { CoalescedZones } from './coalesced-io.ts';
 import { EmulatedVcpu } from './vcpu.ts';
 import { VmClock } from './vm-clock.ts';
 import { type CountedVm, vmStats } from './vm-stats.ts';
@@ -19,6 +20,7 @@ export class EmulatedVm implements A.KvmVm {
   readonly slots: readonly [MemorySlots, MemorySlots];
   readonly clock: VmClock;
   readonly enabled = new EnabledCapabilities();
+  readonly coalesced = new CoalescedZones();
   bootCpuId = 0;
   irqchip: Irqchip | undefined;
   readonly vcpus: EmulatedVcpu[] = [];
@@ -116,6 +118,7 @@ export class EmulatedVm implements A.KvmVm {
       init: (id) => this.vcpus[id]?.init(),
       sipi: (id, vector) => this.vcpus[id]?.sipi(vector),
       nmi: (id) => this.vcpus[id]?.postNmi(),
+      speakerChanged: (frequencyHz) => this.options.speakerChanged?.(frequencyHz),
     });
   }
 
@@ -164,6 +167,15 @@ export class EmulatedVm implements A.KvmVm {
     this.#check(ioctl);
     if (!this.irqchip) throw new A.KvmError(ioctl, 'EINVAL', 'the VM has no in-kernel irqchip');
     return this.irqchip;
+  }
+
+  registerCoalescedMmio(zone: A.KvmCoalescedMmioZone): void {
+    this.#check('KVM_REGISTER_COALESCED_MMIO');
+    this.coalesced.register(zone);
+  }
+  unregisterCoalescedMmio(zone: A.KvmCoalescedMmioZone): void {
+    this.#check('KVM_UNREGISTER_COALESCED_MMIO');
+    this.coalesced.unregister(zone);
   }
 
   getClock(): A.KvmClockData {

@@ -3,17 +3,21 @@
  * fixed windows, and for a PCI function the windows that the guest moves.
  */
 import type { TimerHost, WallClock } from '../base/clock.ts';
+import type { AcpiPciHotplug } from '../devices/acpi-pci-hotplug/acpi-pci-hotplug.ts';
 import type { AcpiPm } from '../devices/acpi-pm/acpi-pm.ts';
 import type { CharBackend, Device, GuestMemory, IoRegion } from '../devices/device.ts';
 import type { FirmwareItem } from '../devices/fw-cfg/fw-cfg.ts';
 import type { I8042 } from '../devices/i8042/i8042.ts';
-import type { CmosMemory } from '../devices/mc146818/mc146818.ts';
+import type { CmosMemory, Mc146818 } from '../devices/mc146818/mc146818.ts';
 import type { MsiSender } from '../devices/pci-host/msi.ts';
 import type { PciConfigSpace } from '../devices/pci-host/pci-config-space.ts';
 import type { PciBus } from '../devices/pci-host/pci-host.ts';
 import type { PflashPorts } from '../devices/pflash/pflash.ts';
+import type { PvpanicPorts } from '../devices/pvpanic/pvpanic.ts';
 import type { Uart16550 } from '../devices/uart16550/uart16550.ts';
 import type { StdVgaPorts } from '../devices/vga/std-vga.ts';
+import type { KvmVm } from '../kvm/api.ts';
+import type { BoardDescription } from './board-tables.ts';
 import type { Bus, BusWindow } from './bus.ts';
 import type { IrqLines } from './irq-lines.ts';
 import { type Mapping, type MemoryMap, RANK_BAR } from './memory-map.ts';
@@ -44,8 +48,18 @@ export interface Board {
   readonly flash?: Omit<PflashPorts, 'setReadable'> & { readonly gpa: number; readonly offset: number };
   /** For firmware, besides what every machine tells it. */
   readonly firmwareItems: readonly FirmwareItem[];
+  /** What tables tell of the machine, beside what the board's own fixes. */
+  readonly described: BoardDescription;
+  /** KVM's PIT. */
+  readonly pit: Pick<KvmVm, 'getPit2' | 'setPit2'>;
+  /** There is a watchdog, and the guest did not answer it. */
+  readonly watchdogExpired?: () => void;
+  /** There is a panic device. */
+  readonly panic?: PvpanicPorts;
   /** The guest powered the machine off. */
   powerOff(): void;
+  /** The guest asked for S3. */
+  suspend(): void;
   /** The guest asked for a reset, of the CPU or of everything: on this board the same. */
   reset(): void;
   /** The guest wrote to isa-debug-exit; without it that port does not exist. */
@@ -64,6 +78,8 @@ export interface DeviceRow {
   readonly ports?: readonly Window[];
   /** Windows of memory-mapped registers. */
   readonly memory?: readonly Window[];
+  /** Memory whose writes may wait until the guest does anything else with a device. */
+  readonly coalesced?: readonly (readonly [start: number, length: number])[];
   /** Slot and function on PCI bus 0. */
   readonly pci?: readonly [slot: number, functionNumber: number, configSpace: PciConfigSpace];
   readonly irqs?: readonly number[];
@@ -73,6 +89,8 @@ export interface DeviceRow {
 export interface BoardDevices {
   readonly rows: readonly DeviceRow[];
   readonly pm: AcpiPm;
+  readonly rtc: Mc146818;
+  readonly hotplug: AcpiPciHotplug;
   readonly uart: Uart16550;
   readonly i8042: I8042;
   readonly usb: UsbInputs;

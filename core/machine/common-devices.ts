@@ -1,5 +1,7 @@
 /** The devices that every board has at the same places: one row each, with what they are wired to. */
-import { type PmLayout, SMI_CMD_PORT } from '../devices/acpi-pm/acpi-pm.regs.ts';
+import { PCI_HOTPLUG_PORT, PCI_HOTPLUG_PORTS } from '../devices/acpi-pci-hotplug/acpi-pci-hotplug.regs.ts';
+import { AcpiPciHotplug } from '../devices/acpi-pci-hotplug/acpi-pci-hotplug.ts';
+import { GPE_PCI_HOTPLUG, type PmLayout, SMI_CMD_PORT } from '../devices/acpi-pm/acpi-pm.regs.ts';
 import { AcpiPm } from '../devices/acpi-pm/acpi-pm.ts';
 import { DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS } from '../devices/debug-exit/debug-exit.regs.ts';
 import { DebugExit } from '../devices/debug-exit/debug-exit.ts';
@@ -29,6 +31,8 @@ import {
 import type { VgaWindow } from '../devices/vga/vga-window.ts';
 import { IRQ_COM1, IRQ_KEYBOARD, IRQ_MOUSE, IRQ_RTC, IRQ_SCI } from '../firmware/platform.ts';
 import type { Board, BoardDevices, DeviceRow } from './board.ts';
+import { guards } from './guards.ts';
+import { hpet } from './hpet.ts';
 import { type Mapping, RANK_BOARD } from './memory-map.ts';
 import { fdcRows } from './storage.ts';
 
@@ -47,9 +51,21 @@ export function commonDevices(
 ): Omit<BoardDevices, 'usb'> {
   const { lines, timers, wall, reset, debugExit, debugConsole } = board;
   const irq = (line: number) => lines.input(line);
-  const pm = new AcpiPm({ sci: irq(IRQ_SCI), timers, powerOff: board.powerOff, reset, layout: pmLayout });
+  const pm = new AcpiPm({
+    sci: irq(IRQ_SCI),
+    timers,
+    powerOff: board.powerOff,
+    suspend: board.suspend,
+    reset,
+    layout: pmLayout,
+  });
   const pciHost = new PciHost({ bus: pciBus, resetControl: pm.resetControl });
-  const rtc = new Mc146818({ irq: irq(IRQ_RTC), timers, wall, memory: board.cmos });
+  const { row: hpetRow, rtcLine } = hpet(board);
+  const rtc = new Mc146818({ irq: rtcLine, timers, wall, memory: board.cmos });
+  const hotplug = new AcpiPciHotplug({
+    event: () => pm.raiseGpe(GPE_PCI_HOTPLUG),
+    eject: (slot) => pciBus.detach(slot),
+  });
   const i8042 = new I8042({ irq1: irq(IRQ_KEYBOARD), irq12: irq(IRQ_MOUSE), timers, a20, resetCpu: reset });
   const uart = new Uart16550({ irq: irq(IRQ_COM1), out: board.serial, timers });
   const stdVga = new StdVga({ ...board.video, timers, window: vgaWindow(board) });
@@ -66,9 +82,12 @@ export function commonDevices(
     { id: 'pci-host', device: pciHost, ports: [[CONFIG_ADDRESS_PORT, CONFIG_PORTS, pciHost]] },
     { id: 'acpi-pm',  device: pm,      ports: [[SMI_CMD_PORT, 2, pm.smiCommand]], irqs: [IRQ_SCI] }, // its block: the south bridge's
     { id: 'rtc',      device: rtc,     ports: [[0x70, 2, rtc]], irqs: [IRQ_RTC] },
+    hpetRow,
+    { id: 'acpi-pci-hotplug', device: hotplug, ports: [[PCI_HOTPLUG_PORT, PCI_HOTPLUG_PORTS, hotplug]] },
+    ...guards(board),
     { id: 'i8042',    device: i8042,   ports: [[0x60, 1, i8042.data], [0x64, 1, i8042.command]], irqs: [IRQ_KEYBOARD, IRQ_MOUSE] },
     { id: 'com1',     device: uart,    ports: [[0x3f8, 8, uart]], irqs: [IRQ_COM1] },
-    { id: 'std-vga',  device: stdVga,  pci: [vgaSlot, 0, configSpace], ports: [[VGA_PORT_BASE, VGA_PORT_COUNT, vga], [DISPI_PORT_BASE, DISPI_PORT_COUNT, vga.dispi]], memory: [[WINDOW_GPA, WINDOW_BYTES, vga.memory]] },
+    { id: 'std-vga',  device: stdVga,  pci: [vgaSlot, 0, configSpace], ports: [[VGA_PORT_BASE, VGA_PORT_COUNT, vga], [DISPI_PORT_BASE, DISPI_PORT_COUNT, vga.dispi]], memory: [[WINDOW_GPA, WINDOW_BYTES, vga.memory]], coalesced: [[WINDOW_GPA, WINDOW_BYTES]] },
     { id: 'i8237',    device: isaDma,  ports: [...isaDma.controllers.map((region, i) => [CONTROLLER_PORTS[i] ?? 0, CONTROLLER_PORT_COUNTS[i] ?? 0, region] as const), [PAGE_PORTS, PAGE_PORT_COUNT, isaDma.pages]] },
     { id: 'port80',   device: port80,  ports: [[POST_CODE_PORT, 1, port80]] },
     { id: 'port92',   device: port92,  ports: [[SYSTEM_CONTROL_PORT, 1, port92]] },
@@ -77,7 +96,7 @@ export function commonDevices(
     ...(flash ? [{ id: 'pflash', device: flash, memory: [[board.flash?.gpa ?? 0, board.flash?.content.length ?? 0, flash]] as const }] : []),
     ...(debugPort ? [{ id: 'debugcon', device: debugPort, ports: [[DEBUG_CONSOLE_PORT, 1, debugPort]] as const }] : []),
   ];
-  return { rows, pm, uart, i8042 };
+  return { rows, pm, rtc, hotplug, uart, i8042 };
 }
 
 /** Its content is memory while the array is read. */

@@ -18,6 +18,8 @@ import {
 } from '../kvm/api.ts';
 import type { Bus } from './bus.ts';
 
+const MOST_MMIO = 8;
+
 /** One port instruction: `count` elements for a string instruction, all to the same port. @hot */
 export function handleIo(run: DataView, ports: Bus): void {
   const size = run.getUint8(RUN_IO_SIZE) as AccessSize;
@@ -38,18 +40,29 @@ export function handleIo(run: DataView, ports: Bus): void {
 /** One access of up to 8 bytes, in pieces of at most 4: lower addresses first. @hot */
 export function handleMmio(run: DataView, mmio: Bus): void {
   const address = run.getUint32(RUN_MMIO_PHYS_ADDR, true) + run.getUint32(RUN_MMIO_PHYS_ADDR + 4, true) * 2 ** 32;
-  const length = Math.min(run.getUint32(RUN_MMIO_LEN, true), 8);
-  const write = run.getUint8(RUN_MMIO_IS_WRITE) !== 0;
-  let done = 0;
-  while (done < length) {
-    const left = length - done;
-    const size = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-    const at = RUN_MMIO_DATA + done;
-    if (write) mmio.write(address + done, size, load(run, at, size));
-    else store(run, at, size, mmio.read(address + done, size));
+  const length = Math.min(run.getUint32(RUN_MMIO_LEN, true), MOST_MMIO);
+  if (run.getUint8(RUN_MMIO_IS_WRITE) !== 0) {
+    writeWide(mmio, address, run, RUN_MMIO_DATA, length);
+    return;
+  }
+  for (let done = 0; done < length; ) {
+    const size = pieceOf(length - done);
+    store(run, RUN_MMIO_DATA + done, size, mmio.read(address + done, size));
     done += size;
   }
 }
+
+/** A write of up to 8 bytes, which lie at `at`. @hot */
+export function writeWide(mmio: Bus, address: number, data: DataView, at: number, length: number): void {
+  const end = Math.min(length, MOST_MMIO);
+  for (let done = 0; done < end; ) {
+    const size = pieceOf(end - done);
+    mmio.write(address + done, size, load(data, at + done, size));
+    done += size;
+  }
+}
+
+const pieceOf = (left: number): AccessSize => (left >= 4 ? 4 : left >= 2 ? 2 : 1);
 
 function load(run: DataView, at: number, size: AccessSize): number {
   if (size === 1) return run.getUint8(at);

@@ -2,8 +2,7 @@
  * What firmware is told by fw_cfg: the machine's memory and processors, ACPI tables, what to boot. A machine that boots
  * a kernel directly has no fw_cfg.
  *
- * The files' formats are those of SeaBIOS (src/fw/paravirt.c) and OVMF. Not here: SMBIOS tables, for which firmware has
- * its own; S3.
+ * The files' formats are those of SeaBIOS (src/fw/paravirt.c) and OVMF. Not here: S3.
  */
 import * as R from '../devices/fw-cfg/fw-cfg.regs.ts';
 import { type FirmwareFile, FwCfg, word } from '../devices/fw-cfg/fw-cfg.ts';
@@ -11,6 +10,7 @@ import type { AcpiBoard } from '../firmware/acpi/index.ts';
 import { LOADER_FILE, loadableTables, RSDP_FILE, TABLES_FILE } from '../firmware/acpi/table-loader.ts';
 import { E820_RAM } from '../firmware/e820.ts';
 import { HIGH_RAM_START } from '../firmware/platform.ts';
+import { SMBIOS_ANCHOR_FILE, SMBIOS_TABLES_FILE, type SmbiosMachine, smbios } from '../firmware/smbios/smbios.ts';
 import type { Board, DeviceRow } from './board.ts';
 import { bootOrderFile, type StoragePaths } from './storage.ts';
 
@@ -38,6 +38,7 @@ export function firmwareConfig(board: Board, paths: StoragePaths, acpi: () => Ac
       { name: 'etc/system-states', bytes: SYSTEM_STATES },
       { name: 'bootorder', bytes: bootOrderFile(board.drives, paths) },
       ...acpiFiles(acpi),
+      ...smbiosFiles(board.described.smbios),
     ],
   });
   return [{ id: 'fw-cfg', device, ports: [[R.FW_CFG_PORT, R.FW_CFG_PORTS, device]] }];
@@ -50,6 +51,14 @@ function acpiFiles(acpi: () => AcpiBoard): FirmwareFile[] {
     { name: RSDP_FILE, get bytes() { return loadableTables(acpi()).rsdp; } },
     { name: LOADER_FILE, get bytes() { return loadableTables(acpi()).loader; } },
   ]; // biome-ignore format: a table
+}
+
+function smbiosFiles(machine: SmbiosMachine): FirmwareFile[] {
+  const { anchor, tables } = smbios(machine);
+  return [
+    { name: SMBIOS_ANCHOR_FILE, bytes: anchor },
+    { name: SMBIOS_TABLES_FILE, bytes: tables },
+  ];
 }
 
 /** RAM from 0 on: firmware itself knows what it reserves. */

@@ -7,21 +7,21 @@
 import { createScanoutState, Scanout } from '../backends/display/scanout.ts';
 import type { TimerQueue, WallClock } from '../base/clock.ts';
 import type { CpuConfig } from '../contracts/cpu.ts';
-import type { MachineType, StopReason } from '../contracts/machine.ts';
-import { PM_IO_BASE } from '../devices/acpi-pm/acpi-pm.regs.ts';
+import type { MachineType, StopReason, WatchdogAction } from '../contracts/machine.ts';
 import type { CharBackend } from '../devices/device.ts';
 import type { FlashStore } from '../devices/pflash/pflash.ts';
 import { vgaMemoryBytes } from '../devices/vga/vga.ts';
-import { acpiTables } from '../firmware/acpi/index.ts';
-import { biosDataArea } from '../firmware/bios-data-area.ts';
-import { ECAM_BASE, PC_ACPI, Q35_ACPI } from '../firmware/boards.ts';
+import { facsAddress } from '../firmware/acpi/index.ts';
 import { planBoot } from '../firmware/boot.ts';
-import type { BootFiles, BootPlan, MemoryChunk } from '../firmware/boot-image.ts';
+import type { BootFiles, BootPlan } from '../firmware/boot-image.ts';
 import { splitRam } from '../firmware/e820.ts';
 import * as platform from '../firmware/platform.ts';
+import { FACS_WAKING_VECTOR, planResume } from '../firmware/resume.ts';
 import * as kvm from '../kvm/api.ts';
 import type { Board, BoardDevices } from './board.ts';
+import { type BoardDescription, describeBoard, directBootTables } from './board-tables.ts';
 import { Bus } from './bus.ts';
+import { CoalescedWrites } from './coalesced-writes.ts';
 import { readCodeBytes } from './code-bytes.ts';
 import { guestCpuid } from './cpuid.ts';
 import { DisplayLog } from './display-log.ts';
@@ -33,7 +33,7 @@ import { MachineMemory, ramHoleStart, sharedMemoryBytes } from './machine-memory
 import { createPc } from './pc.ts';
 import { createQ35 } from './q35.ts';
 import { formatRegisters } from './registers.ts';
-import { floppyDrives, type MachineDrive } from './storage.ts';
+import { cmosDrives, type MachineDrive } from './storage.ts';
 import type { UsbConfig } from './usb.ts';
 import {
   getIrqchipState,
@@ -61,9 +61,28 @@ export interface MachinePorts {
   readonly scanoutWords: Int32Array;
   /** What firmware prints for its developers; nobody listens when absent. */
   readonly debugConsole?: CharBackend;
+  /** Told of what its owner may want to show or has to do. */
+  readonly notify?: (notice: MachineNotice) => void;
 }
 
+export type MachineNotice =
+  /** The watchdog ended, and this was done; a pause is the owner's to make. */
+  | { readonly type: 'watchdog'; readonly action: WatchdogAction }
+  /** The guest's kernel panicked and goes on with another. */
+  | { readonly type: 'crash-loaded' }
+  /** The guest sleeps in S3 and waits for wakeUp(), or has woken. */
+  | { readonly type: 'suspended' | 'woken' }
+  /** The PC speaker's tone, or silence. */
+  | { readonly type: 'speaker'; readonly frequencyHz: number | undefined };
+
 export interface MachineOptions {
+  /** For the guest's management software. */
+  readonly name?: string;
+  readonly uuid?: string;
+  /** There is a watchdog that does this. */
+  readonly watchdog?: WatchdogAction;
+  /** There is a panic device. */
+  readonly panic?: boolean;
   readonly ramBytes: number;
   /** 'pc' when absent. */
   readonly machine?: MachineType;
@@ -113,6 +132,7 @@ export class Machine {
   readonly #machineType: MachineType;
   /** Of a direct boot. */
   readonly #plan: BootPlan | undefined;
+  readonly #described: BoardDescription;
   readonly #pio = new Bus();
   readonly #mmio = new Bus();
   readonly #powerOnVcpu: VcpuState;
@@ -120,8 +140,11 @@ export class Machine {
   readonly #scanout: Scanout;
   readonly #scanoutState = createScanoutState();
   readonly #displayLog: DisplayLog;
+  readonly #coalesced: CoalescedWrites;
   #stop: StopReason | undefined;
   #resetRequested = false;
+  /** In S3. */
+  #suspended = false;
 
   /**
    * Ready to run. Throws BootError for files that cannot be booted (before anything is allocated), CpuModelError for a
@@ -140,6 +163,13 @@ export class Machine {
           rsdpAddress: platform.ACPI_TABLES_START,
         })
       : undefined;
+    this.#described = describeBoard({
+      ...options,
+      machine: this.#machineType,
+      directBoot: this.#plan !== undefined,
+      drives: options.drives ?? [],
+      panic: options.panic ?? false,
+    });
     const sizes = {
       machine: this.#machineType,
       ramBytes,
@@ -156,6 +186,7 @@ export class Machine {
       userMemoryBytes: sharedMemoryBytes(sizes),
       thread: this.#displayLog.watch(ports.thread),
       wall: ports.wall,
+      speakerChanged: (frequencyHz) => ports.notify?.({ type: 'speaker', frequencyHz }),
     });
     this.#vm.setIdentityMapAddr(platform.KVM_IDENTITY_MAP);
     this.#vm.setTssAddr(platform.KVM_TSS);
@@ -167,7 +198,9 @@ export class Machine {
     this.vcpu.setCpuid2(guestCpuid(system, BOOT_VCPU, options.cpu));
     this.#powerOnVcpu = getVcpuState(this.vcpu, system.getMsrIndexList());
     this.#powerOnIrqchip = getIrqchipState(this.#vm);
+    this.#coalesced = new CoalescedWrites(this.#vm, this.vcpu.run, this.#mmio);
     this.devices = this.#createDevices();
+    for (const { coalesced = [] } of this.devices.rows) for (const zone of coalesced) this.#coalesced.allow(...zone);
     this.#boot();
   }
 
@@ -189,10 +222,16 @@ export class Machine {
     while (this.#stop === undefined) {
       if (thread.kicked()) return undefined;
       thread.setAlarm(timers.nextDeadlineNs());
+      if (this.#suspended) {
+        thread.sleepUntil(timers.nextDeadlineNs());
+        timers.runDue(thread.nowNs());
+        if (this.#resetRequested) this.reset();
+        continue;
+      }
       try {
         this.exitStats.entering();
         this.#displayLog.entering();
-        this.vcpu.kvmRun();
+        this.#kvmRun();
         this.exitStats.exited(this.vcpu.run);
         this.#displayLog.exited();
         this.#handleExit();
@@ -213,12 +252,43 @@ export class Machine {
 
   /** Power-on state for every device, the interrupt controllers and the vCPU; then boots as the first time. */
   reset(): void {
+    this.#powerOn();
+    this.#boot();
+  }
+
+  /** Wakes a guest that sleeps, or asks it to shut down. */
+  pressPowerButton(): void {
+    if (this.#suspended) this.#wake(true);
+    else this.devices.pm.pressPowerButton();
+  }
+
+  /** A key, a mouse: wakes a guest that sleeps. */
+  wakeUp(): void {
+    if (this.#suspended) this.#wake(false);
+  }
+
+  #powerOn(): void {
     this.#resetRequested = false;
+    this.#suspended = false;
     this.#completeExit();
     for (const { device } of this.devices.rows) device.reset();
     setIrqchipState(this.#vm, this.#powerOnIrqchip);
     setVcpuState(this.vcpu, this.#powerOnVcpu);
-    this.#boot();
+  }
+
+  /** S3 ends with a reset; then firmware resumes the guest, or in its place this does. */
+  #wake(byPowerButton: boolean): void {
+    if (!this.#plan) this.devices.rtc.resumeAfterReset();
+    this.#powerOn();
+    this.devices.pm.wake(byPowerButton);
+    this.#ports.notify?.({ type: 'woken' });
+    if (!this.#plan) return;
+    const vector = new DataView(new ArrayBuffer(4));
+    const facs = facsAddress(platform.ACPI_TABLES_START);
+    this.#memory.ram.read(facs + FACS_WAKING_VECTOR, new Uint8Array(vector.buffer));
+    const resume = planResume(vector.getUint32(0, true));
+    if (resume) this.#enter(resume);
+    else this.#boot();
   }
 
   /** The vCPU's registers as text, for a crash report. */
@@ -267,7 +337,10 @@ export class Machine {
       shadow,
       timers,
       wall,
-      cmos: { below4gBytes: lowBytes, above4gBytes: highBytes, floppyDrives: floppyDrives(drives) },
+      cmos: { below4gBytes: lowBytes, above4gBytes: highBytes, ...cmosDrives(drives) },
+      described: this.#described,
+      pit: this.#vm,
+      ...this.#guardPorts(),
       serial,
       drives,
       usb: this.#options.usb ?? { inputs: [] },
@@ -283,6 +356,11 @@ export class Machine {
       firmwareItems: 'firmware' in boot && boot.kernel ? kernelItems(boot.kernel, lowBytes) : [],
       powerOff: () => {
         this.#stop = { kind: 'guest-shutdown' };
+      },
+      suspend: () => {
+        if (!this.#described.acpi.parts?.suspend) return;
+        this.#suspended = true;
+        this.#ports.notify?.({ type: 'suspended' });
       },
       reset: () => {
         this.#resetRequested = true;
@@ -314,33 +392,58 @@ export class Machine {
   #boot(): void {
     if (!this.#plan) return;
     const { ram } = this.#memory;
-    for (const { gpa, bytes, zeroBytes = 0 } of [...biosDataArea(), this.#acpiTables(), ...this.#plan.chunks]) {
+    for (const { gpa, bytes, zeroBytes = 0 } of [
+      ...directBootTables(this.#machineType, this.#described),
+      ...this.#plan.chunks,
+    ]) {
       ram.write(gpa, bytes);
       ram.fillZero(gpa + bytes.length, zeroBytes);
     }
-    this.vcpu.setSregs(this.#plan.applySregs(this.#powerOnVcpu.sregs));
-    this.vcpu.setRegs(this.#plan.regs);
+    this.#enter(this.#plan);
   }
 
-  #acpiTables(): MemoryChunk {
-    const start = platform.ACPI_TABLES_START;
-    const common = { vcpus: 1, pmIoBase: PM_IO_BASE };
-    const board =
-      this.#machineType === 'q35'
-        ? { ...Q35_ACPI, ...common, ecam: { base: ECAM_BASE, buses: 256 } }
-        : { ...PC_ACPI, ...common };
-    return { gpa: start, bytes: acpiTables(start, board) };
+  #enter({ regs, applySregs }: Pick<BootPlan, 'regs' | 'applySregs'>): void {
+    this.vcpu.setSregs(applySregs(this.#powerOnVcpu.sregs));
+    this.vcpu.setRegs(regs);
+  }
+
+  #guardPorts(): Pick<Board, 'watchdogExpired' | 'panic'> {
+    const { watchdog, panic } = this.#options;
+    const panicked = (): void => {
+      this.#stop = { kind: 'guest-panicked' };
+    };
+    const crashLoaded = (): void => this.#ports.notify?.({ type: 'crash-loaded' });
+    return {
+      ...(watchdog && { watchdogExpired: () => this.#watchdogExpired(watchdog) }),
+      ...(panic && { panic: { panicked, crashLoaded } }),
+    };
+  }
+
+  #watchdogExpired(action: WatchdogAction): void {
+    if (action === 'reset') this.#resetRequested = true;
+    else if (action === 'poweroff') this.#stop = { kind: 'watchdog' };
+    else if (action === 'shutdown') this.pressPowerButton();
+    else if (action === 'inject-nmi') this.vcpu.nmi();
+    this.#ports.notify?.({ type: 'watchdog', action });
   }
 
   /** [API] an exit's instruction is done only at the next KVM_RUN: let it finish before its registers are replaced. */
   #completeExit(): void {
     this.vcpu.run.setUint8(kvm.RUN_IMMEDIATE_EXIT, 1);
     try {
-      this.vcpu.kvmRun();
+      this.#kvmRun();
     } catch (error) {
       if (!(error instanceof kvm.KvmError) || error.errno !== 'EINTR') throw error;
     } finally {
       this.vcpu.run.setUint8(kvm.RUN_IMMEDIATE_EXIT, 0);
+    }
+  }
+
+  #kvmRun(): void {
+    try {
+      this.vcpu.kvmRun();
+    } finally {
+      this.#coalesced.drain();
     }
   }
 

@@ -21,6 +21,7 @@ import {
 } from '../devices/ide/ide.regs.ts';
 import { Ide, type IdeModel } from '../devices/ide/ide.ts';
 import type { IsaDmaChannel } from '../devices/isa-dma.ts';
+import type { CmosBootDevice, CmosMemory } from '../devices/mc146818/mc146818.ts';
 import type { Board, DeviceRow } from './board.ts';
 import type { PciPins } from './pci-pins.ts';
 
@@ -99,9 +100,23 @@ export function fdcRows({ drives, lines }: Board, dmaChannels: readonly IsaDmaCh
   return [{ id: 'fdc', device: fdc, ports, irqs: [FDC_IRQ] }];
 }
 
-/** How many floppy drives CMOS RAM tells of. */
-export const floppyDrives = (drives: readonly MachineDrive[]): number =>
-  drives.filter(({ bus }) => bus === 'fdc').length;
+/** What CMOS RAM tells of drives: how many and how large, and what to boot from. */
+export function cmosDrives(drives: readonly MachineDrive[]): Omit<CmosMemory, 'below4gBytes' | 'above4gBytes'> {
+  const ordered = drives.filter(({ bootOrder }) => bootOrder !== undefined);
+  ordered.sort((a, b) => (a.bootOrder ?? 0) - (b.bootOrder ?? 0));
+  return {
+    floppyDrives: drives.filter(({ bus }) => bus === 'fdc').length,
+    ideDisks: drivesByPlace(drives, 'ide', 4).map((drive) =>
+      drive && 'fixed' in drive.medium ? drive.medium.fixed.sizeBytes : undefined,
+    ),
+    bootOrder: [...new Set(ordered.map(cmosBootDevice))],
+  };
+}
+
+function cmosBootDevice({ bus, medium }: MachineDrive): CmosBootDevice {
+  if (bus === 'fdc') return 'floppy';
+  return 'slot' in medium ? 'cdrom' : 'disk';
+}
 
 function ataDrive({ target, medium }: MachineDrive, timers: Board['timers'], queueDepth = 0): AtaDrive {
   const name = (model: string) => ({ model, serial: `VV-${target}`, firmware: FIRMWARE_REVISION });

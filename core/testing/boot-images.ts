@@ -50,16 +50,31 @@ export interface ElfOptions {
   readonly physicalAddress?: number;
   readonly virtualAddress?: number;
   readonly memorySize?: number;
+  /** The content of a segment of notes. */
+  readonly notes?: Uint8Array;
 }
 
-/** An ELF executable of one segment, which holds `content`. */
+/** The note that gives a PVH entry point. */
+export function pvhNote(entry: number): Uint8Array {
+  const bytes = new Uint8Array(20);
+  const view = new DataView(bytes.buffer);
+  [4, 4, 18].forEach((word, i) => {
+    view.setUint32(4 * i, word, true);
+  });
+  bytes.set(new TextEncoder().encode('Xen\0'), 12);
+  view.setUint32(16, entry, true);
+  return bytes;
+}
+
+/** An ELF executable of one segment, which holds `content`, and one of notes where there are any. */
 export function elf(content: Uint8Array, options: ElfOptions = {}): Uint8Array {
   const wide = options.bits === 64;
   const physicalAddress = options.physicalAddress ?? 0x10_0000;
   const virtualAddress = options.virtualAddress ?? physicalAddress;
   const headerSize = wide ? 64 : 52;
-  const contentOffset = 128;
-  const bytes = new Uint8Array(contentOffset + content.length);
+  const { notes } = options;
+  const contentOffset = notes ? 256 : 128;
+  const bytes = new Uint8Array(contentOffset + content.length + (notes?.length ?? 0));
   const view = new DataView(bytes.buffer);
   bytes.set([0x7f, 0x45, 0x4c, 0x46, wide ? 2 : 1, 1, 1]);
   bytes.set(content, contentOffset);
@@ -70,12 +85,22 @@ export function elf(content: Uint8Array, options: ElfOptions = {}): Uint8Array {
   address(0x18, options.entry ?? virtualAddress);
   address(wide ? 0x20 : 0x1c, headerSize);
   view.setUint16(wide ? 0x36 : 0x2a, wide ? 56 : 32, true);
-  view.setUint16(wide ? 0x38 : 0x2c, 1, true);
-  view.setUint32(headerSize, 1, true); // PT_LOAD
-  const fields = wide ? [0x08, 0x10, 0x18, 0x20, 0x28] : [0x04, 0x08, 0x0c, 0x10, 0x14];
-  const values = [contentOffset, virtualAddress, physicalAddress, content.length, options.memorySize ?? content.length];
-  fields.forEach((field, i) => {
-    address(headerSize + field, values[i] ?? 0);
-  });
+  view.setUint16(wide ? 0x38 : 0x2c, notes ? 2 : 1, true);
+  const entrySize = wide ? 56 : 32;
+  const programHeader = (index: number, type: number, values: readonly number[]): void => {
+    const at = headerSize + index * entrySize;
+    view.setUint32(at, type, true);
+    const fields = wide ? [0x08, 0x10, 0x18, 0x20, 0x28] : [0x04, 0x08, 0x0c, 0x10, 0x14];
+    fields.forEach((field, i) => {
+      address(at + field, values[i] ?? 0);
+    });
+  };
+  const memorySize = options.memorySize ?? content.length;
+  programHeader(0, 1, [contentOffset, virtualAddress, physicalAddress, content.length, memorySize]);
+  if (notes) {
+    const notesOffset = contentOffset + content.length;
+    bytes.set(notes, notesOffset);
+    programHeader(1, 4, [notesOffset, 0, 0, notes.length, notes.length]);
+  }
   return bytes;
 }

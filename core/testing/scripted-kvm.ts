@@ -4,8 +4,11 @@
  */
 import {
   type CreateVmOptions,
+  KVM_CAP_COALESCED_MMIO,
+  KVM_COALESCED_MMIO_PAGE_OFFSET,
   KVM_XSAVE_SIZE,
   type KvmClockData,
+  type KvmCoalescedMmioZone,
   type KvmCpuidEntry2,
   type KvmDebugRegs,
   KvmError,
@@ -85,7 +88,7 @@ export class ScriptedVm implements KvmVm {
     if (this.#reserved > this.memory.byteLength) throw new KvmError('mmap', 'ENOMEM');
     return offset;
   }
-  checkExtension = (): number => 1;
+  checkExtension = (cap: number): number => (cap === KVM_CAP_COALESCED_MMIO ? KVM_COALESCED_MMIO_PAGE_OFFSET : 1);
   setUserMemoryRegion(region: KvmUserspaceMemoryRegion): void {
     this.slots.push(region);
   }
@@ -109,6 +112,11 @@ export class ScriptedVm implements KvmVm {
     this.pit = state;
   }
   setGsiRouting(): void {}
+  readonly zones: KvmCoalescedMmioZone[] = [];
+  registerCoalescedMmio(zone: KvmCoalescedMmioZone): void {
+    this.zones.push(zone);
+  }
+  unregisterCoalescedMmio(): void {}
   signalMsi = (): boolean => false;
   getClock = (): KvmClockData => ({ clock: 0n, flags: 0, realtime: 0n, hostTsc: 0n });
   setClock(): void {}

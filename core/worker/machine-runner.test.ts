@@ -5,7 +5,7 @@ import { SCANOUT_WORDS } from '../backends/display/scanout.ts';
 import { TimerQueue } from '../base/clock.ts';
 import type { MachineCommand, MachineEvent } from '../contracts/machine.ts';
 import * as kvm from '../kvm/api.ts';
-import { Machine } from '../machine/machine.ts';
+import { Machine, type MachineNotice } from '../machine/machine.ts';
 import { elf, multibootHeader } from '../testing/boot-images.ts';
 import { interrupted, ScriptedKvm, type Step } from '../testing/scripted-kvm.ts';
 import { Kick, MachineClock } from './machine-clock.ts';
@@ -19,8 +19,9 @@ interface Bench {
   readonly host: { ms: number };
   readonly clock: MachineClock;
   send(message: ToMachine, transfer?: MessagePort[]): void;
-  command(type: Exclude<MachineCommand, { type: 'change-media' | 'time-exits' }>['type']): void;
+  command(type: Exclude<MachineCommand, { type: 'change-media' | 'time-exits' | 'pointer-motion' }>['type']): void;
   input(message: InputMessage): void;
+  notice(notice: MachineNotice): void;
   run(): void;
   /** linger(), on a clock that moves 10 ms at each look. */
   linger(timeoutMs: number): void;
@@ -41,7 +42,11 @@ function bench(steps: ((bench: Bench) => void)[]): Bench {
   const machine = new Machine(
     new ScriptedKvm(script),
     { ramBytes: 2 ** 24, boot: { kernel: elf(multibootHeader(0)), cmdline: '' } },
-    { thread: clock, timers, wall: { nowMs: () => 0 }, serial, scanoutWords: new Int32Array(SCANOUT_WORDS) },
+    {
+      ...{ thread: clock, timers, wall: { nowMs: () => 0 }, serial },
+      scanoutWords: new Int32Array(SCANOUT_WORDS),
+      notify: (notice) => runner.notice(notice),
+    },
   );
   const control = new MessageChannel();
   const input = new MessageChannel();
@@ -67,6 +72,7 @@ function bench(steps: ((bench: Bench) => void)[]): Bench {
       input.port1.postMessage(message);
       kick.kick();
     },
+    notice: (notice) => runner.notice(notice),
     run: () => runner.run(),
     linger: (timeoutMs) => {
       let nowMs = 0;
@@ -113,6 +119,21 @@ describe('MachineRunner', () => {
     ]);
     b.run();
     expect(states(b.events)).toEqual(['paused', 'running', ['stopped', 'destroyed']]);
+  });
+
+  it('pauses where the watchdog is to do that, and says why', () => {
+    const b = bench([
+      (self) => {
+        self.notice({ type: 'watchdog', action: 'pause' });
+        expect(self.clock.paused).toBe(true);
+        self.command('resume');
+      },
+      (self) => self.command('destroy'),
+    ]);
+    b.run();
+    expect(states(b.events)).toEqual(['paused', 'running', ['stopped', 'destroyed']]);
+    const message = 'The guest did not answer its watchdog: it is paused.';
+    expect(b.events).toContainEqual({ type: 'log', level: 'warning', message });
   });
 
   it('can be destroyed while paused', () => {

@@ -5,18 +5,28 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { SerialConsole, SerialViewer } from '../backends/chardev/serial-console.ts';
 import type { TimerQueue } from '../base/clock.ts';
-import type { MachineCommand, MachineEvent, StopReason } from '../contracts/machine.ts';
+import type { MachineCommand, MachineEvent, StopReason, WatchdogAction } from '../contracts/machine.ts';
 import { keyFromKeysym, keyFromQnum } from '../devices/i8042/keys.ts';
 import { InputRouter } from '../machine/input-router.ts';
-import type { Machine } from '../machine/machine.ts';
+import type { Machine, MachineNotice } from '../machine/machine.ts';
 import type { MachineClock } from './machine-clock.ts';
 import type { Media } from './media.ts';
 import type { InputMessage, ToMachine } from './messages.ts';
 import { AbsolutePointer, RelativePointer } from './pointer.ts';
+import { SpeakerEvents } from './speaker-events.ts';
 import { closeStreamPort, openStreamPort, sendStreamBytes, streamBytes } from './stream-port.ts';
 
 const STATS_PERIOD_NS = 1e9;
 const NS_PER_S = 1e9;
+const CRASHES: readonly StopReason['kind'][] = ['guest-panicked', 'vcpu-shutdown', 'internal-error'];
+const WATCHDOG_WORDS: Readonly<Record<WatchdogAction, string>> = {
+  reset: 'it is reset',
+  shutdown: 'it is asked to shut down',
+  poweroff: 'it is powered off',
+  pause: 'it is paused',
+  none: 'nothing is done',
+  'inject-nmi': 'it gets an NMI',
+};
 
 export interface MachineRunnerPorts {
   readonly machine: Machine;
@@ -41,6 +51,7 @@ export class MachineRunner {
   readonly #tablet = new AbsolutePointer();
   readonly #router: InputRouter;
   readonly #statsTimer;
+  readonly #speaker: SpeakerEvents;
   #sampledAtNs = 0;
   #sleptAtSampleNs = 0;
   #stop: StopReason | undefined;
@@ -49,10 +60,34 @@ export class MachineRunner {
     this.#ports = ports;
     const { i8042, usb } = ports.machine.devices;
     this.#router = new InputRouter(i8042, usb);
+    this.#speaker = new SpeakerEvents(ports.timers, ports.emit);
     this.#statsTimer = ports.timers.createTimer('statistics', () => this.#sampleStats());
     const { uart } = ports.machine.devices;
     uart.onRoom = () => ports.serial.offerInput();
     ports.serial.connect(uart);
+  }
+
+  /** What the machine tells while it runs. */
+  notice(notice: MachineNotice): void {
+    switch (notice.type) {
+      case 'speaker':
+        this.#speaker.change(notice.frequencyHz);
+        return;
+      case 'crash-loaded':
+        this.#log('error', "The guest's kernel panicked, and another one goes on.");
+        return;
+      case 'suspended':
+        this.#log('info', 'The guest sleeps: a key or the power button wakes it.');
+        return;
+      case 'woken':
+        this.#log('info', 'The guest wakes.');
+        return;
+      case 'watchdog':
+        this.#log('warning', `The guest did not answer its watchdog: ${WATCHDOG_WORDS[notice.action]}.`);
+        if (notice.action !== 'pause') return;
+        this.#pause();
+        this.#ports.clock.kick.kick(); // the machine is amid its run
+    }
   }
 
   /** From power-on to the end. */
@@ -78,7 +113,7 @@ export class MachineRunner {
     for (const { port } of this.#viewers) closeStreamPort(port);
     machine.close();
     this.#ports.media.close();
-    const crashed = this.#stop.kind === 'vcpu-shutdown' || this.#stop.kind === 'internal-error';
+    const crashed = CRASHES.includes(this.#stop.kind);
     this.#ports.emit({ type: 'state', state: crashed ? 'crashed' : 'stopped', reason: this.#stop });
   }
 
@@ -117,15 +152,10 @@ export class MachineRunner {
   }
 
   #command(command: MachineCommand): void {
-    const { clock, machine, serial } = this.#ports;
+    const { clock, machine } = this.#ports;
     switch (command.type) {
       case 'pause':
-        if (clock.paused) return;
-        serial.flush();
-        this.#sampleStats();
-        this.#statsTimer.cancel();
-        clock.pause();
-        this.#ports.emit({ type: 'state', state: 'paused' });
+        this.#pause();
         return;
       case 'resume':
         if (!clock.paused) return;
@@ -136,7 +166,7 @@ export class MachineRunner {
         machine.reset();
         return;
       case 'power-button':
-        machine.devices.pm.pressPowerButton();
+        machine.pressPowerButton();
         return;
       case 'change-media':
         this.#changeMedia(command.target, command.path);
@@ -158,8 +188,20 @@ export class MachineRunner {
     this.#ports.emit({ type: 'media', target, ...(refusal !== undefined && { refusal }) });
   }
 
+  #pause(): void {
+    const { clock, serial } = this.#ports;
+    if (clock.paused) return;
+    serial.flush();
+    this.#sampleStats();
+    this.#statsTimer.cancel();
+    this.#speaker.pause();
+    clock.pause();
+    this.#ports.emit({ type: 'state', state: 'paused' });
+  }
+
   #resume(): void {
     this.#ports.clock.resume();
+    this.#speaker.resume();
     this.#startSample();
   }
 
@@ -175,6 +217,7 @@ export class MachineRunner {
     const { qnum, keysym } = message.key;
     // By keysym, Shift comes as a key of its own.
     const code = qnum === undefined ? keyFromKeysym(keysym)?.code : keyFromQnum(qnum);
+    if (message.down) this.#ports.machine.wakeUp();
     if (code !== undefined) this.#router.key(code, message.down);
   }
 

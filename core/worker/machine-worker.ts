@@ -51,9 +51,14 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
   const boot = readBoot(config);
   const debugConsole = config.debugConsole === undefined ? undefined : openDebugConsole(config.debugConsole);
   const media = new Media(config.disks ?? [], config.machine ?? 'pc');
+  let runner: MachineRunner | undefined;
   const machine = new Machine(
     openKvm(),
     {
+      name: config.name,
+      uuid: config.id,
+      ...(config.watchdog && { watchdog: config.watchdog }),
+      panic: config.panic ?? false,
       ramBytes: config.memoryMiB * MIB,
       boot,
       debugExit: config.debugExit ?? false,
@@ -73,6 +78,7 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
       serial,
       scanoutWords: new Int32Array(scanout),
       ...(debugConsole && { debugConsole }),
+      notify: (notice) => runner?.notice(notice),
     },
   );
   const display = {
@@ -81,7 +87,7 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
     vramSizeBytes: machine.vram.sizeBytes,
     scanout,
   };
-  const runner = new MachineRunner({
+  runner = new MachineRunner({
     machine,
     clock,
     timers,

@@ -1,6 +1,6 @@
 /** The manager window: the list of virtual machines. */
 import { expect, type Locator, type Page } from '@playwright/test';
-import { NewVmWizard } from './new-vm-wizard.ts';
+import { NewVmWizard, type WizardSource } from './new-vm-wizard.ts';
 import { VmWindow } from './vm-window.ts';
 
 export class ManagerPage {
@@ -28,9 +28,22 @@ export class ManagerPage {
     return this.list.getByRole('row').filter({ has: this.page.getByText(name, { exact: true }) });
   }
 
-  async newVm(): Promise<NewVmWizard> {
+  async newVm(source: WizardSource = 'Direct kernel boot'): Promise<NewVmWizard> {
     await this.toolbar.getByRole('button', { name: 'New' }).click();
-    return new NewVmWizard(this.page).shown();
+    return (await new NewVmWizard(this.page).shown()).from(source);
+  }
+
+  /** Drops a file from the desktop on the window. */
+  async drop(name: string, bytes: Uint8Array): Promise<void> {
+    const transfer = await this.page.evaluateHandle(
+      ([fileName, content]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(content)], fileName));
+        return data;
+      },
+      [name, [...bytes]] as const,
+    );
+    for (const event of ['dragover', 'drop']) await this.list.dispatchEvent(event, { dataTransfer: transfer });
   }
 
   async select(name: string): Promise<this> {

@@ -3,7 +3,22 @@ import { expect, type Locator, type Page } from '@playwright/test';
 import { FileChooser } from './file-chooser.ts';
 import { VmWindow } from './vm-window.ts';
 
-export type WizardField = 'Kernel' | 'Initrd' | 'Command line' | 'Memory (MiB)' | 'CPUs' | 'Name';
+export type WizardField =
+  | 'ISO image'
+  | 'Disk to install to'
+  | 'Disk image'
+  | 'Floppy image'
+  | 'Kernel'
+  | 'Initrd'
+  | 'Command line'
+  | 'Memory (MiB)'
+  | 'CPUs'
+  | 'Name';
+export type WizardSource =
+  | 'Local install media (ISO image)'
+  | 'Import existing disk image'
+  | 'Floppy image'
+  | 'Direct kernel boot';
 
 export class NewVmWizard {
   readonly page: Page;
@@ -25,6 +40,12 @@ export class NewVmWizard {
 
   button(name: 'Back' | 'Forward' | 'Finish' | 'Cancel'): Locator {
     return this.dialog.getByRole('button', { name });
+  }
+
+  async from(source: WizardSource): Promise<this> {
+    await this.dialog.getByText(source, { exact: true }).click();
+    await expect(this.dialog.getByRole('radio', { name: source })).toBeChecked();
+    return this;
   }
 
   async fill(name: WizardField, value: string): Promise<this> {

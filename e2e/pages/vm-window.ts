@@ -1,6 +1,7 @@
 /** The window of one virtual machine: its toolbar, console, serial port and details. */
 import { expect, type Locator, type Page } from '@playwright/test';
 import { CpuPage } from './cpu-page.ts';
+import { HardwarePage } from './hardware-page.ts';
 import { ManagerPage } from './manager-page.ts';
 
 /** Guests are emulated: what a person waits for may take this long on a busy machine. */
@@ -83,6 +84,21 @@ export class VmWindow {
     return page;
   }
 
+  /** A page of the details by its entry in the hardware list. */
+  async showHardware(entry: string, title = entry): Promise<HardwarePage> {
+    await this.show('Details');
+    await this.page.getByRole('tab', { name: entry, exact: true }).click();
+    return new HardwarePage(this.page, title).shown();
+  }
+
+  async addHardware(kind: string): Promise<Locator> {
+    await this.show('Details');
+    await this.page.getByRole('button', { name: 'Add Hardware' }).click();
+    const dialog = this.page.getByRole('dialog', { name: 'Add hardware' });
+    await dialog.getByRole('option', { name: kind, exact: true }).click();
+    return dialog;
+  }
+
   async back(): Promise<ManagerPage> {
     await this.page.getByRole('button', { name: 'Back to list' }).click();
     return new ManagerPage(this.page).shown();
@@ -108,6 +124,15 @@ export class VmWindow {
     await expect(this.page.getByRole('application', { name: `Screen of ${this.name}` })).toBeVisible();
     for (const character of text) await this.#press(character);
     await this.page.keyboard.press('Enter');
+    return this.release();
+  }
+
+  /** Keyboard and pointer come back from the guest by left Ctrl and Alt. */
+  async release(): Promise<this> {
+    await this.page.keyboard.down('ControlLeft');
+    await this.page.keyboard.press('AltLeft');
+    await this.page.keyboard.up('ControlLeft');
+    await expect(this.page.getByRole('application', { name: `Screen of ${this.name}` })).toBeHidden();
     return this;
   }
 

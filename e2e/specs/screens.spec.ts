@@ -24,6 +24,9 @@ for (const theme of ['light', 'dark'] as const) {
     await keep(page, 'list', theme);
 
     const wizard = await manager.newVm();
+    await wizard.from('Local install media (ISO image)');
+    await keep(page, 'wizard-iso', theme);
+    await wizard.from('Direct kernel boot');
     await wizard.expectRefused('Kernel', /Choose a kernel/);
     await keep(page, 'wizard-refused', theme);
     const chooser = await wizard.browse('kernel');
@@ -50,11 +53,27 @@ for (const theme of ['light', 'dark'] as const) {
     await vm.show('Serial');
     await expect(vm.serialPort.getByRole('textbox')).toBeFocused();
     await keep(page, 'serial', theme);
-    for (const part of ['Overview', 'CPUs', 'XML', 'Log']) {
-      await vm.show('Details');
+    await vm.show('Details');
+    const pages = [
+      'Overview',
+      'CPUs',
+      'Boot Options',
+      'Tablet',
+      'Display VNC',
+      'Video VGA',
+      'Controller USB',
+      'XML',
+      'Log',
+    ];
+    for (const part of pages) {
       await page.getByRole('tab', { name: part, exact: true }).click();
-      await keep(page, `details-${part.toLowerCase()}`, theme);
+      await keep(page, `details-${part.toLowerCase().replaceAll(' ', '-')}`, theme);
     }
+    const adding = await vm.addHardware('CD-ROM drive');
+    await keep(page, 'add-hardware', theme);
+    await adding.getByRole('button', { name: 'Finish' }).click();
+    await expect(page.getByRole('region', { name: 'IDE CDROM 1' })).toContainText('after the next shutdown');
+    await keep(page, 'details-cdrom', theme);
     await vm.show('Console');
     await vm.pause();
     await keep(page, 'paused', theme);

@@ -21,6 +21,8 @@ export function exitStatusOf(reason: StopReason): number {
       return EXIT_INTERRUPTED;
     case 'start-failed':
       return EXIT_OS_ERROR;
+    case 'guest-panicked':
+    case 'watchdog':
     case 'vcpu-shutdown':
     case 'internal-error':
     case 'worker-died':

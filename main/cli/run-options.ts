@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
   readonly usb?: UsbControllerModel;
   readonly inputs: readonly InputConfig[];
+  /** The port of this host's own address where VNC viewers may connect. */
+  readonly vncPort?: number;
   /** Where to listen for commands. */
   readonly monitor?: string;
   /** Where to put a picture of the last screen. */
@@ -57,6 +59,7 @@ Its serial port is this terminal; in a terminal, Ctrl-A x quits and Ctrl-A Ctrl-
                       the processor: maximum (the default) or a model that 'viv cpu-models' lists,
                       with features more or less, e.g. Haswell,-avx2
   --timeout SECONDS   end the machine after this time
+  --vnc PORT          let VNC viewers of this host connect to a port of 127.0.0.1
   --monitor PATH      listen at this socket for commands; 'help' there lists them
   --screenshot FILE   write what the screen shows at the end to a PNG file
   --stats             time exits to the machine, and print a table of them, all counters, speed and
@@ -85,6 +88,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
   const cpu = values.cpu === undefined ? undefined : parseCpu(values.cpu);
   const timeoutSeconds = wholeNumber('--timeout', values.timeout, 1, 1_000_000, 'seconds');
   const statsEverySeconds = wholeNumber('--stats-every', values['stats-every'], 1, 86_400, 'seconds');
+  const vncPort = wholeNumber('--vnc', values.vnc, 1, 65_535, 'a port');
   return {
     machine,
     ...(values.kernel !== undefined && {
@@ -107,6 +111,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
     }),
     ...(values.usb !== undefined && { usb: oneOf('--usb', USB_MODELS, values.usb) }),
     inputs: (values.input ?? []).map((type) => ({ type: oneOf('--input', INPUT_TYPES, type), bus: 'usb' as const })),
+    ...(vncPort !== undefined && { vncPort }),
     ...(values.monitor !== undefined && { monitor: values.monitor }),
     memoryMiB,
     ...(cpu !== undefined && { cpu }),
@@ -135,6 +140,7 @@ function parseValues(args: readonly string[]) {
         usb: { type: 'string' },
         input: { type: 'string', multiple: true },
         monitor: { type: 'string' },
+        vnc: { type: 'string' },
         debugcon: { type: 'string' },
         memory: { type: 'string' },
         cpu: { type: 'string' },

@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 function machineConfig(options: RunOptions): MachineConfig {
-  const { machine, boot, firmware, disks, usb, inputs, debugConsole, memoryMiB, cpu } = options;
+  const { machine, boot, firmware, disks, usb, inputs, debugConsole, memoryMiB, cpu, vncPort } = options;
   return {
     id: 'viv-run',
     name: 'viv run',
@@ -59,6 +59,7 @@ function machineConfig(options: RunOptions): MachineConfig {
     ...(usb && { usb }),
     inputs,
     ...(debugConsole !== undefined && { debugConsole }),
+    ...(vncPort !== undefined && { vnc: { address: '127.0.0.1', port: vncPort } }),
     debugExit: true,
   };
 }

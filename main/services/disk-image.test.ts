@@ -65,8 +65,8 @@ describe('an ISO', () => {
 
 describe('a disk image', () => {
   it.each([
-    ['without anything', disk(), 'raw image without a partition table'],
-    ['with a FAT file system', fat(), 'raw image with a FAT file system'],
+    ['without anything', disk(), 'Raw image without a partition table'],
+    ['with a FAT file system', fat(), 'Raw image with a FAT file system'],
     [
       'with an MBR',
       disk((b) => {
@@ -74,7 +74,7 @@ describe('a disk image', () => {
         b[450] = 0x83;
         b[466] = 0x82;
       }),
-      'raw image with MBR, 2 partitions',
+      'Raw image with MBR, 2 partitions',
     ],
     [
       'with GPT',
@@ -87,7 +87,7 @@ describe('a disk image', () => {
         v.setUint32(512 + 84, 128, true);
         b[1024] = 1;
       }),
-      'raw image with GPT, 1 partition',
+      'Raw image with GPT, 1 partition',
     ],
   ])('%s is told', async (_, bytes, description) => {
     expect(await describeBytes(bytes, 'disk')).toEqual({ ok: true, description });

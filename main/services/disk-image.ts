@@ -66,13 +66,13 @@ export async function describeMedium(image: ImageReader, role: MediumRole): Prom
   if (role === 'iso') {
     if (cd) return cd;
     return refuse(
-      await describePartitions(image, head),
+      `a ${lowerFirst(await describePartitions(image, head))}`,
       'An install medium is an ISO image. Choose another file, or import it as a disk.',
     );
   }
   if (image.sizeBytes < SECTOR) return refuse('a file smaller than a sector', 'Choose another file.');
   const partitions = await describePartitions(image, head);
-  return { ok: true, description: cd ? `${cd.description}; ${partitions}` : partitions };
+  return { ok: true, description: cd ? `${cd.description}; ${lowerFirst(partitions)}` : partitions };
 }
 
 const refuse = (description: string, message: string): FileCheck => ({ ok: false, description, message });
@@ -117,12 +117,12 @@ async function bootPlatforms(image: ImageReader, catalogSector: number): Promise
 }
 
 async function describePartitions(image: ImageReader, head: Uint8Array): Promise<string> {
-  if (head[510] !== 0x55 || head[511] !== 0xaa) return 'raw image without a partition table';
-  if (hasText(head, 54, 'FAT') || hasText(head, 82, 'FAT')) return 'raw image with a FAT file system';
+  if (head[510] !== 0x55 || head[511] !== 0xaa) return 'Raw image without a partition table';
+  if (hasText(head, 54, 'FAT') || hasText(head, 82, 'FAT')) return 'Raw image with a FAT file system';
   const types = [0, 1, 2, 3].map((n) => head[446 + n * 16 + 4] ?? 0).filter((type) => type !== 0);
   if (types.includes(GPT_PROTECTIVE) && hasText(head, SECTOR, 'EFI PART'))
-    return `raw image with GPT, ${count(await gptPartitions(image, head))}`;
-  return `raw image with MBR, ${count(types.length)}`;
+    return `Raw image with GPT, ${count(await gptPartitions(image, head))}`;
+  return `Raw image with MBR, ${count(types.length)}`;
 }
 
 async function gptPartitions(image: ImageReader, head: Uint8Array): Promise<number> {
@@ -139,6 +139,7 @@ async function gptPartitions(image: ImageReader, head: Uint8Array): Promise<numb
   return used;
 }
 
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 const count = (partitions: number): string => (partitions === 1 ? '1 partition' : `${partitions} partitions`);
 
 function describeFloppy(image: ImageReader, head: Uint8Array): FileCheck {
@@ -147,7 +148,7 @@ function describeFloppy(image: ImageReader, head: Uint8Array): FileCheck {
       'larger than a floppy disk',
       `A floppy image has ${MOST_FLOPPY_KIB} KiB at most. Import it as a disk.`,
     );
-  const description = 'floppy image';
+  const description = 'Floppy image';
   if (head[510] === 0x55 && head[511] === 0xaa) return { ok: true, description: `${description}, with a boot sector` };
   return { ok: true, description, warning: 'It has no boot sector: a virtual machine cannot start from it.' };
 }

@@ -122,9 +122,8 @@ function hintFor(phase: Phase, command: Command): string {
 
 /** Whether a machine that ended for this reason crashed. */
 export function endOf(reason: StopReason): 'stopped' | 'crashed' {
-  return reason.kind === 'vcpu-shutdown' || reason.kind === 'internal-error' || reason.kind === 'worker-died'
-    ? 'crashed'
-    : 'stopped';
+  const crashes: readonly StopReason['kind'][] = ['guest-panicked', 'vcpu-shutdown', 'internal-error', 'worker-died'];
+  return crashes.includes(reason.kind) ? 'crashed' : 'stopped';
 }
 
 /** Why a machine ended, in words for the person. */
@@ -132,6 +131,10 @@ export function describeStop(reason: StopReason): string {
   switch (reason.kind) {
     case 'guest-shutdown':
       return 'Shut down by the guest';
+    case 'guest-panicked':
+      return "The guest's kernel panicked";
+    case 'watchdog':
+      return 'Powered off by the watchdog: the guest no longer answered';
     case 'destroyed':
       return 'Forced off';
     case 'debug-exit':

@@ -267,7 +267,13 @@ export class Vm {
       this.#ports.changed(this);
     } else if (event.type === 'media') {
       this.#mediaAnswer?.(event.refusal);
-    } else if (event.state === 'running') {
+    } else if (event.type === 'state') {
+      this.#onState(event);
+    }
+  }
+
+  #onState(event: Extract<MachineEvent, { type: 'state' }>): void {
+    if (event.state === 'running') {
       this.#move('resumed');
     } else if (event.state === 'paused') {
       this.#move('paused');

@@ -35,6 +35,17 @@ const SIZES = {
 /** Does nothing: what the measuring itself costs. */
 export const EMPTY = { name: 'empty', size: 1 };
 
+/** Disks and the display: what a unit of the size is; a disk's are measured at every controller. */
+const IO = {
+  'disk-sequential-read': { size: 64, unit: 'MB', perUnit: 1.048576, disk: true },
+  'disk-sequential-write': { size: 64, unit: 'MB', perUnit: 1.048576, disk: true },
+  'disk-random-read': { size: 1500, unit: '4 KiB', perUnit: 1, disk: true },
+  'disk-random-write': { size: 1500, unit: '4 KiB', perUnit: 1, disk: true },
+  'disk-cached-write': { size: 64, unit: 'MB', perUnit: 1.048576, disk: true },
+  frames: { size: 100, unit: 'frames', perUnit: 1 },
+  'key-echo': { size: 30, unit: 'keys', perUnit: 1 },
+};
+
 /** How the work of a kernel grows with its size, where it does not grow in proportion: the size for `scale` times the work. */
 const GROWTH = {
   fibonacci: (size, scale) => size + Math.log(scale) / Math.log((1 + Math.sqrt(5)) / 2),
@@ -58,4 +69,11 @@ export function kernels({ only, scale }) {
       const grown = Math.round((GROWTH[name] ?? ((usual) => usual * scale))(size, scale));
       return { name, size: Math.max(1, Math.min(grown, LARGEST[name] ?? grown)) };
     });
+}
+
+/** The kernels of disks and the display whose names match. */
+export function ioKernels({ only, scale }) {
+  return Object.entries(IO)
+    .filter(([name]) => !only || only.test(name))
+    .map(([name, kernel]) => ({ ...kernel, name, size: Math.max(1, Math.round(kernel.size * scale)) }));
 }

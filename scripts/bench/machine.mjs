@@ -26,10 +26,14 @@ export class Machine {
   /** What a round that does nothing costs at least: commands and answers on the serial port. */
   #overheadNs = 0;
 
-  /** @param {{ name: string, command: string, args: readonly string[], isVirtual: boolean }} launch */
+  /** Where its display is served. */
+  #vncPort;
+
+  /** @param {{ name: string, command: string, args: readonly string[], isVirtual: boolean, vncPort?: number }} launch */
   constructor(launch) {
     this.name = launch.name;
     this.#isVirtual = launch.isVirtual;
+    this.#vncPort = launch.vncPort;
     this.#process = new TalkingProcess(launch.command, launch.args);
   }
 
@@ -51,22 +55,33 @@ export class Machine {
   }
 
   /**
-   * Runs a kernel once: nanoseconds by the guest's clock, and what the virtual CPU's thread cost the host. Both are the
-   * guest's where the host keeps no accounts; a program on the host has one clock only.
-   * @returns {Promise<{ guest: number, host: number, checksum: string }>}
+   * Runs a kernel once: processor time by the guest's clock, and what the virtual CPU's thread cost the host. Both are the
+   * guest's where the host keeps no accounts; a program on the host has one clock only. `elapsed` is how long it took by
+   * the guest's clock, `cpu` what all threads cost the host, `seen` what the kernel's viewer tells (viewer.mjs).
+   * @returns {Promise<{ guest: number, host: number, elapsed: number, cpu?: number, seen?: number, checksum: string }>}
    */
   async round(kernel) {
-    const { guest, host, checksum } = await this.#measure(kernel);
-    return { guest, host: host === undefined ? guest : Math.max(host - this.#overheadNs, LEAST_NS), checksum };
+    const { host, ...rest } = await this.#measure(kernel);
+    return { ...rest, host: host === undefined ? rest.guest : Math.max(host - this.#overheadNs, LEAST_NS) };
   }
 
-  async #measure({ name, size }) {
+  async #measure({ name, size, viewer }) {
     await this.#ask(`prepare ${name} ${size}`, 'prepared');
-    const before = await this.#vcpuNs();
-    const guest = Number(await this.#ask('run', 'ran'));
-    const after = await this.#vcpuNs();
-    const checksum = await this.#ask('check', 'checked');
-    return { guest, host: after === undefined ? undefined : after - before, checksum };
+    const watching = await viewer?.(this.#vncPort);
+    try {
+      const before = await this.#vcpuNs();
+      const cpuBefore = this.#process.cpuNanoseconds;
+      const seeing = watching?.begin();
+      seeing?.catch(() => {}); // it is told where its end is awaited
+      const [guest, elapsed] = (await this.#ask('run', 'ran')).split(' ').map(Number);
+      const seen = await watching?.end(seeing);
+      const after = await this.#vcpuNs();
+      const cpu = after === undefined ? undefined : this.#process.cpuNanoseconds - cpuBefore;
+      const checksum = await this.#ask('check', 'checked');
+      return { guest, host: after === undefined ? undefined : after - before, elapsed, cpu, seen, checksum };
+    } finally {
+      watching?.close();
+    }
   }
 
   get use() {

@@ -5,26 +5,47 @@ import { programInitramfs } from './program.mjs';
 
 const KERNEL = { 64: 'cloud-amd64', 32: '686' };
 const QEMU = { 64: 'qemu-system-x86_64', 32: 'qemu-system-i386' };
+/** QEMU counts the ports of displays from here. */
+const VNC_BASE = 5900;
 const PROGRAM_MIB = 256;
 const BOOT_MIB = 512;
 
-const qemu = (command, { kernel, initrd, append, memory }) => ({
+const qemu = (command, { kernel, initrd, append, memory }, { machine = 'pc', image, vncPort } = {}) => ({
   name: 'TCG',
   isVirtual: true,
+  vncPort,
   command,
   args: [
-    ...['-accel', 'tcg', '-machine', 'pc', '-cpu', 'max', '-smp', '1', '-m', String(memory)],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
+    ...['-accel', 'tcg', '-machine', machine, '-cpu', 'max', '-smp', '1', '-m', String(memory)],
+    ...['-nodefaults', '-no-user-config', '-serial', 'stdio', '-no-reboot'],
     ...['-kernel', kernel, '-initrd', initrd, '-append', append],
+    // As Vivarium does it: through the host's page cache, a flush is fdatasync.
+    ...(image ? ['-drive', `if=none,id=disk,format=raw,cache=writeback,file=${image}`] : []),
+    ...(image ? ['-device', 'ide-hd,drive=disk,bus=ide.0'] : []),
+    ...(vncPort ? ['-device', 'VGA', '-vnc', `127.0.0.1:${vncPort - VNC_BASE}`] : ['-display', 'none']),
   ],
 });
 
-const vivarium = (runner, { kernel, initrd, append, memory }) => ({
+const vivarium = (runner, { kernel, initrd, append, memory }, { machine = 'pc', image, vncPort } = {}) => ({
   name: 'Vivarium',
   isVirtual: true,
+  vncPort,
   command: process.execPath,
-  args: [runner, 'run', '--kernel', kernel, '--initrd', initrd, '--append', append, '--memory', String(memory)],
+  args: [
+    ...[runner, 'run', '--machine', machine],
+    ...['--kernel', kernel, '--initrd', initrd, '--append', append, '--memory', String(memory)],
+    ...(image ? ['--disk', image] : []),
+    ...(vncPort ? ['--vnc', String(vncPort)] : []),
+  ],
 });
+
+/** The two virtual ones of a machine type, each with its own disk or display: `own` gives { image, vncPort } of the nth. */
+export function machinePair(boot, runner, machine, own) {
+  return [
+    ...(qemuMissing(QEMU[64]) ? [] : [qemu(QEMU[64], boot, { machine, ...own(0) })]),
+    vivarium(runner, boot, { machine, ...own(1) }),
+  ];
+}
 
 const firstLine = (text) => text.trim().split('\n')[0];
 

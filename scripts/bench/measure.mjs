@@ -29,7 +29,7 @@ export class Session {
         });
       }
       for (const kernel of kernels) {
-        say(`  ${kernel.name}`);
+        say(`  ${kernel.label ?? kernel.name}`);
         for (const { machine } of [...running]) await this.#guarded(running, machine, () => machine.calibrate());
         for (let round = 0; round <= hotRounds; round++) await this.#round(running, kernel, round, number);
       }
@@ -45,7 +45,8 @@ export class Session {
     for (const { machine } of [...running]) {
       await this.#guarded(running, machine, async () => {
         const result = await machine.round(kernel);
-        this.samples.push({ machine: machine.name, kernel: kernel.name, size: kernel.size, start, round, ...result });
+        const { label = kernel.name, size } = kernel;
+        this.samples.push({ machine: machine.name, kernel: label, size, start, round, ...result });
       });
     }
   }

@@ -10,6 +10,7 @@ Runs one guest benchmark natively, in QEMU (TCG) and in Vivarium, in lockstep, a
   --rounds N       fresh starts of every machine (default 3); each kernel runs once cold and then hot in each
   --hot N          hot rounds of a kernel in each start (default 3)
   --scale F        F times the work in each kernel (default 1)
+  --io             instead: disks at IDE and AHCI controllers, and the display, in QEMU (TCG) and in Vivarium
   --quick          one start, two hot rounds, a quarter of the work
   --clock host|guest  how a virtual machine is timed: by the processor time of its CPU's thread on the host (the default),
                    or by the clock in the guest
@@ -26,7 +27,10 @@ export function parseOptions(args) {
   const values = parse(args);
   if (values.help) return 'help';
   const quick = values.quick ?? false;
+  const io = values.io ?? false;
+  if (io && (values.guest === '32' || values.against)) throw new UsageError('--io is for neither --guest 32 nor --against');
   return {
+    io,
     guest: Number(choice('--guest', values.guest ?? '64', ['64', '32'])),
     only: values.only === undefined ? undefined : pattern(values.only),
     starts: positive('--rounds', values.rounds, quick ? 1 : 3, true),
@@ -45,7 +49,7 @@ function parse(args) {
   const texts = ['guest', 'only', 'rounds', 'hot', 'scale', 'clock', 'viv', 'save', 'against'];
   const options = Object.fromEntries(texts.map((name) => [name, text]));
   try {
-    return parseArgs({ args, options: { ...options, quick: flag, help: { ...flag, short: 'h' } } }).values;
+    return parseArgs({ args, options: { ...options, quick: flag, io: flag, help: { ...flag, short: 'h' } } }).values;
   } catch (error) {
     throw new UsageError(error.message);
   }

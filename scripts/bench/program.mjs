@@ -7,7 +7,7 @@ import { newcArchive } from '../cpio.mjs';
 import { root, say } from '../setup.mjs';
 
 const SOURCES = join(import.meta.dirname, 'program');
-const OUT = join(root, 'out', 'bench');
+export const OUT = join(root, 'out', 'bench');
 // Loops stay what they are written as: no calls for them, no vectors but the written ones.
 const FLAGS = [
   ...['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fno-strict-aliasing'],
@@ -32,12 +32,18 @@ export function buildProgram(bits) {
   return { missing: `gcc cannot build the ${bits}-bit guest (Debian: gcc, gcc-multilib): ${reason}` };
 }
 
-/** The path of an initramfs with nothing but the program. */
-export function programInitramfs(program, bits) {
-  const path = join(OUT, `initrd-${bits}.img`);
+/** As program/disk.c looks for them: a, b, c and so on. */
+const moduleName = (i) => `modules/${(10 + i).toString(36)}.ko`;
+
+/** The path of an initramfs with nothing but the program and its devices, and the files of drivers that it loads in order. */
+export function programInitramfs(program, bits, drivers = []) {
+  const path = join(OUT, `initrd-${bits}${drivers.length > 0 ? '-io' : ''}.img`);
   const entries = [
     { path: 'dev' },
     { path: 'dev/console', device: [5, 1] },
+    { path: 'dev/mem', device: [1, 1] },
+    { path: 'modules' },
+    ...drivers.map((file, i) => ({ path: moduleName(i), data: readFileSync(file) })),
     { path: 'init', data: readFileSync(program), mode: 0o755 },
   ];
   writeFileSync(path, gzipSync(newcArchive(entries)));

@@ -43,6 +43,29 @@ export function hostTable({ startWall, startCpu, totalCpu, peak, bootWall, bootC
   return table([head, ...rows]);
 }
 
+const IO_HEAD = ['disk or display', '', 'TCG /s', 'here /s', 'x TCG', 'TCG CPU, us each', 'here', 'x TCG'];
+
+/** Of each kernel of --io: how much a second, and the host's processor time for each unit, of all threads. */
+export function ioTable({ io, elapsed, cpu, seen }) {
+  const rows = io.flatMap((kernel) => {
+    const { label, unit, size, perUnit } = kernel;
+    const amount = size * perUnit;
+    const costs = columns(cpu[label], (ns) => ns / 1000 / amount);
+    const row = [label, unit, ...columns(elapsed[label], (ns) => (amount * 1e9) / ns), ...costs];
+    if (unit === 'keys') return [[`${label}, median`, 'ms', ...columns(seen[label], (ns) => ns / 1e6), '', '', '']];
+    if (!kernel.viewer) return [row];
+    return [row, ['  what it sees', 'pictures', ...columns(seen[label], (ns) => 1e9 / ns), '', '', '']];
+  });
+  return table([IO_HEAD, ...rows]);
+}
+
+/** TCG's and Vivarium's best, and how many times as good Vivarium is: what is measured is a time. */
+function columns(kernel, convert) {
+  const [theirs, ours] = ['TCG', 'Vivarium'].map((machine) => kernel?.machines[machine]?.hot);
+  const cell = (ns) => (ns ? times(convert(ns)) : '-');
+  return [cell(theirs), cell(ours), times(theirs && ours ? theirs / ours : undefined)];
+}
+
 export function changeTable(rows) {
   const head = [
     ...['kernel', 'hot was', 'is', 'times as fast', 'over TCG'],

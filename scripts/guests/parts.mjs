@@ -9,7 +9,7 @@ import { MODULES } from './initramfs.mjs';
 function partsOf(guest) {
   if (guest.kind === 'files') return guest.parts;
   if (guest.kind === 'memtest') return { vmlinuz: new RegExp(`^boot/${guest.file.replaceAll(/[.+]/g, '\\$&')}$`) };
-  const modules = MODULES.map((module) => [module, new RegExp(`/kernel/.*/${module}$`)]);
+  const modules = [...MODULES, ...(guest.drivers ?? [])].map((module) => [module, new RegExp(`/kernel/.*/${module}$`)]);
   return {
     vmlinuz: /^boot\/vmlinuz-[^/]*$/,
     busybox: /^(?:usr\/)?bin\/busybox$/,

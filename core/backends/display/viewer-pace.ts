@@ -12,8 +12,8 @@ const TELLING_PIXELS = 1 << 16;
 const TELLING_BYTES = 1 << 16;
 /** What is not in use is tried again after so many telling updates. */
 const TRY_AGAIN_AFTER = 64;
-/** Plain pixels are not even tried where they would take longer. */
-const MAX_TRIAL_NS = 50e6;
+/** Plain pixels are not even tried on a link on which they would take so many times longer. */
+const MAX_TRIAL_COST = 2;
 /** Weight of the newest measurement. */
 const NEWEST = 1 / 4;
 
@@ -86,7 +86,7 @@ export class ViewerPace {
   prefersRaw(pixels: number, bytesPerPixel: number): boolean {
     const [raw, compressed, link] = [this.#rawNsPerPixel, this.#compressedNsPerPixel, this.#linkNsPerByte];
     if (pixels < TELLING_PIXELS || compressed === undefined || link === undefined) return false;
-    if (link * pixels * bytesPerPixel > MAX_TRIAL_NS) return false;
+    if (link * bytesPerPixel > compressed * MAX_TRIAL_COST) return false;
     if (raw === undefined) return true;
     const better = raw < compressed;
     this.#sinceTrial = (this.#sinceTrial + 1) % TRY_AGAIN_AFTER;

@@ -40,6 +40,8 @@ export interface KernelMmio {
   claims(gpa: number): boolean;
   read(gpa: number, size: number): number;
   write(gpa: number, size: number, value: number): void;
+  /** A write that userspace gets later, with others; false: it has to be an exit. */
+  post(gpa: number, size: number, lo: number, hi: number): boolean;
 }
 
 /** Breakpoints and alignment checks (system/breakpoints.ts): what must not go by the TLB, and what looks at it. */
@@ -56,6 +58,8 @@ export class MemoryAccess {
   readonly mmio = new MmioFragments();
   readonly #scratch: number;
   #tlbFills = 0;
+  /** A store of generated code runs: one that KVM keeps is not taken back, if its instruction faults behind it. */
+  #mayPost = false;
   /** The exception that a slow path of generated code raised. */
   fault: GuestFault | undefined;
 
@@ -135,7 +139,10 @@ export class MemoryAccess {
   }
 
   slowWrite(lo: number, hi: number, size: number): number {
-    return this.#guarded(() => (this.#write(lo, hi, size, this.#scratch, this.#accessor) ? SLOW_STOP : SLOW_DONE));
+    return this.#guarded(() => {
+      this.#mayPost = true;
+      return this.#write(lo, hi, size, this.#scratch, this.#accessor) ? SLOW_STOP : SLOW_DONE;
+    });
   }
 
   /** Writes `size` bytes to a page with code, at a place of memory, where some of it is. */
@@ -163,6 +170,8 @@ export class MemoryAccess {
       else if (!(e instanceof MmioWait)) throw e;
       this.mmio.abandon();
       return SLOW_FAULT;
+    } finally {
+      this.#mayPost = false;
     }
   }
 
@@ -269,6 +278,7 @@ export class MemoryAccess {
       this.kernel.write(gpa, size, lo >>> 0);
       return false;
     }
+    if (this.#mayPost && this.mmio.writes.length === 0 && this.kernel.post(gpa, size, lo, hi)) return false;
     this.mmio.write(gpa, size, lo, hi);
     return true;
   }

@@ -54,6 +54,15 @@ export const REG_D_VRT = 1 << 7; //  the battery is good
 /** Types of floppy drives 0 (upper half) and 1. */
 export const FLOPPY_TYPES = 0x10;
 export const FLOPPY_1440K = 4;
+/** Types of the first two fixed disks: 15 in a half says that the type is in the byte of the disk. */
+export const DISK_TYPES = 0x12;
+export const DISK_TYPE_EXTENDED = 0xf;
+export const FIRST_DISK_TYPE = 0x19;
+export const SECOND_DISK_TYPE = 0x1a;
+export const DISK_TYPE_OF_USER = 47;
+/** What firmware is to do after a reset. */
+export const SHUTDOWN_STATUS = 0x0f;
+export const SHUTDOWN_RESUME = 0xfe; //         from S3
 export const EQUIPMENT = 0x14;
 export const EQUIPMENT_FLOPPY = 1 << 0;
 export const EQUIPMENT_SECOND_FLOPPY = 1 << 6;
@@ -64,3 +73,12 @@ export const EXTENDED_MEMORY_KIB = 0x17; //     16 bits, above 1 MiB
 export const EXTENDED_MEMORY_KIB_2 = 0x30; //   the same, as found by the power-on test
 export const MEMORY_ABOVE_16M = 0x34; //        16 bits, 64 KiB units, up to 4 GiB
 export const MEMORY_ABOVE_4G = 0x5b; //         24 bits, 64 KiB units
+
+// [BOCHS] what the BIOS of Bochs, and SeaBIOS after it, reads besides
+export const BOOT_FLAG_2 = 0x38; //             upper half: the third device to boot from
+export const BOOT_FLAG_1 = 0x3d; //             lower half: the first, upper half: the second
+export const BOOT_DEVICES = { floppy: 1, disk: 2, cdrom: 3 } as const;
+/** Two bits an IDE disk: how it is seen by cylinder, head and sector. */
+export const DISK_TRANSLATION = 0x39;
+export const TRANSLATION_LBA = 1;
+export const SMP_COUNT = 0x5f; //               processors, less the first

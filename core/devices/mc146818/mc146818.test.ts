@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { FakeTimers } from '../../testing/fake-clock.ts';
 import { FakeLine } from '../../testing/fake-line.ts';
 import * as R from './mc146818.regs.ts';
-import { Mc146818 } from './mc146818.ts';
+import { type CmosMemory, Mc146818 } from './mc146818.ts';
 import { decodeTime, encodeTime, nextAlarm, TIME_REGISTERS } from './rtc-time.ts';
 
 const SECOND_NS = 1e9;
 
-function makeRtc(iso = '2024-02-29T23:59:58Z', memory = { below4gBytes: 2 ** 31, above4gBytes: 0 }) {
+function makeRtc(iso = '2024-02-29T23:59:58Z', memory: CmosMemory = { below4gBytes: 2 ** 31, above4gBytes: 0 }) {
   const timers = new FakeTimers();
   const irq = new FakeLine();
   const startMs = Date.parse(iso);
@@ -256,6 +256,30 @@ describe('Mc146818 CMOS', () => {
     const { read } = makeRtc(undefined, { below4gBytes: 8 * 2 ** 20, above4gBytes: 0 });
     expect(read(R.EXTENDED_MEMORY_KIB) | (read(R.EXTENDED_MEMORY_KIB + 1) << 8)).toBe(7 * 1024);
     expect(read(R.MEMORY_ABOVE_16M)).toBe(0);
+  });
+
+  it('tells firmware of drives, of their order and of processors', () => {
+    const { read } = makeRtc(undefined, {
+      below4gBytes: GIB,
+      above4gBytes: 0,
+      floppyDrives: 1,
+      ideDisks: [4 * GIB, undefined, 100 * 2 ** 20, 2 ** 40],
+      bootOrder: ['cdrom', 'disk', 'floppy'],
+      vcpus: 4,
+    });
+    expect([read(R.FLOPPY_TYPES), read(R.EQUIPMENT)]).toEqual([0x40, 0x07]);
+    expect([read(R.DISK_TYPES), read(R.FIRST_DISK_TYPE), read(R.SECOND_DISK_TYPE)]).toEqual([0xff, 47, 47]);
+    expect(read(R.DISK_TRANSLATION)).toBe(0b01_00_00_01);
+    expect([read(R.BOOT_FLAG_1), read(R.BOOT_FLAG_2)]).toEqual([0x23, 0x10]);
+    expect(read(R.SMP_COUNT)).toBe(3);
+  });
+
+  it('tells firmware over a reset to resume', () => {
+    const { rtc, read } = makeRtc();
+    expect(read(R.SHUTDOWN_STATUS)).toBe(0);
+    rtc.resumeAfterReset();
+    rtc.reset();
+    expect(read(R.SHUTDOWN_STATUS)).toBe(R.SHUTDOWN_RESUME);
   });
 
   it('keeps the NMI mask of the index port and says that the battery is good', () => {

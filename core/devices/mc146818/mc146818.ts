@@ -19,6 +19,8 @@ import { decodeTime, encodeTime, nextAlarm, TIME_REGISTERS } from './rtc-time.ts
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const BASE_MEMORY_IN_KIB = 640;
+/** 1024 cylinders, 16 heads, 63 sectors: as far as a BIOS gets without translation. */
+const LARGEST_CHS_BYTES = 1024 * 16 * 63 * 512;
 const CRYSTAL_HZ = 32_768;
 const NS_PER_MS = 1e6;
 /** [MC146818A] "Update cycle": UIP rises 244 us before the 1984 us in which the bytes change. */
@@ -43,11 +45,21 @@ const STATE = defineState('mc146818', 1, {
   seenNs: timeNs,
 });
 
-/** RAM in bytes, below and above 4 GiB; floppy drives, of 1.44 MB. */
+export type CmosBootDevice = keyof typeof R.BOOT_DEVICES;
+
+/** What a set-up program would have written. */
 export interface CmosMemory {
+  /** RAM in bytes, below and above 4 GiB. */
   below4gBytes: number;
   above4gBytes: number;
+  /** Of 1.44 MB. */
   floppyDrives?: number;
+  /** Sizes in bytes of the IDE disks by their place; a place without a disk is undefined. */
+  ideDisks?: readonly (number | undefined)[];
+  /** Kinds of devices, the first to boot from first; at most three count. */
+  bootOrder?: readonly CmosBootDevice[];
+  /** 1 when absent. */
+  vcpus?: number;
 }
 
 export interface Mc146818Ports {
@@ -80,12 +92,18 @@ export class Mc146818 extends ByteDevice {
     this.reset();
   }
 
+  /** The next reset ends S3: firmware is to resume the guest and not to boot. */
+  resumeAfterReset(): void {
+    this.#s.cmos[R.SHUTDOWN_STATUS] = R.SHUTDOWN_RESUME;
+  }
+
   /** RESET# and what firmware then sets up. The battery keeps the time and the rest of the RAM. */
   reset(): void {
     const s = this.#s;
     this.#writeRegA(R.REG_A_POWER_ON);
     this.#writeRegB(R.REG_B_24);
     this.#writeMemorySizes();
+    this.#writeDrives();
     s.index = R.REG_D; // a PC leaves the index at a byte that a stray write cannot change
     s.nmiMask = false;
     s.flags = 0;
@@ -275,14 +293,29 @@ export class Mc146818 extends ByteDevice {
       for (let i = 0; i < bytes; i++) cmos[register + i] = (capped >>> (8 * i)) & 0xff;
     };
     const unitsAbove = (start: number, unit: number): number => Math.max(0, Math.floor((below4gBytes - start) / unit));
-    const { floppyDrives = 0 } = this.ports.memory;
-    cmos[R.FLOPPY_TYPES] = floppyDrives === 0 ? 0 : (R.FLOPPY_1440K << 4) | (floppyDrives > 1 ? R.FLOPPY_1440K : 0);
-    const floppies = (floppyDrives > 0 ? R.EQUIPMENT_FLOPPY : 0) | (floppyDrives > 1 ? R.EQUIPMENT_SECOND_FLOPPY : 0);
-    cmos[R.EQUIPMENT] = R.EQUIPMENT_FPU | R.EQUIPMENT_MOUSE | floppies;
     put(R.BASE_MEMORY_KIB, 2, BASE_MEMORY_IN_KIB);
     put(R.EXTENDED_MEMORY_KIB, 2, unitsAbove(MIB, KIB));
     put(R.EXTENDED_MEMORY_KIB_2, 2, unitsAbove(MIB, KIB));
     put(R.MEMORY_ABOVE_16M, 2, unitsAbove(16 * MIB, 64 * KIB));
     put(R.MEMORY_ABOVE_4G, 3, Math.floor(above4gBytes / (64 * KIB)));
+  }
+  #writeDrives(): void {
+    const { floppyDrives = 0, ideDisks = [], bootOrder = [], vcpus = 1 } = this.ports.memory;
+    const { cmos } = this.#s;
+    cmos[R.FLOPPY_TYPES] = floppyDrives === 0 ? 0 : (R.FLOPPY_1440K << 4) | (floppyDrives > 1 ? R.FLOPPY_1440K : 0);
+    const floppies = (floppyDrives > 0 ? R.EQUIPMENT_FLOPPY : 0) | (floppyDrives > 1 ? R.EQUIPMENT_SECOND_FLOPPY : 0);
+    cmos[R.EQUIPMENT] = R.EQUIPMENT_FPU | R.EQUIPMENT_MOUSE | floppies;
+    const type = (present: boolean, value: number): number => (present ? value : 0);
+    const disks = ideDisks.filter((size) => size !== undefined).length;
+    cmos[R.DISK_TYPES] = (type(disks > 0, R.DISK_TYPE_EXTENDED) << 4) | type(disks > 1, R.DISK_TYPE_EXTENDED);
+    cmos[R.FIRST_DISK_TYPE] = type(disks > 0, R.DISK_TYPE_OF_USER);
+    cmos[R.SECOND_DISK_TYPE] = type(disks > 1, R.DISK_TYPE_OF_USER);
+    cmos[R.DISK_TRANSLATION] = ideDisks
+      .slice(0, 4)
+      .reduce<number>((bits, size = 0, n) => bits | (size > LARGEST_CHS_BYTES ? R.TRANSLATION_LBA << (2 * n) : 0), 0);
+    const [one = 0, two = 0, three = 0] = bootOrder.map((device) => R.BOOT_DEVICES[device]);
+    cmos[R.BOOT_FLAG_1] = (two << 4) | one;
+    cmos[R.BOOT_FLAG_2] = three << 4;
+    cmos[R.SMP_COUNT] = vcpus - 1;
   }
 }

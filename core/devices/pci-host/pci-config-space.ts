@@ -13,6 +13,8 @@ import * as R from './pci.regs.ts';
 export interface PciFunction {
   readConfig(offset: number, size: AccessSize): number;
   writeConfig(offset: number, size: AccessSize, value: number): void;
+  /** It is no longer on its bus. */
+  unplugged?(): void;
 }
 
 /** Bytes of the VM's shared memory, which guests reach without exits. */
@@ -194,6 +196,11 @@ export class PciConfigSpace implements PciFunction, Device {
         this.#driveIntx();
       },
     };
+  }
+
+  /** Its windows go with it. */
+  unplugged(): void {
+    this.reset();
   }
 
   reset(): void {

@@ -28,6 +28,15 @@ export class PciBus {
     this.#functions.set(place, pciFunction);
   }
 
+  /** Takes out what is in a slot. */
+  detach(slot: number): void {
+    for (let i = 0; i < FUNCTIONS; i++) {
+      const place = slot * FUNCTIONS + i;
+      this.#functions.get(place)?.unplugged?.();
+      this.#functions.delete(place);
+    }
+  }
+
   /** devfn: slot * 8 + function. Undefined where nothing is plugged in. */
   functionAt(bus: number, devfn: number): PciFunction | undefined {
     return bus === 0 ? this.#functions.get(devfn) : undefined;

@@ -22,6 +22,7 @@ export const TRANSLATION_SIZE = 24;
 export const CLOCK_DATA_SIZE = 48;
 export const MSI_SIZE = 32;
 export const ENABLE_CAP_SIZE = 104;
+export const COALESCED_ZONE_SIZE = 16;
 
 export const GET_API_VERSION = io(0x00);
 export const CREATE_VM = io(0x01);
@@ -41,6 +42,8 @@ export const CREATE_IRQCHIP = io(0x60);
 export const IRQ_LINE = iow(0x61, 8);
 export const GET_IRQCHIP = iowr(0x62, IRQCHIP_SIZE);
 export const SET_IRQCHIP = ior(0x63, IRQCHIP_SIZE);
+export const REGISTER_COALESCED_MMIO = iow(0x67, COALESCED_ZONE_SIZE);
+export const UNREGISTER_COALESCED_MMIO = iow(0x68, COALESCED_ZONE_SIZE);
 export const SET_GSI_ROUTING = iow(0x6a, 8);
 export const SET_BOOT_CPU_ID = io(0x78);
 export const SET_CLOCK = iow(0x7b, CLOCK_DATA_SIZE);

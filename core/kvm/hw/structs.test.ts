@@ -76,6 +76,8 @@ describe('structures of kvm.h', () => {
     expect([...routing.subarray(14, 21)]).toEqual([30, 2, 0, 0, 0xfee0_0000, 1, 0x41]);
     const msi = structs.encodeMsi({ addressLo: 1, addressHi: 2, data: 3, flags: 4 });
     expect([...new Uint32Array(msi.buffer).subarray(0, 4), msi.length]).toEqual([1, 2, 3, 4, 32]);
+    const zone = structs.encodeCoalescedZone({ addr: 0x1_000a_0000, size: 0x20000, pio: 1 });
+    expect([...new Uint32Array(zone.buffer)]).toEqual([0xa0000, 1, 0x20000, 1]);
     const translation = structs.encodeTranslation(0x1234n);
     translation.set([0x56, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0], 8);
     expect(structs.decodeTranslation(translation)).toEqual({

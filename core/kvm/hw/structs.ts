@@ -4,6 +4,7 @@
  */
 import type {
   KvmClockData,
+  KvmCoalescedMmioZone,
   KvmCpuidEntry2,
   KvmDebugRegs,
   KvmEnableCap,
@@ -16,6 +17,7 @@ import type {
 } from '../api.ts';
 import {
   CLOCK_DATA_SIZE,
+  COALESCED_ZONE_SIZE,
   DEBUGREGS_SIZE,
   ENABLE_CAP_SIZE,
   FPU_SIZE,
@@ -167,6 +169,14 @@ export function encodeMsi(msi: KvmMsi): Uint8Array {
   const words = new Uint32Array(MSI_SIZE / 4);
   words.set([msi.addressLo, msi.addressHi, msi.data, msi.flags]);
   return new Uint8Array(words.buffer);
+}
+
+export function encodeCoalescedZone({ addr, size, pio }: KvmCoalescedMmioZone): Uint8Array {
+  const view = new DataView(new ArrayBuffer(COALESCED_ZONE_SIZE));
+  view.setBigUint64(0, BigInt(addr), true);
+  view.setUint32(8, size, true);
+  view.setUint32(12, pio, true);
+  return new Uint8Array(view.buffer);
 }
 
 export function encodeClock(data: KvmClockData): Uint8Array {

@@ -3,6 +3,7 @@ import {
   type CreateVmOptions,
   KVM_CAP_XSAVE2,
   type KvmClockData,
+  type KvmCoalescedMmioZone,
   type KvmEnableCap,
   KvmError,
   type KvmIrqLevel,
@@ -121,6 +122,14 @@ export class HostVm implements KvmVm {
   }
   signalMsi(msi: KvmMsi): boolean {
     return this.#ioctlStruct('KVM_SIGNAL_MSI', ioctl.SIGNAL_MSI, structs.encodeMsi(msi)) > 0;
+  }
+  registerCoalescedMmio(zone: KvmCoalescedMmioZone): void {
+    const bytes = structs.encodeCoalescedZone(zone);
+    this.#ioctlStruct('KVM_REGISTER_COALESCED_MMIO', ioctl.REGISTER_COALESCED_MMIO, bytes);
+  }
+  unregisterCoalescedMmio(zone: KvmCoalescedMmioZone): void {
+    const bytes = structs.encodeCoalescedZone(zone);
+    this.#ioctlStruct('KVM_UNREGISTER_COALESCED_MMIO', ioctl.UNREGISTER_COALESCED_MMIO, bytes);
   }
   getClock(): KvmClockData {
     const bytes = new Uint8Array(ioctl.CLOCK_DATA_SIZE);

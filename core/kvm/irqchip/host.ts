@@ -15,6 +15,8 @@ export interface IrqchipHost {
   /** `vector`: the start page number, 0 to 255. */
   sipi(vcpuId: number, vector: number): void;
   nmi(vcpuId: number): void;
+  /** The PC speaker's tone, or undefined for silence. */
+  speakerChanged?(frequencyHz: number | undefined): void;
 }
 
 /**

@@ -76,6 +76,7 @@ export class Irqchip {
       timers: this.#host.timers,
       tick: () => this.#tick(),
       tickUnmasked: () => this.#tickReachesPic || !this.#ioapic.isMasked(this.#routing.timerPin),
+      speakerChanged: (frequencyHz) => this.#host.speakerChanged?.(frequencyHz),
     });
   }
 

@@ -492,6 +492,24 @@ describe('ticks', () => {
     expect(rig.queue.nextDeadlineNs()).toBe(880_000);
   });
 
+  it('tells of the tone while gate and speaker data are on and channel 2 makes a square wave', () => {
+    const tones: (number | undefined)[] = [];
+    const rig = pitRig();
+    rig.speakerChanged = (hz) => tones.push(hz && Math.round(hz));
+    load(rig, 2, 3, 1193);
+    rig.out(0x61, 1);
+    rig.out(0x61, 2);
+    expect(tones).toEqual([]);
+    rig.out(0x61, 3);
+    rig.out(0x61, 3);
+    load(rig, 2, 3, 2386);
+    rig.out(0x61, 0);
+    expect(tones).toEqual([1000, undefined, 500, undefined]);
+    rig.out(0x61, 3);
+    rig.chip.reset();
+    expect(tones.slice(4)).toEqual([500, undefined]);
+  });
+
   it('automatic EOI acknowledges at once', () => {
     const rig = new Rig();
     rig.initPics(0x01, 0x03);

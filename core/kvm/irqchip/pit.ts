@@ -9,7 +9,8 @@
  * no more than one tick is raised in that time. While the guest has the line masked everywhere, or a tick is
  * outstanding, no timer is armed; masking it for longer than a period drops what was owed.
  *
- * Not emulated: the channel-1 DRAM refresh but for its toggle in port 0x61; sound (the speaker bit is kept only).
+ * Sound: the host is told of the tone of channel 2 while gate and speaker data are on; a speaker that is moved by its
+ * data bit alone is not heard. Not emulated: the channel-1 DRAM refresh but for its toggle in port 0x61.
  */
 
 import type { Timer, TimerHost } from '../../base/clock.ts';
@@ -29,6 +30,8 @@ const OUT_2_SHIFT = 5; //        RO
 /** Counts of channel 1 between two refresh requests, as every PC firmware programmed it: 15 us. */
 const REFRESH_COUNTS = 18;
 
+const NS_PER_S = 1e9;
+
 /** The most time in ns for which missed ticks are made up. */
 const OWED_MAX_NS = 1_000_000_000;
 
@@ -43,6 +46,8 @@ export interface PitPorts {
   tick(): boolean;
   /** Some interrupt controller has the line unmasked. */
   tickUnmasked(): boolean;
+  /** The speaker's tone, or undefined for silence. */
+  speakerChanged?(frequencyHz: number | undefined): void;
 }
 
 /** The fields of struct kvm_pit_state2. */
@@ -59,6 +64,7 @@ export class Pit {
   readonly #channels = [this.#channel0, new PitChannel(1), this.#channel2] as const;
   #speakerData = 0;
   #hpetLegacy = false;
+  #toneHz: number | undefined;
 
   // channel 0's ticks
   /** Rises of OUT since the count was written that are accounted for. */
@@ -81,6 +87,7 @@ export class Pit {
     });
     this.#speakerData = 0;
     this.#hpetLegacy = false;
+    this.#tellTone();
     this.#restartTicks();
   }
 
@@ -97,16 +104,19 @@ export class Pit {
     if (port === SPEAKER_PORT) {
       this.#speakerData = value & SPEAKER_DATA;
       this.#channel2.setGate(value & GATE_2, nowNs);
+      this.#tellTone();
       return;
     }
     if (port === PIT_CONTROL) {
       this.#writeControl(value, nowNs);
+      this.#tellTone();
       return;
     }
     const channel = this.#channels[port - PIT_CHANNEL_0];
     if (channel === this.#channel0) this.catchUp();
     channel?.writeByte(value, nowNs);
     if (channel === this.#channel0) this.#restartTicks();
+    if (channel === this.#channel2) this.#tellTone();
   }
 
   /** The guest ended the tick's interrupt, or it was thrown away. @hot */
@@ -169,7 +179,17 @@ export class Pit {
     this.#channel0.gate = 1; // tied high on a PC
     this.#hpetLegacy = (state.flags & PIT_FLAGS_HPET_LEGACY) !== 0;
     this.#speakerData = (state.flags & PIT_FLAGS_SPEAKER_DATA_ON) !== 0 ? SPEAKER_DATA : 0;
+    this.#tellTone();
     this.#restartTicks();
+  }
+
+  #tellTone(): void {
+    const { gate, periodNs } = this.#channel2;
+    const sounds = gate !== 0 && this.#speakerData !== 0 && Number.isFinite(periodNs);
+    const toneHz = sounds ? NS_PER_S / periodNs : undefined;
+    if (toneHz === this.#toneHz) return;
+    this.#toneHz = toneHz;
+    this.#ports.speakerChanged?.(toneHz);
   }
 
   #readSpeakerPort(nowNs: number): number {

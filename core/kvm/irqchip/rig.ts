@@ -18,6 +18,7 @@ export class Rig {
   kicks: number[] = [];
   /** INIT, SIPI and NMI in their order, as "init 1". */
   events: string[] = [];
+  speakerChanged: (frequencyHz: number | undefined) => void = () => {};
   tscToNs: (tsc: bigint) => number = (tsc) => Number(tsc) / TSC_PER_NS;
   readonly queue = new TimerQueue({ nowNs: () => (this.nowNs += this.lookNs) });
   readonly chip: Irqchip;
@@ -32,6 +33,7 @@ export class Rig {
       init: (id) => this.events.push(`init ${id}`),
       sipi: (id, vector) => this.events.push(`sipi ${id} ${vector}`),
       nmi: (id) => this.events.push(`nmi ${id}`),
+      speakerChanged: (frequencyHz) => this.speakerChanged(frequencyHz),
     });
     const memory = new SharedArrayBuffer(vcpus * LAPIC_PAGE_SIZE);
     for (let id = 0; id < vcpus; id++) {

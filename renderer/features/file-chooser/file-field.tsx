@@ -32,7 +32,10 @@ export interface FileFieldProps {
 
 export function FileField(props: FileFieldProps) {
   const { label, fileRole, value, onChange, startAt = '' } = props;
-  const [choosing, setChoosing] = useState(props.choose ?? false);
+  const [choosing, setChoosing] = useState(false);
+  const [choose] = useState(props.choose ?? false);
+  // Not at once: a dialog that opens with the one it is in would come below it.
+  useEffect(() => setChoosing(choose), [choose]);
   return (
     <>
       <TextField

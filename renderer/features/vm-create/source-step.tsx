@@ -16,7 +16,7 @@ const SOURCES: readonly { readonly id: SourceKind; readonly label: string }[] = 
 
 const LABELS: Readonly<Record<FileFieldName, readonly [label: string, hint: string]>> = {
   iso: ['ISO image', 'A CD or DVD to start from, such as an installer or a live system.'],
-  target: ['Disk image', 'Optional: a raw image to install to. More drives can be added later.'],
+  target: ['Disk to install to', 'Optional: a raw image to install to. More drives can be added later.'],
   disk: ['Disk image', 'A raw image of a disk with a system on it.'],
   floppy: ['Floppy image', 'An image of a diskette of up to 2,880 KiB.'],
   kernel: ['Kernel', 'A Linux bzImage, such as /boot/vmlinuz-…, or a multiboot ELF file.'],

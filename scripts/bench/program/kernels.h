@@ -14,6 +14,8 @@ struct kernel {
 };
 
 extern const struct kernel integer_kernels[], memory_kernels[], float_kernels[], data_kernels[], system_kernels[];
+/* Only in a machine of their own. */
+extern const struct kernel disk_kernels[], screen_kernels[];
 
 /* One step of a multiplicative generator: the pseudo-random numbers of all kernels. */
 static inline u32 next_random(u32 *state) {

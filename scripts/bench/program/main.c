@@ -1,7 +1,8 @@
 /* The guest benchmark: serves commands, a line each, on standard input; runs as a program, or as /init of a machine.
  *
  *   prepare NAME SIZE   makes the data of a kernel           prepared NAME
- *   run                 runs it once                         ran NANOSECONDS     (processor time, by this system's clock)
+ *   run                 runs it once                         ran NANOSECONDS NANOSECONDS    (by this system's clocks:
+ *                                                                processor time, and how long it took)
  *   check               tells what it computed               checked CHECKSUM
  *   quit                powers off, or exits; so does the end of the input
  *
@@ -10,7 +11,7 @@
 #include "kernels.h"
 
 static const struct kernel *const groups[] = {integer_kernels, memory_kernels, float_kernels, data_kernels,
-                                              system_kernels};
+                                              system_kernels,  disk_kernels,   screen_kernels};
 
 static int equal(const char *a, const char *b) {
   while (*a != 0 && *a == *b) a++, b++;
@@ -49,13 +50,25 @@ static void reply(const char *what, const char *text) {
   print(line);
 }
 
-static void reply_number(const char *what, u64 value) {
-  char digits[24];
-  char *at = digits + sizeof digits - 1;
-  *at = 0;
-  do *--at = (char)('0' + divide_by_ten(&value));
+/* Writes a number so that its last digit is before `end`; returns where its first is. */
+static char *decimal(char *end, u64 value) {
+  do *--end = (char)('0' + divide_by_ten(&value));
   while (value != 0);
-  reply(what, at);
+  return end;
+}
+
+static void reply_number(const char *what, u64 value) {
+  char text[24];
+  text[23] = 0;
+  reply(what, decimal(text + 23, value));
+}
+
+static void reply_times(u64 processor, u64 elapsed) {
+  char text[48];
+  text[47] = 0;
+  char *at = decimal(text + 47, elapsed);
+  *--at = ' ';
+  reply("ran", decimal(at, processor));
 }
 
 /* The next line without its end; 0 at the end of the input. */
@@ -84,20 +97,11 @@ static u32 number(const char *text) {
   return value;
 }
 
-/* A serial console repeats what it is sent: termios(3), tcsetattr. Fails harmlessly on a pipe. */
-static void stop_echo(void) {
-  enum { TCGETS = 0x5401, TCSETS = 0x5402, LOCAL_FLAGS = 3, ECHO = 8 };
-  u32 termios[16];
-  if (SYSTEM_CALL(SYS_ioctl, 0, TCGETS, termios) != 0) return;
-  termios[LOCAL_FLAGS] &= ~(u32)ECHO;
-  SYSTEM_CALL(SYS_ioctl, 0, TCSETS, termios);
-}
-
 int main(void) {
   static char line[100];
   const struct kernel *kernel = 0;
   u32 size = 0, result = 0;
-  stop_echo();
+  calm_terminal(0, ECHO); /* a serial console repeats what it is sent */
   reply_number("vivarium-bench", sizeof(void *) * 8);
   while (read_line(line, sizeof line)) {
     char *name = cut(line);
@@ -111,9 +115,10 @@ int main(void) {
     } else if (kernel == 0) {
       fail("nothing is prepared");
     } else if (equal(line, "run")) {
-      u64 began = cpu_time();
+      u64 began = elapsed_time(), used = cpu_time();
       result = kernel->run(size);
-      reply_number("ran", cpu_time() - began);
+      used = cpu_time() - used;
+      reply_times(used, elapsed_time() - began);
     } else if (equal(line, "check")) {
       reply_number("checked", result ^ (kernel->check ? kernel->check(size) : 0));
     } else {

@@ -126,8 +126,34 @@ void *map(unsigned long size, int protection, int flags) {
   return (void *)address;
 }
 
+long open(const char *path, int flags) { return SYSTEM_CALL(SYS_open, path, flags, 0); }
+
+void *map_device(const char *path, u32 offset, unsigned long size) {
+  long file = open(path, O_RDWR);
+  if (file < 0) fail(path);
+  const u32 unit = sizeof(long) == 8 ? 1 : 4096; /* mmap2 counts pages */
+  long address = system_call(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_SHARED, file, (long)(offset / unit));
+  if (address < 0 && address > -4096) fail(path);
+  return (void *)address;
+}
+
+void calm_terminal(int file, u32 local_flags) {
+  enum { TCGETS = 0x5401, TCSETS = 0x5402, LOCAL_FLAGS = 3 };
+  u32 termios[16];
+  if (SYSTEM_CALL(SYS_ioctl, file, TCGETS, termios) != 0) return;
+  termios[LOCAL_FLAGS] &= ~local_flags;
+  SYSTEM_CALL(SYS_ioctl, file, TCSETS, termios);
+}
+
 void unmap(void *address, unsigned long size) {
   if (SYSTEM_CALL(SYS_munmap, address, size, 0) != 0) fail("munmap");
+}
+
+u64 elapsed_time(void) {
+  enum { CLOCK_MONOTONIC = 1 };
+  long now[2]; /* struct timespec */
+  if (SYSTEM_CALL(SYS_clock_gettime, CLOCK_MONOTONIC, now, 0) != 0) fail("clock_gettime");
+  return (u64)now[0] * 1000000000u + (u64)now[1];
 }
 
 u64 cpu_time(void) {

@@ -55,7 +55,7 @@ function PageBar(props: {
             label="Apply"
             variant="primary"
             type="submit"
-            disabledReason={unchanged ?? problem ?? (draft.busy ? 'Just a moment…' : undefined)}
+            disabledReason={unchanged ?? problem}
           />
         </span>
       )}

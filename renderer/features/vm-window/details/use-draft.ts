@@ -8,7 +8,6 @@ export interface Draft<T> {
   readonly value: T;
   readonly change: (part: Partial<T>) => void;
   readonly changed: boolean;
-  readonly busy: boolean;
   readonly failure: CallFailure | undefined;
   /** What main said is wrong with one field. */
   readonly errorOf: (field: string) => string | undefined;
@@ -27,7 +26,7 @@ export const UnappliedContext = createContext<(changes: UnappliedChanges | undef
 export function useDraft<T extends object>(saved: T, save: (value: T) => Promise<Answer>): Draft<T> {
   const [edited, setEdited] = useState<T>();
   const [failure, setFailure] = useState<CallFailure>();
-  const [busy, setBusy] = useState(false);
+  const busy = useRef(false);
   const value = edited ?? saved;
   const changed = JSON.stringify(value) !== JSON.stringify(saved);
   const reset = () => {
@@ -35,9 +34,11 @@ export function useDraft<T extends object>(saved: T, save: (value: T) => Promise
     setFailure(undefined);
   };
   const apply = async () => {
-    if (busy) return false;
-    setBusy(true);
-    const answer = await save(value).finally(() => setBusy(false));
+    if (busy.current) return false;
+    busy.current = true;
+    const answer = await save(value).finally(() => {
+      busy.current = false;
+    });
     setFailure(answer.ok ? undefined : answer.error);
     if (answer.ok) setEdited(undefined);
     return answer.ok;
@@ -46,7 +47,6 @@ export function useDraft<T extends object>(saved: T, save: (value: T) => Promise
   return {
     value,
     changed,
-    busy,
     failure,
     errorOf: (field) => (failure?.field === field ? textOf(failure) : undefined),
     change: (part) => {
