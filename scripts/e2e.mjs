@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findBrowser } from './browser.mjs';
-import { DEFAULT_GUEST, GUESTS } from './guests/catalogue.mjs';
+import { DEFAULT_GUEST, USUAL_GUESTS } from './guests/catalogue.mjs';
 import { ensureGuest } from './guests.mjs';
 import { ensureBuilt, ensureInstalled, isEntry, root, say } from './setup.mjs';
 
 /** Each guest by name: where its files lie, or why there is none. */
-export function findGuests(names = Object.keys(GUESTS)) {
+export function findGuests(names = USUAL_GUESTS) {
   return Object.fromEntries(
     names.map((name) => {
       try {

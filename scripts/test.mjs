@@ -1,16 +1,18 @@
 // npm test: everything that can say whether this clone is right. The last line is "N passed, N failed, N skipped".
 //   npm test -- check unit   only these sections
+//   npm test -- media-long   real media that take long: installers, Debian on disks, OVMF; never without being asked for
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { check } from './check.mjs';
 import { findGuests, guestEnvironment, runE2e } from './e2e.mjs';
+import { GUESTS } from './guests/catalogue.mjs';
 import { ensureInstalled, root, say } from './setup.mjs';
 
 const SECTION_MS = 20 * 60_000;
 
 /** Runs one Vitest project; returns the counts of its JSON report. */
-function vitest(project, environment = {}, filters = []) {
+function vitest(project, environment = {}, filters = [], timeoutMs = SECTION_MS) {
   const report = join(root, 'out', 'test', `${project}${filters.length > 0 ? '-some' : ''}.json`);
   mkdirSync(join(root, 'out', 'test'), { recursive: true });
   rmSync(report, { force: true });
@@ -25,7 +27,7 @@ function vitest(project, environment = {}, filters = []) {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...environment },
-      timeout: SECTION_MS, // a thread in an endless loop cannot be ended by Vitest's own time-outs
+      timeout: timeoutMs, // a thread in an endless loop cannot be ended by Vitest's own time-outs
       killSignal: 'SIGKILL',
     },
   );
@@ -64,6 +66,12 @@ function guests() {
 }
 const guestFiles = () => guestEnvironment(guests());
 
+/** Media that take minutes or hundreds of MB: only when asked for. */
+function mediaLong() {
+  const files = guestEnvironment(findGuests(Object.keys(GUESTS)));
+  return onBuilt(() => vitest('media-long', files, [], 6 * SECTION_MS));
+}
+
 const SECTIONS = {
   check,
   unit: () => vitest('unit'),
@@ -83,7 +91,9 @@ const SECTIONS = {
   },
   boot: () => onBuilt(() => vitest('boot', guestFiles())),
   e2e: () => onBuilt(() => runE2e([], guestFiles())),
+  'media-long': mediaLong,
 };
+const ONLY_WHEN_ASKED = ['media-long'];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const rows = [];
@@ -108,7 +118,7 @@ if (unknown) {
 }
 ensureInstalled();
 for (const name of Object.keys(SECTIONS)) {
-  if (wanted.length === 0 || wanted.includes(name)) await runSection(name);
+  if (wanted.length === 0 ? !ONLY_WHEN_ASKED.includes(name) : wanted.includes(name)) await runSection(name);
 }
 say(`\n${rows.join('\n')}\n`);
 console.log(line(total));

@@ -25,6 +25,8 @@ export interface VmSummary {
   readonly uptimeSeconds: number;
   /** While it runs: the guest's pointer is where the viewer's is; otherwise it is moved, and a viewer grabs it. */
   readonly absolutePointer?: boolean;
+  /** What its PC speaker sounds at now; absent for silence. */
+  readonly speakerHz?: number;
   /** Host pty of the first serial port while the VM runs, where the host has ptys: e.g. /dev/pts/4. */
   readonly serialPty?: string;
 }

@@ -18,6 +18,8 @@ const CODES = {
   xrstor: hex('xrstor [rdi] ; hlt', '0f ae 2f f4'),
   xrstor64: hex('xrstor64 [rdi] ; hlt', '48 0f ae 2f f4'),
   xrstors: hex('xrstors [rdi] ; hlt', '0f c7 1f f4'),
+  maskAndXsavec: hex('mov [rdi], ebx ; mov eax, 6 ; xsavec [rdi] ; hlt', '89 1f b8 06 00 00 00 0f c7 27 f4'),
+  maskAndXrstor: hex('mov [rdi], ebx ; mov eax, 6 ; xrstor [rdi] ; hlt', '89 1f b8 06 00 00 00 0f ae 2f f4'),
   xgetbv: hex('xgetbv ; hlt', '0f 01 d0 f4'),
   xsetbv: hex('xsetbv ; hlt', '0f 01 d1 f4'),
 };
@@ -72,6 +74,16 @@ beforeEach(() => {
   fill();
   area().fill(0xee);
   rig.ram.fill(0, DATA + HEADER, DATA + HEADER + 64);
+});
+
+describe('components asked for by the instruction before', () => {
+  it('are saved and restored', () => {
+    run('maskAndXsavec', 0n);
+    expect(word(HEADER)).toBe(6n);
+    init();
+    run('maskAndXrstor', 0n);
+    expect([xmm(3), ymmHigh(3)]).toEqual([4, 0x83]);
+  });
 });
 
 describe('XSAVE', () => {

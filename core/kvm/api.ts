@@ -129,8 +129,11 @@ export interface KvmEnableCap {
 export interface VcpuThread {
   /** Guest time in ns (core/base/clock). */
   nowNs(): number;
-  /** True while a signal is pending: KVM_RUN returns with EINTR at the next block boundary. Cheap. */
-  signalPending(): boolean;
+  /**
+   * True while a signal is pending: KVM_RUN returns with EINTR at the next block boundary. Cheap, and cheaper for who has
+   * just looked at the clock and says so.
+   */
+  signalPending(nowNs?: number): boolean;
   /** Sleep until guest time reaches deadlineNs (may be Infinity) or a signal arrives; may wake early. */
   sleepUntil(deadlineNs: number): void;
   /** The alarm as by timer_settime: guest time in ns at which signalPending() turns true; Infinity for none. */

@@ -42,6 +42,8 @@ class Fuzz {
       memorySize: GUARD,
       userspaceAddr: at + GUARD,
     });
+    vm.registerCoalescedMmio({ addr: MMIO, size: GUARD * 2, pio: 0 });
+    vm.registerCoalescedMmio({ addr: 0, size: 0x8000, pio: 1 });
   }
 
   #value(): bigint {
@@ -110,6 +112,12 @@ class Fuzz {
     );
   }
 
+  #drain(): void {
+    const { run } = this.rig.vcpu;
+    const last = run.getUint32(A.RUN_COALESCED_RING + A.COALESCED_LAST, true);
+    run.setUint32(A.RUN_COALESCED_RING + A.COALESCED_FIRST, last, true);
+  }
+
   /** Puts the vCPU where a new program can start. */
   #reset(): void {
     const { vcpu, thread } = this.rig;
@@ -167,6 +175,7 @@ class Fuzz {
     for (let n = 0; n < MOST_EXITS; n++) {
       const { exit } = this.#run();
       exits.push(exit);
+      if (random.below(2) === 0) this.#drain();
       if (exit === 'EINTR' || exit === String(A.KVM_EXIT_SHUTDOWN)) break;
       if (exit === String(A.KVM_EXIT_IO)) rig.answerIn(random.uint32());
       if (exit === String(A.KVM_EXIT_MMIO)) rig.answerMmio(...Array.from({ length: 8 }, () => random.below(256)));
@@ -179,9 +188,12 @@ class Fuzz {
     this.#reset();
     this.rig.start(
       'protected',
-      hex('mov eax, 5 ; mov [0x3000], eax ; out 0x80, al', 'b8 05 00 00 00 a3 00 30 00 00 e6 80'),
+      hex(
+        'mov eax, 5 ; mov [0x3000], eax ; mov edx, 0x8000 ; out dx, al',
+        'b8 05 00 00 00 a3 00 30 00 00 ba 00 80 00 00 ee',
+      ),
     );
-    expect(this.rig.run()).toEqual({ exit: 'IO', direction: 'out', port: 0x80, size: 1, value: 5 });
+    expect(this.rig.run()).toEqual({ exit: 'IO', direction: 'out', port: 0x8000, size: 1, value: 5 });
   }
 }
 

@@ -86,21 +86,22 @@ describe('KVM_INTERRUPT', () => {
     expect(rig.vcpu.getRegs().rax & 0xffn).toBe(0x5an);
   });
 
-  it('comes between the elements of a repeated string instruction', () => {
+  it('comes between the exits of a repeated string instruction', () => {
     const rig = new KvmRig()
       .start(
         'protected',
         hex(
-          'mov ecx, 3 ; mov dx, 0x60 ; mov edi, 0x3000 ; rep insb ; hlt',
-          'b9 03 00 00 00 66 ba 60 00 bf 00 30 00 00 f3 6c f4',
+          'mov ecx, 3 ; mov dx, 0x60 ; mov edi, 0x2ffe ; rep insb ; hlt', // two elements on the first page
+          'b9 03 00 00 00 66 ba 60 00 bf fe 2f 00 00 f3 6c f4',
         ),
       )
       .set({ rflags: 0x202n });
     rig.run();
     rig.vcpu.interrupt(0x31);
-    rig.answerIn(1);
+    rig.answerIn(1, 2);
     expect(rig.exception()).toMatchObject({ vector: 0x31, ip: BigInt(CODE + 14) });
-    expect(rig.vcpu.getRegs().rcx).toBe(2n);
+    expect(rig.vcpu.getRegs()).toMatchObject({ rcx: 1n, rdi: 0x3000n });
+    expect(rig.bytes(0x2ffe, 2)).toEqual([1, 2]);
   });
 });
 

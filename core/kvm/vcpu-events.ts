@@ -125,13 +125,14 @@ export class VcpuEvents {
       counters.nmiInjections++;
       return cpu.inject(S.NMI_VECTOR, undefined, 'external');
     }
-    this.#wantWindow();
-    if (!this.#pendingInterrupt() || !cpu.interruptible) return CPU_SLICE;
+    const pending = this.#pendingInterrupt();
+    this.#wantWindow(pending);
+    if (!pending || !cpu.interruptible) return CPU_SLICE;
     const vector = this.#interrupt >= 0 ? this.#interrupt : (lapic?.acknowledge() ?? 0);
     this.#interrupt = -1;
     counters.injected(vector);
     const exit = cpu.inject(vector, undefined, 'external');
-    this.#wantWindow();
+    this.#wantWindow(this.#pendingInterrupt());
     return exit;
   }
   #injectException(exception: A.KvmVcpuEvents['exception']): CpuExit {
@@ -151,9 +152,9 @@ export class VcpuEvents {
   }
 
   /** Someone waits for interrupts to be allowed, and they are not. */
-  #wantWindow(): void {
+  #wantWindow(pending: boolean): void {
     const { cpu } = this.ports;
-    const awaited = this.#pendingInterrupt() || this.ports.windowRequested();
+    const awaited = pending || this.ports.windowRequested();
     cpu.windowWanted = awaited && !cpu.interruptible;
   }
   get canInject(): boolean {

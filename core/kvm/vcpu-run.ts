@@ -93,9 +93,10 @@ export class VcpuRun {
     const { cpu, vm, events, page, debug, counters } = this.#ports;
     const { thread } = vm.options;
     for (;;) {
-      if (thread.signalPending()) this.#interrupted();
-      if (vm.timers.nextDeadlineNs() !== Number.POSITIVE_INFINITY) vm.timers.runDue(thread.nowNs());
-      Atomics.store(cpu.state.i32, S.REQUEST >> 2, 0);
+      const nowNs = vm.timers.nextDeadlineNs() !== Number.POSITIVE_INFINITY ? thread.nowNs() : undefined;
+      if (thread.signalPending(nowNs)) this.#interrupted();
+      if (nowNs !== undefined) vm.timers.runDue(nowNs);
+      if (cpu.state.get32(S.REQUEST) !== 0) Atomics.store(cpu.state.i32, S.REQUEST >> 2, 0);
       if (this.mpState !== A.KVM_MP_STATE_RUNNABLE && !this.#wake()) {
         this.#sleep(Math.min(vm.timers.nextDeadlineNs(), thread.alarmNs));
         continue;

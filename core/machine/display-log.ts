@@ -22,7 +22,7 @@ export class DisplayLog {
   watch(thread: VcpuThread): VcpuThread {
     return {
       nowNs: () => thread.nowNs(),
-      signalPending: () => thread.signalPending(),
+      signalPending: (nowNs) => thread.signalPending(nowNs),
       get alarmNs() {
         return thread.alarmNs;
       },

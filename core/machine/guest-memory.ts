@@ -23,7 +23,7 @@ export class SlotMemory implements GuestMemory {
   }
 
   read(gpa: number, target: Uint8Array): void {
-    target.fill(0);
+    if (!this.#isRam(gpa, target.length)) target.fill(0);
     this.#forEachPart(gpa, target.length, (offset, start, length) => {
       target.set(this.#bytes.subarray(offset, offset + length), start);
     });
@@ -41,6 +41,10 @@ export class SlotMemory implements GuestMemory {
       this.#bytes.fill(0, offset, offset + partLength);
       this.vm.notifyWrite(offset, partLength);
     });
+  }
+
+  #isRam(gpa: number, length: number): boolean {
+    return this.ranges.some((range) => gpa >= range.gpa && gpa + length <= range.gpa + range.sizeBytes);
   }
 
   /** Calls back for each part of [gpa, gpa + length) that is RAM; start counts from gpa. */

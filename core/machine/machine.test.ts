@@ -78,6 +78,29 @@ const check =
   };
 
 describe('Machine', () => {
+  it('brings writes to the VGA window that KVM kept to the device, before the exit behind them', () => {
+    const write: Step = ({ run }) => {
+      const ring = kvm.RUN_COALESCED_RING;
+      run.setUint32(ring + kvm.COALESCED_ENTRIES, 0xb8000, true);
+      run.setUint32(ring + kvm.COALESCED_ENTRIES + kvm.COALESCED_LEN, 1, true);
+      run.setUint8(ring + kvm.COALESCED_ENTRIES + kvm.COALESCED_DATA, 0x5a);
+      run.setUint32(ring + kvm.COALESCED_LAST, 1, true);
+      run.setUint32(kvm.RUN_EXIT_REASON, kvm.KVM_EXIT_MMIO, true);
+      run.setUint32(kvm.RUN_MMIO_PHYS_ADDR, 0xb8000, true);
+      run.setUint32(kvm.RUN_MMIO_LEN, 1, true);
+      run.setUint8(kvm.RUN_MMIO_IS_WRITE, 0);
+    };
+    let seen = 0;
+    const look: Step = (vcpu) => {
+      seen = vcpu.run.getUint8(kvm.RUN_MMIO_DATA);
+      kick(vcpu);
+    };
+    const { vm, machine } = build([write, look]);
+    expect(vm.zones).toEqual([{ addr: 0xa0000, size: 0x20000, pio: 0 }]);
+    expect(machine.run()).toBeUndefined();
+    expect(seen).toBe(0x5a);
+  });
+
   it('maps RAM around the VGA window and at 4 GiB, and the text window on video memory', () => {
     const { vm, machine } = build([], { ramBytes: 16 * MIB });
     const at = (gpa: number) => vm.slots.find((s) => gpa >= s.guestPhysAddr && gpa < s.guestPhysAddr + s.memorySize);

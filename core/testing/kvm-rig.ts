@@ -78,8 +78,19 @@ class RigThread implements A.VcpuThread {
   }
 }
 
+interface IoExit {
+  exit: 'IO';
+  direction: 'in' | 'out';
+  port: number;
+  size: number;
+  /** The first element's. */
+  value: number;
+  /** All of them, where there are several. */
+  values?: number[];
+}
+
 export type Exit =
-  | { exit: 'IO'; direction: 'in' | 'out'; port: number; size: number; value: number }
+  | IoExit
   | { exit: 'MMIO'; write: boolean; gpa: number; bytes: number[] }
   | { exit: 'DEBUG'; exception: number; pc: bigint; dr6: bigint; dr7: bigint }
   | { exit: 'INTERNAL_ERROR'; message: string }
@@ -337,11 +348,14 @@ export class KvmRig {
     switch (reason) {
       case A.KVM_EXIT_IO: {
         const size = run.getUint8(A.RUN_IO_SIZE);
-        if (run.getUint32(A.RUN_IO_COUNT, true) !== 1) throw new Error('more than one element');
-        const at = Number(run.getBigUint64(A.RUN_IO_DATA_OFFSET, true));
-        const value = size === 1 ? run.getUint8(at) : size === 2 ? run.getUint16(at, true) : run.getUint32(at, true);
+        const first = Number(run.getBigUint64(A.RUN_IO_DATA_OFFSET, true));
+        const values = Array.from({ length: run.getUint32(A.RUN_IO_COUNT, true) }, (_, i) => {
+          const at = first + i * size;
+          return size === 1 ? run.getUint8(at) : size === 2 ? run.getUint16(at, true) : run.getUint32(at, true);
+        });
         const direction = run.getUint8(A.RUN_IO_DIRECTION) === A.KVM_EXIT_IO_IN ? 'in' : 'out';
-        return { exit: 'IO', direction, port: run.getUint16(A.RUN_IO_PORT, true), size, value };
+        const port = run.getUint16(A.RUN_IO_PORT, true);
+        return { exit: 'IO', direction, port, size, value: values[0] ?? 0, ...(values.length > 1 && { values }) };
       }
       case A.KVM_EXIT_MMIO: {
         const length = run.getUint32(A.RUN_MMIO_LEN, true);
@@ -374,10 +388,14 @@ export class KvmRig {
     }
   }
 
-  /** The value that an IN takes at the next run. */
-  answerIn(value: number): this {
+  /** The value that an IN takes at the next run, or those that a REP INS takes. */
+  answerIn(...values: number[]): this {
     const { run } = this.vcpu;
-    run.setUint32(Number(run.getBigUint64(A.RUN_IO_DATA_OFFSET, true)), value, true);
+    const size = run.getUint8(A.RUN_IO_SIZE);
+    let at = Number(run.getBigUint64(A.RUN_IO_DATA_OFFSET, true));
+    for (const value of values) {
+      for (let i = 0; i < size; i++) run.setUint8(at++, value >>> (8 * i));
+    }
     return this;
   }
   /** The bytes that an MMIO read takes at the next run. */

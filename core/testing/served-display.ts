@@ -49,7 +49,11 @@ export class ServedDisplay {
 
   /** The whole screen anew, as a guest that redraws it. */
   draw(pixel: (x: number, y: number) => number): void {
-    this.drawAll(Uint32Array.from({ length: this.#width * this.#height }, (_, i) => pixel(i % this.#width, Math.floor(i / this.#width))));
+    this.drawAll(
+      Uint32Array.from({ length: this.#width * this.#height }, (_, i) =>
+        pixel(i % this.#width, Math.floor(i / this.#width)),
+      ),
+    );
   }
 
   drawAll(pixels: Uint32Array): void {

@@ -15,7 +15,6 @@ import {
   CpuOffsets as S,
 } from '../cpu/index.ts';
 import { loadCode, loadSegment, readDescriptor } from '../cpu/system/descriptors.ts';
-import { isTranslatableMode } from '../cpu/translate/translatable.ts';
 
 /** No devices, no MSRs, time stands still. */
 const ALONE: CpuHost = {
@@ -160,7 +159,7 @@ export class TestCpu extends Cpu {
   step(repeats: boolean, translatable = false): RaisedException | undefined {
     const start = this.state.rip;
     this.raised = undefined;
-    if (Cpu.translation === 'always' && translatable && !repeats && isTranslatableMode(this.state.get32(S.CODE_MODE))) {
+    if (Cpu.translation === 'always' && translatable && !repeats) {
       this.blocks.flush();
       this.exitOnInt3 = true;
       this.run(1);

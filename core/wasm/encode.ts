@@ -1,6 +1,17 @@
+/** Unsigned LEB128 of a u32. */
+export function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  let v = value >>> 0;
+  for (; v >= 0x80; v >>>= 7) bytes.push((v & 0x7f) | 0x80);
+  bytes.push(v);
+  return bytes;
+}
+
+const EMPTY = new Uint8Array(0);
+
 /** Byte sink with WebAssembly's integer encodings ([WASM] binary format, 5.2). */
 export class ByteSink {
-  #bytes = new Uint8Array(256);
+  #bytes = EMPTY;
   length = 0;
 
   byte(value: number): void {
@@ -67,7 +78,7 @@ export class ByteSink {
 
   #grow(needed: number): void {
     if (needed <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2, 256));
     larger.set(this.#bytes.subarray(0, this.length));
     this.#bytes = larger;
   }

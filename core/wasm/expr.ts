@@ -3,18 +3,23 @@
  * once, and in program order when it reads what a statement in between may change; Func.let() gives it a local.
  * Operators on constants fold, so that a generator whose operands are constants pays for nothing.
  */
-import type { ByteSink } from './encode.ts';
+import { type ByteSink, unsigned } from './encode.ts';
 
 export type ValType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 export type ConstOf<T extends ValType> = T extends 'i64' ? bigint : number;
 
+/** All have the same members, so that the engine sees objects of one shape. */
 export interface Expr<T extends ValType = ValType> {
   readonly type: T;
   /** The value, where it is known now. i32 as a signed number, i64 as a signed bigint. */
-  readonly value?: ConstOf<T>;
-  /** Cheap to repeat and unaffected by any statement: a constant, or a parameter nobody assigns. */
-  readonly stable?: boolean;
-  emit(out: ByteSink): void;
+  readonly value: ConstOf<T> | undefined;
+  /** No statement changes it: a constant, or what Func.let() gives. */
+  readonly fixed: boolean;
+  /** What the operator takes, in this order, and the operator with its immediates; a constant has neither. */
+  readonly a: Expr | undefined;
+  readonly b: Expr | undefined;
+  readonly c: Expr | undefined;
+  readonly operator: readonly number[];
 }
 export type I32 = Expr<'i32'>;
 export type I64 = Expr<'i64'>;
@@ -22,31 +27,60 @@ export type F32 = Expr<'f32'>;
 export type F64 = Expr<'f64'>;
 export type V128 = Expr<'v128'>;
 
-const raw = <T extends ValType>(type: T, emit: (out: ByteSink) => void): Expr<T> => ({ type, emit });
+const NO_OPERATOR: readonly number[] = [];
+const WRAP = [0xa7];
+const EXTEND_S = [0xac];
+const EXTEND_U = [0xad];
+const SELECT = [0x1b];
+const LOCAL_GET = 0x20;
 
-function simd(out: ByteSink, op: number): void {
-  out.byte(0xfd);
-  out.u32(op);
+function operation<T extends ValType>(type: T, operator: readonly number[], a?: Expr, b?: Expr, c?: Expr): Expr<T> {
+  return { type, value: undefined, fixed: false, a, b, c, operator };
+}
+function constant<T extends 'i32' | 'i64'>(type: T, value: ConstOf<T>): Expr<T> {
+  return { type, value, fixed: true, a: undefined, b: undefined, c: undefined, operator: NO_OPERATOR };
+}
+export interface Local<T extends ValType = ValType> extends Expr<T> {
+  readonly index: number;
+  /** The same, where nothing is assigned to it any more. */
+  readonly final: Expr<T>;
+}
+export function makeLocal<T extends ValType>(type: T, index: number): Local<T> {
+  const operator = [LOCAL_GET, ...unsigned(index)];
+  const nothing = undefined;
+  const final: Expr<T> = { type, value: nothing, fixed: true, a: nothing, b: nothing, c: nothing, operator };
+  return { type, value: nothing, fixed: false, a: nothing, b: nothing, c: nothing, operator, index, final };
 }
 
-function op1<A extends ValType, R extends ValType>(type: R, code: number, prefix = 0) {
-  return (a: Expr<A>): Expr<R> =>
-    raw(type, (out) => {
-      a.emit(out);
-      if (prefix) {
-        out.byte(prefix);
-        out.u32(code);
-      } else out.byte(code);
-    });
+export function emit(out: ByteSink, { value, a, b, c, operator }: Expr): void {
+  if (value !== undefined) {
+    emitConstant(out, value);
+    return;
+  }
+  if (a) emit(out, a);
+  if (b) emit(out, b);
+  if (c) emit(out, c);
+  for (let n = 0; n < operator.length; n++) out.byte(operator[n] as number);
+}
+function emitConstant(out: ByteSink, value: number | bigint): void {
+  if (typeof value === 'bigint') {
+    out.byte(0x42);
+    out.s64(value);
+  } else {
+    out.byte(0x41);
+    out.s32(value);
+  }
+}
+
+const simd = (code: number): number[] => [0xfd, ...unsigned(code)];
+
+function op1<A extends ValType, R extends ValType>(type: R, ...operator: number[]) {
+  return (a: Expr<A>): Expr<R> => operation(type, operator, a);
 }
 
 function op2<A extends ValType, R extends ValType>(type: R, code: number) {
-  return (a: Expr<A>, b: Expr<A>): Expr<R> =>
-    raw(type, (out) => {
-      a.emit(out);
-      b.emit(out);
-      out.byte(code);
-    });
+  const operator = [code];
+  return (a: Expr<A>, b: Expr<A>): Expr<R> => operation(type, operator, a, b);
 }
 
 type Fold<T extends ValType> = (a: ConstOf<T>, b: ConstOf<T>) => ConstOf<T>;
@@ -69,38 +103,26 @@ function fold64(code: number, fn: Fold<'i64'>, identity?: bigint): (a: I64, b: I
   };
 }
 
-function load<T extends ValType>(type: T, code: number, align: number, isSimd = false) {
-  return (address: I32, offset = 0): Expr<T> =>
-    raw(type, (out) => {
-      const folded = foldAddress(address, offset);
-      folded.address.emit(out);
-      if (isSimd) simd(out, code);
-      else out.byte(code);
-      out.u32(align);
-      out.u32(folded.offset);
-    });
+function load<T extends ValType>(type: T, align: number, ...operator: number[]) {
+  return (address: I32, offset = 0): Expr<T> => {
+    const folded = foldAddress(address, offset);
+    return operation(type, operator.concat(align, unsigned(folded.offset)), folded.address);
+  };
 }
 
 /** Constant addresses become offsets of address 0, so that the engine sees one immediate. */
 export function foldAddress(address: I32, offset: number): { address: I32; offset: number } {
   if (address.value === undefined) return { address, offset };
-  return { address: i32.const(0), offset: (address.value >>> 0) + offset };
+  return { address: ZERO, offset: (address.value >>> 0) + offset };
 }
 
+const ZERO = constant('i32', 0);
 const s32 = (n: number): number => n | 0;
 const u64 = (n: bigint): bigint => BigInt.asUintN(64, n);
 const s64 = (n: bigint): bigint => BigInt.asIntN(64, n);
 
 export const i32 = {
-  const: (value: number): I32 => ({
-    type: 'i32',
-    value: value | 0,
-    stable: true,
-    emit(out) {
-      out.byte(0x41);
-      out.s32(value);
-    },
-  }),
+  const: (value: number): I32 => constant('i32', value | 0),
   add: fold32(0x6a, (a, b) => s32(a + b), 0),
   sub: fold32(0x6b, (a, b) => s32(a - b), 0),
   mul: fold32(0x6c, (a, b) => Math.imul(a, b), 1),
@@ -133,29 +155,21 @@ export const i32 = {
   extend8S: op1<'i32', 'i32'>('i32', 0xc0),
   extend16S: op1<'i32', 'i32'>('i32', 0xc1),
   wrap: (a: I64): I32 =>
-    a.value !== undefined ? i32.const(Number(BigInt.asIntN(32, a.value))) : op1<'i64', 'i32'>('i32', 0xa7)(a),
-  truncSatF32S: op1<'f32', 'i32'>('i32', 0, 0xfc),
-  truncSatF64S: op1<'f64', 'i32'>('i32', 2, 0xfc),
+    a.value !== undefined ? i32.const(Number(BigInt.asIntN(32, a.value))) : operation('i32', WRAP, a),
+  truncSatF32S: op1<'f32', 'i32'>('i32', 0xfc, 0),
+  truncSatF64S: op1<'f64', 'i32'>('i32', 0xfc, 2),
   reinterpretF32: op1<'f32', 'i32'>('i32', 0xbc),
-  load: load('i32', 0x28, 2),
-  load8U: load('i32', 0x2d, 0),
-  load8S: load('i32', 0x2c, 0),
-  load16U: load('i32', 0x2f, 0),
-  load16S: load('i32', 0x2e, 0),
+  load: load('i32', 2, 0x28),
+  load8U: load('i32', 0, 0x2d),
+  load8S: load('i32', 0, 0x2c),
+  load16U: load('i32', 0, 0x2f),
+  load16S: load('i32', 0, 0x2e),
   /** Unaligned-tolerant hint: alignment is only a hint in WebAssembly. */
-  loadU: load('i32', 0x28, 0),
+  loadU: load('i32', 0, 0x28),
 };
 
 export const i64 = {
-  const: (value: bigint): I64 => ({
-    type: 'i64',
-    value: s64(value),
-    stable: true,
-    emit(out) {
-      out.byte(0x42);
-      out.s64(value);
-    },
-  }),
+  const: (value: bigint): I64 => constant('i64', s64(value)),
   add: fold64(0x7c, (a, b) => s64(a + b), 0n),
   sub: fold64(0x7d, (a, b) => s64(a - b), 0n),
   mul: fold64(0x7e, (a, b) => s64(a * b), 1n),
@@ -188,28 +202,25 @@ export const i64 = {
   extend8S: op1<'i64', 'i64'>('i64', 0xc2),
   extend16S: op1<'i64', 'i64'>('i64', 0xc3),
   extend32S: op1<'i64', 'i64'>('i64', 0xc4),
-  extendS: (a: I32): I64 => (a.value !== undefined ? i64.const(BigInt(a.value)) : op1<'i32', 'i64'>('i64', 0xac)(a)),
-  extendU: (a: I32): I64 =>
-    a.value !== undefined ? i64.const(BigInt(a.value >>> 0)) : op1<'i32', 'i64'>('i64', 0xad)(a),
-  truncSatF32S: op1<'f32', 'i64'>('i64', 4, 0xfc),
-  truncSatF64S: op1<'f64', 'i64'>('i64', 6, 0xfc),
+  extendS: (a: I32): I64 => (a.value !== undefined ? i64.const(BigInt(a.value)) : operation('i64', EXTEND_S, a)),
+  extendU: (a: I32): I64 => (a.value !== undefined ? i64.const(BigInt(a.value >>> 0)) : operation('i64', EXTEND_U, a)),
+  truncSatF32S: op1<'f32', 'i64'>('i64', 0xfc, 4),
+  truncSatF64S: op1<'f64', 'i64'>('i64', 0xfc, 6),
   reinterpretF64: op1<'f64', 'i64'>('i64', 0xbd),
-  load: load('i64', 0x29, 3),
-  load8U: load('i64', 0x31, 0),
-  load16U: load('i64', 0x33, 0),
-  load32U: load('i64', 0x35, 0),
-  load32S: load('i64', 0x34, 0),
-  loadU: load('i64', 0x29, 0),
+  load: load('i64', 3, 0x29),
+  load8U: load('i64', 0, 0x31),
+  load16U: load('i64', 0, 0x33),
+  load32U: load('i64', 0, 0x35),
+  load32S: load('i64', 0, 0x34),
+  loadU: load('i64', 0, 0x29),
 };
 
 export const f32 = {
-  const: (value: number): F32 =>
-    raw('f32', (out) => {
-      const bytes = new Uint8Array(4);
-      new DataView(bytes.buffer).setFloat32(0, value, true);
-      out.byte(0x43);
-      out.bytes(bytes);
-    }),
+  const: (value: number): F32 => {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setFloat32(0, value, true);
+    return operation('f32', [0x43, ...bytes]);
+  },
   add: op2<'f32', 'f32'>('f32', 0x92),
   sub: op2<'f32', 'f32'>('f32', 0x93),
   mul: op2<'f32', 'f32'>('f32', 0x94),
@@ -231,17 +242,15 @@ export const f32 = {
   convertI64U: op1<'i64', 'f32'>('f32', 0xb5),
   demote: op1<'f64', 'f32'>('f32', 0xb6),
   reinterpretI32: op1<'i32', 'f32'>('f32', 0xbe),
-  load: load('f32', 0x2a, 0),
+  load: load('f32', 0, 0x2a),
 };
 
 export const f64 = {
-  const: (value: number): F64 =>
-    raw('f64', (out) => {
-      const bytes = new Uint8Array(8);
-      new DataView(bytes.buffer).setFloat64(0, value, true);
-      out.byte(0x44);
-      out.bytes(bytes);
-    }),
+  const: (value: number): F64 => {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    return operation('f64', [0x44, ...bytes]);
+  },
   add: op2<'f64', 'f64'>('f64', 0xa0),
   sub: op2<'f64', 'f64'>('f64', 0xa1),
   mul: op2<'f64', 'f64'>('f64', 0xa2),
@@ -263,47 +272,30 @@ export const f64 = {
   convertI64U: op1<'i64', 'f64'>('f64', 0xba),
   promote: op1<'f32', 'f64'>('f64', 0xbb),
   reinterpretI64: op1<'i64', 'f64'>('f64', 0xbf),
-  load: load('f64', 0x2b, 0),
+  load: load('f64', 0, 0x2b),
 };
 
 /** Any SIMD operator by its opcode ([SIMD] proposal numbering, wasm 2.0 section 5.4.9). */
 function vop<R extends ValType>(type: R, code: number) {
-  return (...args: Expr[]): Expr<R> =>
-    raw(type, (out) => {
-      for (const a of args) a.emit(out);
-      simd(out, code);
-    });
+  const operator = simd(code);
+  return (a?: Expr, b?: Expr, c?: Expr): Expr<R> => operation(type, operator, a, b, c);
 }
 function vlane<R extends ValType>(type: R, code: number) {
-  return (lane: number, ...args: Expr[]): Expr<R> =>
-    raw(type, (out) => {
-      for (const a of args) a.emit(out);
-      simd(out, code);
-      out.byte(lane);
-    });
+  const operator = simd(code);
+  return (lane: number, a: Expr, b?: Expr): Expr<R> => operation(type, [...operator, lane], a, b);
 }
 
 export const v128 = {
-  const: (bytes: ArrayLike<number>): V128 =>
-    raw('v128', (out) => {
-      simd(out, 0x0c);
-      for (let i = 0; i < 16; i++) out.byte(bytes[i] ?? 0);
-    }),
-  load: load('v128', 0x00, 0, true),
-  load32Zero: load('v128', 0x5c, 0, true),
-  load64Zero: load('v128', 0x5d, 0, true),
+  const: (bytes: ArrayLike<number>): V128 => operation('v128', [...simd(0x0c), ...Array.from(bytes)]),
+  load: load('v128', 0, ...simd(0x00)),
+  load32Zero: load('v128', 0, ...simd(0x5c)),
+  load64Zero: load('v128', 0, ...simd(0x5d)),
   /** 16 byte indices, 0..15 from a, 16..31 from b. */
-  shuffle: (lanes: readonly number[], a: V128, b: V128): V128 =>
-    raw('v128', (out) => {
-      a.emit(out);
-      b.emit(out);
-      simd(out, 0x0d);
-      for (const lane of lanes) out.byte(lane);
-    }),
+  shuffle: (lanes: readonly number[], a: V128, b: V128): V128 => operation('v128', [...simd(0x0d), ...lanes], a, b),
   /** Operator by opcode with a v128 result. */
-  op: (code: number, ...args: Expr[]): V128 => vop('v128', code)(...args),
+  op: (code: number, a?: Expr, b?: Expr): V128 => operation('v128', simd(code), a, b),
   /** Operator by opcode with an i32 result (any_true, all_true, bitmask). */
-  test: (code: number, ...args: Expr[]): I32 => vop('i32', code)(...args),
+  test: (code: number, a: Expr): I32 => operation('i32', simd(code), a),
   not: vop('v128', 0x4d),
   and: vop('v128', 0x4e),
   andnot: vop('v128', 0x4f),
@@ -327,16 +319,7 @@ export const v128 = {
 /** cond ? a : b, both evaluated. */
 export function select<T extends ValType>(cond: I32, a: Expr<T>, b: Expr<T>): Expr<T> {
   if (cond.value !== undefined) return cond.value !== 0 ? a : b;
-  return raw(a.type, (out) => {
-    a.emit(out);
-    b.emit(out);
-    cond.emit(out);
-    out.byte(0x1b);
-  });
-}
-
-export function makeExpr<T extends ValType>(type: T, emit: (out: ByteSink) => void): Expr<T> {
-  return raw(type, emit);
+  return operation(a.type, SELECT, a, b, cond);
 }
 
 /** 1 when any of these bits of a word is set. */

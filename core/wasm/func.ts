@@ -2,6 +2,7 @@
 import { ByteSink } from './encode.ts';
 import {
   type Expr,
+  emit,
   f32,
   f64,
   foldAddress,
@@ -9,7 +10,8 @@ import {
   type I64,
   i32,
   i64,
-  makeExpr,
+  type Local,
+  makeLocal,
   type V128,
   type ValType,
   v128,
@@ -34,16 +36,14 @@ export interface Callable {
   readonly type: FuncType;
 }
 
-export interface Local<T extends ValType = ValType> extends Expr<T> {
-  readonly index: number;
-}
-
 /** A branch target. Depths are computed when a branch is emitted. */
 export interface Label {
   readonly depth: number;
 }
 
 const BLOCK_VOID = 0x40;
+const CALL = 0x10;
+const RETURN_CALL = 0x12;
 
 const ZEROS = {
   i32: i32.const(0),
@@ -61,50 +61,51 @@ export class Func implements Callable {
   readonly #hints: { readonly sink: ByteSink; readonly at: number; readonly likely: boolean }[] = [];
   readonly #locals: ValType[] = [];
   /** Locals that may be used again, and those that the scope at hand has taken. */
-  readonly #free = new Map<ValType, number[]>();
-  #taken: { index: number; type: ValType }[] | undefined;
+  readonly #free: Record<ValType, Local[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  #taken: Local[] | undefined;
   #depth = 0;
 
   constructor(
-    readonly index: number,
+    readonly indexOf: () => number,
     readonly type: FuncType,
     readonly typeIndexOf: (type: FuncType) => number,
   ) {}
 
+  get index(): number {
+    return this.indexOf();
+  }
+
   param<T extends ValType>(index: number, type: T): Local<T> {
-    return this.#localExpr(index, type);
+    return makeLocal(type, index);
   }
 
   /** Zero at first. */
   local<T extends ValType>(type: T): Local<T> {
-    const known = this.#free.get(type)?.pop();
-    if (known === undefined) return this.#take(this.permanent(type));
-    const local = this.#localExpr(known, type);
-    this.set(local, zeroOf(type));
-    return this.#take(local);
+    const locals = this.#locals.length;
+    const local = this.#unset(type);
+    if (this.#locals.length === locals) this.set(local, zeroOf(type));
+    return local;
   }
-  /** One that no scope takes back. */
+  /** One that no scope takes back. Zero at first. */
   permanent<T extends ValType>(type: T): Local<T> {
     const index = this.type.params.length + this.#locals.length;
     this.#locals.push(type);
-    return this.#localExpr(index, type);
+    return makeLocal(type, index);
   }
-  #take<T extends ValType>(local: Local<T>): Local<T> {
-    this.#taken?.push({ index: local.index, type: local.type });
+  /** One that may have another's value. */
+  #unset<T extends ValType>(type: T): Local<T> {
+    const local = (this.#free[type].pop() as Local<T> | undefined) ?? this.permanent(type);
+    this.#taken?.push(local);
     return local;
   }
   /** Locals taken within `body` are used again behind it. */
   scope(body: () => void): void {
     const outer = this.#taken;
-    const own: { index: number; type: ValType }[] = [];
+    const own: Local[] = [];
     this.#taken = own;
     body();
     this.#taken = outer;
-    for (const { index, type } of own) {
-      const free = this.#free.get(type);
-      if (free) free.push(index);
-      else this.#free.set(type, [index]);
-    }
+    for (const local of own) this.#free[local.type].push(local);
   }
   /** Code that runs before all that was or will be written. */
   before(body: () => void): void {
@@ -116,20 +117,20 @@ export class Func implements Callable {
 
   /** Evaluates now, into a local that can be read any number of times. Constants stay constants. */
   let<T extends ValType>(value: Expr<T>): Expr<T> {
-    if (value.stable) return value;
-    const local = this.local(value.type);
+    if (value.fixed) return value;
+    const local = this.#unset(value.type);
     this.set(local, value);
-    return local;
+    return local.final;
   }
 
   set<T extends ValType>(local: Local<T>, value: Expr<T>): void {
-    value.emit(this.code);
+    emit(this.code, value);
     this.code.byte(0x21);
     this.code.u32(local.index);
   }
 
   drop(value: Expr): void {
-    value.emit(this.code);
+    emit(this.code, value);
     this.code.byte(0x1a);
   }
 
@@ -154,17 +155,17 @@ export class Func implements Callable {
   }
   storeV128(address: I32, value: V128, offset = 0): void {
     const folded = foldAddress(address, offset);
-    folded.address.emit(this.code);
-    value.emit(this.code);
+    emit(this.code, folded.address);
+    emit(this.code, value);
     this.code.byte(0xfd);
     this.code.u32(0x0b);
     this.code.u32(0);
     this.code.u32(folded.offset);
   }
   memoryFill(address: I32, value: I32, length: I32): void {
-    address.emit(this.code);
-    value.emit(this.code);
-    length.emit(this.code);
+    emit(this.code, address);
+    emit(this.code, value);
+    emit(this.code, length);
     this.code.byte(0xfc);
     this.code.u32(11);
     this.code.byte(0);
@@ -189,7 +190,7 @@ export class Func implements Callable {
       else otherwise?.();
       return;
     }
-    cond.emit(this.code);
+    emit(this.code, cond);
     if (likely !== undefined) this.#hints.push({ sink: this.code, at: this.code.length, likely });
     this.code.byte(0x04);
     this.code.byte(BLOCK_VOID);
@@ -219,21 +220,21 @@ export class Func implements Callable {
   }
 
   brIf(label: Label, cond: I32): void {
-    cond.emit(this.code);
+    emit(this.code, cond);
     this.code.byte(0x0d);
     this.code.u32(this.#depth - label.depth);
   }
 
   /** To labels[index], or to the last one when there are not so many. */
   brTable(index: I32, labels: readonly Label[]): void {
-    index.emit(this.code);
+    emit(this.code, index);
     this.code.byte(0x0e);
     this.code.u32(labels.length - 1);
     for (const label of labels) this.code.u32(this.#depth - label.depth);
   }
 
   return(...values: Expr[]): void {
-    for (const v of values) v.emit(this.code);
+    for (const v of values) emit(this.code, v);
     this.code.byte(0x0f);
   }
 
@@ -244,26 +245,26 @@ export class Func implements Callable {
   // -- calls -------------------------------------------------------------------------------------------------------
   /** Calls now; the result, if any, is in a local. */
   call<T extends ValType = 'i32'>(callee: Callable, ...args: Expr[]): Expr<T> {
-    for (const a of args) a.emit(this.code);
-    this.code.byte(0x10);
-    this.code.u32(callee.index);
+    this.#emitCall(CALL, callee, args);
     const result = callee.type.results[0];
     if (result === undefined) return i32.const(0) as unknown as Expr<T>;
-    const local = this.local(result);
+    const local = this.#unset(result);
     this.code.byte(0x21);
     this.code.u32(local.index);
-    return local as unknown as Expr<T>;
+    return local.final as unknown as Expr<T>;
   }
 
   returnCall(callee: Callable, ...args: Expr[]): void {
-    for (const a of args) a.emit(this.code);
-    this.code.byte(0x12);
+    this.#emitCall(RETURN_CALL, callee, args);
+  }
+  #emitCall(operator: number, callee: Callable, args: readonly Expr[]): void {
+    for (const a of args) emit(this.code, a);
+    this.code.byte(operator);
     this.code.u32(callee.index);
   }
-
   returnCallIndirect(type: FuncType, tableIndex: I32, ...args: Expr[]): void {
-    for (const a of args) a.emit(this.code);
-    tableIndex.emit(this.code);
+    for (const a of args) emit(this.code, a);
+    emit(this.code, tableIndex);
     this.code.byte(0x13);
     this.code.u32(this.typeIndexOf(type));
     this.code.u32(0);
@@ -273,7 +274,7 @@ export class Func implements Callable {
    * Branch hints: [BH] WebAssembly/branch-hinting, "metadata.code.branch_hint"; offsets count from the body's first byte.
    */
   hints(): readonly { readonly offset: number; readonly likely: boolean }[] {
-    const locals = this.encode().length - this.#start.length - this.code.length - 1;
+    const locals = this.#declarations().length;
     const from = new Map([
       [this.#start, locals],
       [this.code, locals + this.#start.length],
@@ -282,8 +283,14 @@ export class Func implements Callable {
     return found.sort((a, b) => a.offset - b.offset);
   }
 
-  /** The function body as the code section wants it. */
-  encode(): Uint8Array {
+  /** The size of the body and the body, as the code section wants them. */
+  encode(out: ByteSink): void {
+    const parts = [this.#declarations(), this.#start, this.code];
+    out.u32(parts.reduce((sum, part) => sum + part.length, 1));
+    for (const part of parts) out.bytes(part.view());
+    out.byte(0x0b);
+  }
+  #declarations(): ByteSink {
     const out = new ByteSink();
     const groups: { type: ValType; count: number }[] = [];
     for (const type of this.#locals) {
@@ -296,24 +303,13 @@ export class Func implements Callable {
       out.u32(g.count);
       out.byte(VALTYPE_CODE[g.type]);
     }
-    out.bytes(this.#start.view());
-    out.bytes(this.code.view());
-    out.byte(0x0b);
-    return out.view();
-  }
-
-  #localExpr<T extends ValType>(index: number, type: T): Local<T> {
-    const get = makeExpr(type, (out) => {
-      out.byte(0x20);
-      out.u32(index);
-    });
-    return { ...get, index };
+    return out;
   }
 
   #store(code: number, align: number, address: I32, value: Expr, offset: number): void {
     const folded = foldAddress(address, offset);
-    folded.address.emit(this.code);
-    value.emit(this.code);
+    emit(this.code, folded.address);
+    emit(this.code, value);
     this.code.byte(code);
     this.code.u32(align);
     this.code.u32(folded.offset);

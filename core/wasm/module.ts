@@ -16,6 +16,8 @@ interface FunctionImport extends Callable {
 export class ModuleBuilder {
   readonly #types: FuncType[] = [];
   readonly #typeIndex = new Map<string, number>();
+  /** The same by the object. */
+  readonly #knownTypes = new Map<FuncType, number>();
   readonly #imports: FunctionImport[] = [];
   readonly #functions: Func[] = [];
   readonly #exports: { name: string; func: Callable }[] = [];
@@ -23,7 +25,8 @@ export class ModuleBuilder {
   #memory: { module: string; name: string } | undefined;
   #importedTable: { module: string; name: string } | undefined;
   #exportedTable: string | undefined;
-  #declaredFunctions = 0;
+  /** A function of this module has been called by its index: no import can come before it any more. */
+  #isNumbered = false;
 
   /** The one memory: imported and shared, of any size up to 4 GiB. */
   importMemory(module: string, name: string): void {
@@ -42,18 +45,32 @@ export class ModuleBuilder {
     this.#exportedTable = name;
   }
 
-  /** Imports come before any function. */
-  importFunction(module: string, name: string, params: ValType[], results: ValType[]): Callable {
-    if (this.#declaredFunctions > 0) throw new Error('imports must be declared before functions');
-    const func: FunctionImport = { module, name, index: this.#imports.length, type: { params, results } };
+  importFunction(module: string, name: string, type: FuncType): Callable {
+    if (this.#isNumbered) throw new Error('imports must be declared before functions are called');
+    const func: FunctionImport = { module, name, index: this.#imports.length, type };
     this.#imports.push(func);
     return func;
   }
+  /** One that is imported when something calls it. */
+  importWhenCalled(module: string, name: string, type: FuncType): Callable {
+    const declare = (): Callable => this.importFunction(module, name, type);
+    let declared: Callable | undefined;
+    return {
+      type,
+      get index() {
+        declared ??= declare();
+        return declared.index;
+      },
+    };
+  }
 
   func(params: readonly ValType[], results: readonly ValType[]): Func {
-    const func = new Func(this.#imports.length + this.#declaredFunctions++, { params, results }, (t) =>
-      this.#typeOf(t),
-    );
+    const place = this.#functions.length;
+    const index = (): number => {
+      this.#isNumbered = true;
+      return this.#imports.length + place;
+    };
+    const func = new Func(index, { params, results }, (t) => this.#typeOf(t));
     this.#functions.push(func);
     return func;
   }
@@ -119,11 +136,7 @@ export class ModuleBuilder {
     section(out, SECTION.custom, (s) => this.#encodeHints(s));
     section(out, SECTION.code, (s) => {
       s.u32(this.#functions.length);
-      for (const f of this.#functions) {
-        const body = f.encode();
-        s.u32(body.length);
-        s.bytes(body);
-      }
+      for (const f of this.#functions) f.encode(s);
     });
     return out.view().slice() as Uint8Array<ArrayBuffer>;
   }
@@ -168,13 +181,12 @@ export class ModuleBuilder {
   }
 
   #typeOf(type: FuncType): number {
+    const known = this.#knownTypes.get(type);
+    if (known !== undefined) return known;
     const key = `${type.params.join()}>${type.results.join()}`;
-    let index = this.#typeIndex.get(key);
-    if (index === undefined) {
-      index = this.#types.length;
-      this.#types.push(type);
-      this.#typeIndex.set(key, index);
-    }
+    const index = this.#typeIndex.get(key) ?? this.#types.push(type) - 1;
+    this.#typeIndex.set(key, index);
+    this.#knownTypes.set(type, index);
     return index;
   }
 }

@@ -63,6 +63,20 @@ describe('wasm assembler', () => {
     expect((exports['call'] as unknown as (slot: number, value: number) => number)(added, 21)).toBe(42);
   });
 
+  it('imports what is called, and nothing once its own functions have their numbers', () => {
+    const m = new ModuleBuilder();
+    const type = { params: ['i32'], results: ['i32'] } as const;
+    m.importWhenCalled('env', 'unused', type);
+    const double = m.importWhenCalled('env', 'double', type);
+    const late = m.importWhenCalled('env', 'late', type);
+    const f = m.func(['i32'], ['i32']);
+    f.return(f.call(double, f.param(0, 'i32')));
+    m.export('f', f);
+    const { f: run } = instantiate(m, { double: (n: number) => 2 * n });
+    expect((run as unknown as (n: number) => number)(21)).toBe(42);
+    expect(() => f.call(late, i32.const(0))).toThrow('before functions are called');
+  });
+
   it('folds operators on constants', () => {
     expect(i32.add(i32.const(0x7fffffff), i32.const(1)).value).toBe(-0x80000000);
     expect(i64.shrU(i64.const(-1n), i64.const(60n)).value).toBe(15n);

@@ -84,8 +84,9 @@ export class MachineClock implements MachineThread {
     return this.kick.pending;
   }
 
-  signalPending(): boolean {
-    return this.kick.pending || (this.alarmNs !== Number.POSITIVE_INFINITY && this.nowNs() >= this.alarmNs);
+  signalPending(nowNs?: number): boolean {
+    if (this.kick.pending) return true;
+    return this.alarmNs !== Number.POSITIVE_INFINITY && (nowNs ?? this.nowNs()) >= this.alarmNs;
   }
 
   sleepUntil(deadlineNs: number): void {

@@ -68,7 +68,7 @@ export class VivProcess {
       const look = (): void => {
         const text = output();
         const match = pattern.exec(text);
-        if (match === null && this.#child.exitCode === null && this.#child.signalCode === null) return;
+        if (match === null && !this.ended) return;
         this.#watchers.delete(look);
         if (match !== null) resolve(text.slice(0, match.index + match[0].length));
         else reject(new Error(`The guest ended before ${pattern}:\n${text.slice(-2000)}\n${this.errors}`));
@@ -99,6 +99,10 @@ export class VivProcess {
     } catch {
       return undefined;
     }
+  }
+
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   async kill(): Promise<void> {

@@ -54,13 +54,16 @@ describe('viv run options', () => {
   });
 
   it('take a USB controller with what is plugged in, and a monitor', () => {
-    expect(parseRunOptions('--usb qemu-xhci --input tablet --input keyboard --monitor /m'.split(' '))).toMatchObject({
+    expect(
+      parseRunOptions('--usb qemu-xhci --input tablet --input keyboard --monitor /m --vnc 5901'.split(' ')),
+    ).toMatchObject({
       usb: 'qemu-xhci',
       inputs: [
         { type: 'tablet', bus: 'usb' },
         { type: 'keyboard', bus: 'usb' },
       ],
       monitor: '/m',
+      vncPort: 5901,
     });
   });
 

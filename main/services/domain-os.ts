@@ -37,7 +37,7 @@ export function readFirmware(root: Element): FirmwareChoice {
   return { kind: 'image', path, type: loader?.getAttribute('type') === 'pflash' ? 'pflash' : 'rom' };
 }
 
-export function readNvram(root: Element): string | undefined {
+function readNvram(root: Element): string | undefined {
   return textOf(findOs(root, 'nvram'))?.trim();
 }
 

@@ -56,6 +56,7 @@ export class Vm {
   #handle: MachineHandle | undefined;
   #pty: SerialPty | undefined;
   #stats: MachineStats | undefined;
+  #speakerHz: number | undefined;
   /** What the machine was started with, and the media that are in its drives now. */
   #hardware: Hardware | undefined;
   /** Who waits for the answer to change-media. */
@@ -92,6 +93,7 @@ export class Vm {
       cpuPercent: this.#stats?.cpuPercent ?? 0,
       uptimeSeconds: this.#stats?.uptimeSeconds ?? 0,
       ...(this.#stats?.absolutePointer === undefined ? {} : { absolutePointer: this.#stats.absolutePointer }),
+      ...(this.#speakerHz === undefined ? {} : { speakerHz: this.#speakerHz }),
       ...(this.#pty === undefined ? {} : { serialPty: this.#pty.path }),
     };
   }
@@ -267,6 +269,9 @@ export class Vm {
       this.#ports.changed(this);
     } else if (event.type === 'media') {
       this.#mediaAnswer?.(event.refusal);
+    } else if (event.type === 'speaker') {
+      this.#speakerHz = event.frequencyHz;
+      this.#ports.changed(this);
     } else if (event.type === 'state') {
       this.#onState(event);
     }
@@ -292,6 +297,7 @@ export class Vm {
     this.#hardware = undefined;
     this.#mediaAnswer?.('The virtual machine has ended.');
     this.#stats = undefined;
+    this.#speakerHz = undefined;
     this.#stop = reason;
     const registers = 'registers' in reason ? `\n${reason.registers}` : '';
     this.#log(endOf(reason) === 'crashed' ? 'error' : 'info', `${describeStop(reason)}.${registers}`);

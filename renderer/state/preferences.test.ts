@@ -16,14 +16,19 @@ function storage(content?: string): PreferenceStorage & { content: string | unde
 describe('preferences', () => {
   it('come back as they were written', () => {
     const kept = storage();
-    const mine = { theme: 'dark', scaleDisplay: 'never', pixelExact: false } as const;
+    const mine = { theme: 'dark', scaleDisplay: 'never', pixelExact: false, speakerMuted: true } as const;
     writePreferences(kept, mine);
     expect(readPreferences(kept)).toEqual(mine);
   });
 
-  it.each([undefined, 'no JSON', '[]', 'null', '{"theme":"pink","scaleDisplay":7,"pixelExact":"yes"}'])(
-    'fall back to the defaults for %s',
-    (content) => expect(readPreferences(storage(content))).toEqual(DEFAULT_PREFERENCES),
+  it.each([
+    undefined,
+    'no JSON',
+    '[]',
+    'null',
+    '{"theme":"pink","scaleDisplay":7,"pixelExact":"yes","speakerMuted":1}',
+  ])('fall back to the defaults for %s', (content) =>
+    expect(readPreferences(storage(content))).toEqual(DEFAULT_PREFERENCES),
   );
 
   it('survive a storage that refuses', () => {

@@ -8,9 +8,16 @@ export interface Preferences {
   readonly scaleDisplay: ScaleDisplay;
   /** Scale the display by whole numbers of device pixels only, so that every guest pixel has the same size. */
   readonly pixelExact: boolean;
+  /** The PC speaker of guests is not heard. */
+  readonly speakerMuted: boolean;
 }
 
-export const DEFAULT_PREFERENCES: Preferences = { theme: 'system', scaleDisplay: 'always', pixelExact: true };
+export const DEFAULT_PREFERENCES: Preferences = {
+  theme: 'system',
+  scaleDisplay: 'always',
+  pixelExact: true,
+  speakerMuted: false,
+};
 
 const KEY = 'vivarium.preferences';
 
@@ -19,12 +26,14 @@ export type PreferenceStorage = Pick<Storage, 'getItem' | 'setItem'>;
 
 export function readPreferences(storage: PreferenceStorage): Preferences {
   const stored = parse(storage);
+  const flag = (value: unknown, fallback: boolean): boolean => (typeof value === 'boolean' ? value : fallback);
   const oneOf = <T extends string>(value: unknown, choices: readonly T[], fallback: T): T =>
     choices.find((choice) => choice === value) ?? fallback;
   return {
     theme: oneOf(stored['theme'], ['system', 'light', 'dark'], DEFAULT_PREFERENCES.theme),
     scaleDisplay: oneOf(stored['scaleDisplay'], ['always', 'fullscreen', 'never'], DEFAULT_PREFERENCES.scaleDisplay),
-    pixelExact: typeof stored['pixelExact'] === 'boolean' ? stored['pixelExact'] : DEFAULT_PREFERENCES.pixelExact,
+    pixelExact: flag(stored['pixelExact'], DEFAULT_PREFERENCES.pixelExact),
+    speakerMuted: flag(stored['speakerMuted'], DEFAULT_PREFERENCES.speakerMuted),
   };
 }
 

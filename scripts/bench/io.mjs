@@ -29,7 +29,7 @@ function plan(options) {
 
 function withViewers(kernel) {
   const { name, size } = kernel;
-  if (name === 'key-echo') return [{ ...kernel, viewer: typist(size) }];
+  if (name === 'key-echo') return [{ ...kernel, label: name, viewer: typist(size) }];
   const watched = { Raw: RAW, ZRLE };
   const seen = Object.entries(watched).map(([encoding, number]) => ({
     ...kernel,
@@ -82,7 +82,12 @@ async function runOnce(session, { machine, disk, kernels }, boot, runner, { hotR
 export async function measureIo(options, session, program, runner) {
   const { kernel } = ensureGuest(GUEST);
   const drivers = GUESTS[GUEST].drivers.map((name) => join(dirname(kernel), name));
-  const boot = { kernel, initrd: programInitramfs(program, 64, drivers), append: 'console=ttyS0 loglevel=0', memory: 512 };
+  const boot = {
+    kernel,
+    initrd: programInitramfs(program, 64, drivers),
+    append: 'console=ttyS0 loglevel=0',
+    memory: 512,
+  };
   const plans = plan(options);
   for (let number = 0; number < options.starts; number++) {
     for (const part of plans) {

@@ -37,10 +37,10 @@ export const EMPTY = { name: 'empty', size: 1 };
 
 /** Disks and the display: what a unit of the size is; a disk's are measured at every controller. */
 const IO = {
-  'disk-sequential-read': { size: 64, unit: 'MB', perUnit: 1.048576, disk: true },
-  'disk-sequential-write': { size: 64, unit: 'MB', perUnit: 1.048576, disk: true },
-  'disk-random-read': { size: 1500, unit: '4 KiB', perUnit: 1, disk: true },
-  'disk-random-write': { size: 1500, unit: '4 KiB', perUnit: 1, disk: true },
+  'disk-sequential-read': { size: 256, unit: 'MB', perUnit: 1.048576, disk: true },
+  'disk-sequential-write': { size: 256, unit: 'MB', perUnit: 1.048576, disk: true },
+  'disk-random-read': { size: 3000, unit: '4 KiB', perUnit: 1, disk: true },
+  'disk-random-write': { size: 3000, unit: '4 KiB', perUnit: 1, disk: true },
   'disk-cached-write': { size: 64, unit: 'MB', perUnit: 1.048576, disk: true },
   frames: { size: 100, unit: 'frames', perUnit: 1 },
   'key-echo': { size: 30, unit: 'keys', perUnit: 1 },

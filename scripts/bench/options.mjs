@@ -28,7 +28,8 @@ export function parseOptions(args) {
   if (values.help) return 'help';
   const quick = values.quick ?? false;
   const io = values.io ?? false;
-  if (io && (values.guest === '32' || values.against)) throw new UsageError('--io is for neither --guest 32 nor --against');
+  if (io && (values.guest === '32' || values.against))
+    throw new UsageError('--io is for neither --guest 32 nor --against');
   return {
     io,
     guest: Number(choice('--guest', values.guest ?? '64', ['64', '32'])),

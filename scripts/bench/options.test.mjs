@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EMPTY, kernels } from './kernels.mjs';
+import { EMPTY, ioKernels, kernels } from './kernels.mjs';
 import { parseReply } from './machine.mjs';
 import { parseOptions, UsageError } from './options.mjs';
-import { table } from './report.mjs';
+import { ioTable, table } from './report.mjs';
 
 describe('parseOptions', () => {
   it('has a standard for everything', () => {
@@ -25,6 +25,8 @@ describe('parseOptions', () => {
     [['--clock', 'wall']],
     [['--fast']],
     [['extra']],
+    [['--io', '--guest', '32']],
+    [['--io', '--against', 'before.json']],
   ])('refuses %j', (args) => {
     expect(() => parseOptions(args)).toThrow(UsageError);
   });
@@ -39,11 +41,12 @@ describe('kernels', () => {
     const inProgram = sources.flatMap((source) =>
       [...source.matchAll(/^ {4}\{"([\w-]+)", /gm)].map(([, name]) => name),
     );
-    expect([EMPTY.name, ...all.map(({ name }) => name)].sort()).toEqual(inProgram.sort());
+    expect([EMPTY, ...all, ...ioKernels({ scale: 1 })].map(({ name }) => name).sort()).toEqual(inProgram.sort());
   });
 
   it('are chosen by their names', () => {
     expect(kernels({ only: /^matrix/, scale: 1 })).toHaveLength(3);
+    expect(ioKernels({ only: /random/, scale: 1 })).toHaveLength(2);
   });
 
   it('keep whole sizes that the program has room for, at every scale', () => {
@@ -83,4 +86,26 @@ it('a table has its first column to the left and the others to the right', () =>
     ['a', '1.000'],
   ];
   expect(table(rows)).toBe('kernel     ms\na       1.000');
+});
+
+describe('ioTable', () => {
+  const pair = (theirs, ours) => ({ machines: { TCG: { hot: theirs }, Vivarium: { hot: ours } } });
+  const rows = (io, by) => ioTable({ io: [io], elapsed: {}, cpu: {}, seen: {}, ...by }).split('\n');
+
+  it('tells how much a second, and what of the host each costs', () => {
+    const read = { label: 'ide disk-read', unit: 'MB', size: 10, perUnit: 2 };
+    const [, row] = rows(read, {
+      elapsed: { 'ide disk-read': pair(1e9, 2e9) },
+      cpu: { 'ide disk-read': pair(4e6, 2e6) },
+    });
+    expect(row.split(/\s{2,}/)).toEqual(['ide disk-read', 'MB', '20.0', '10.0', '0.500', '200', '100', '2.00']);
+  });
+
+  it('tells what a viewer sees, and how long it waits for a key', () => {
+    const seen = { frames: pair(1e8, 5e7), keys: pair(4e7, 2e7) };
+    const watched = rows({ label: 'frames', unit: 'frames', size: 1, perUnit: 1, viewer() {} }, { seen });
+    expect(watched[2].trim().split(/\s{2,}/)).toEqual(['what it sees', 'pictures', '10.0', '20.0', '2.00']);
+    const typed = rows({ label: 'keys', unit: 'keys', size: 1, perUnit: 1, viewer() {} }, { seen });
+    expect(typed[1].split(/\s{2,}/)).toEqual(['keys, median', 'ms', '40.0', '20.0', '2.00']);
+  });
 });

@@ -50,7 +50,10 @@ function configure(tree) {
   writeFileSync(join(tree, 'etc', 'fstab'), `LABEL=${LABEL} / ext4 defaults 0 1\n`);
   const shadow = join(tree, 'etc', 'shadow');
   const hash = runTool('openssl', PASSWORD_HASH).trim();
-  writeFileSync(shadow, readFileSync(shadow, 'utf8').replace(/^root:[^:]*:/m, () => `root:${hash}:`));
+  writeFileSync(
+    shadow,
+    readFileSync(shadow, 'utf8').replace(/^root:[^:]*:/m, () => `root:${hash}:`),
+  );
   const boot = join(tree, 'boot');
   const named = (start) => readdirSync(boot).find((file) => file.startsWith(start));
   const grub = join(boot, 'grub');

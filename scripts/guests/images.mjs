@@ -1,6 +1,16 @@
 // Media that are built here out of Debian's packages: installer CD-ROMs, FAT images, disks with Debian installed.
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { say } from '../setup.mjs';
@@ -9,17 +19,17 @@ import { requireTools, runTool } from './tools.mjs';
 
 const CODE = ['images.mjs', 'debian-disk.mjs'].map((file) => fileURLToPath(new URL(file, import.meta.url)));
 
-/** What a built image came from: another recipe or other packages make another image. */
+/** What a built image came from: another recipe or other parts make another image. */
 function digestOf(inputs) {
   const hash = createHash('sha256');
-  for (const file of CODE) hash.update(readFileSync(file));
-  for (const input of inputs) hash.update(`${input}\n`);
+  const parts = inputs.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
+  for (const file of [...CODE, ...parts]) hash.update(readFileSync(file));
   return hash.digest('hex').slice(0, 12);
 }
 
 /**
  * The folder in `store` with the file that `recipe` builds.
- * @param inputs folders of the guests it is made from, named after the versions of their packages
+ * @param inputs folders of the guests it is made from
  * @throws when it is not there and cannot be built; the message says what is missing
  */
 export function ensureImage(name, recipe, inputs, store) {
@@ -84,7 +94,16 @@ function fatImages(folder, [syslinux]) {
   runTool('sfdisk', ['--quiet', disk], { input: table });
   const offset = PARTITION_START * SECTOR_BYTES;
   const image = `${disk}@@${offset}`;
-  const geometry = ['-T', String(DISK_SECTORS - PARTITION_START), '-H', String(PARTITION_START), '-h', '16', '-s', '63'];
+  const geometry = [
+    '-T',
+    String(DISK_SECTORS - PARTITION_START),
+    '-H',
+    String(PARTITION_START),
+    '-h',
+    '16',
+    '-s',
+    '63',
+  ];
   runTool('mformat', [...geometry, '-i', image, '::']);
   runTool('mcopy', ['-i', image, config, ...modules, '::']);
   runTool('syslinux', ['--offset', String(offset), '--install', disk]);
@@ -103,5 +122,8 @@ function writeBootCode(disk, code) {
 export const RECIPES = {
   installerIso: { tools: ['grub-mkrescue', 'xorriso', 'mformat'], build: installerIso },
   fatImages: { tools: ['mformat', 'sfdisk', 'syslinux'], build: fatImages },
-  debianDisk: { tools: ['debootstrap', 'mke2fs', 'sfdisk', 'mkdosfs', 'mformat', 'grub-mkimage'], build: buildDebianDisk },
+  debianDisk: {
+    tools: ['debootstrap', 'mke2fs', 'sfdisk', 'mkdosfs', 'mformat', 'grub-mkimage'],
+    build: buildDebianDisk,
+  },
 };

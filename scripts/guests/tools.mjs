@@ -31,7 +31,8 @@ export function runTool(command, args, options = {}) {
   throw new Error(`${command} failed: ${complaint}`);
 }
 
-const isThere = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { env: { ...process.env, PATH } }).status === 0;
+const isThere = (command) =>
+  spawnSync('sh', ['-c', `command -v ${command}`], { env: { ...process.env, PATH } }).status === 0;
 
 function install(packages) {
   say(`Installing the Debian packages ${packages.join(', ')} ...`);

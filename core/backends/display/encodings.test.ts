@@ -1,4 +1,4 @@
-/** Pixels out by Raw and ZRLE, back in by the test client's own decoders: equal, in every pixel format. */
+/** Pixels out by Raw, Tight and ZRLE, back in by the test client's own decoders: equal, in every pixel format. */
 import { describe, expect, it } from 'vitest';
 import { FakeTimers } from '../../testing/fake-clock.ts';
 import { type ClientPixelFormat, RED_FIRST, RfbTestClient } from '../../testing/rfb-client.ts';
@@ -9,7 +9,8 @@ import { RfbServer } from './rfb-server.ts';
 import { Surface } from './surface.ts';
 import { encodeZrle } from './zrle.ts';
 
-const WIDTH = 150;
+// Wider than a block of Tight.
+const WIDTH = 300;
 const HEIGHT = 100;
 
 /** Pictures that make ZRLE choose each of its five forms. */

@@ -9,10 +9,14 @@ import type { ViewerKey } from './rfb-session.ts';
 
 const RAW = 0;
 const COPY_RECT = 1;
+const TIGHT = 7;
 const ZRLE = 16;
 const DESKTOP_SIZE = -223;
 const QEMU_KEYS = -258;
 const EXTENDED_DESKTOP_SIZE = -308;
+const CURSOR = -239;
+const FENCE = -312;
+const CONTINUOUS_UPDATES = -313;
 const FRAME_NS = 17e6;
 
 function setUp() {
@@ -211,6 +215,75 @@ describe('updates', () => {
   });
 });
 
+describe('fences', () => {
+  it('are answered with what they carried, and without flags that are unknown', async () => {
+    const { watching } = setUp();
+    const client = await watching([RAW, FENCE]);
+    client.sendFence(0x8000_0007, Buffer.from('name'));
+    while (client.answered?.flags !== 3) await client.message();
+    expect(client.answered).toEqual({ flags: 3, payload: Buffer.from('name') });
+  });
+  it('of a viewer that does not answer them hold further updates back, which then carry all', async () => {
+    const { rig, watching, wrong } = setUp();
+    const client = await watching([RAW, FENCE]);
+    const other = await watching([RAW]);
+    client.holdFences = true;
+    let updates = 0;
+    for (let i = 0; i < 10; i++) {
+      rig.put(i, i, 'more');
+      client.request(true);
+      other.request(true);
+      rig.timers.advance(FRAME_NS);
+      await other.update();
+      if (client.unread <= 17) continue;
+      await client.update();
+      updates++;
+    }
+    expect(updates).toBeLessThanOrEqual(4);
+    expect(await wrong(other)).toBe(0);
+    client.holdFences = false;
+    while (client.unread > 0) await client.message();
+    client.releaseFences();
+    rig.timers.advance(FRAME_NS);
+    await client.update();
+    expect(await wrong(client)).toBe(0);
+  });
+  it('that nobody reads the answers of end the session', async () => {
+    const { watching, log } = setUp();
+    const client = await watching([RAW]);
+    client.buffered = 1;
+    for (let i = 0; i < 2000 && !client.closed; i++) client.sendFence(0x8000_0000, new Uint8Array(64));
+    expect(log.join()).toMatch(/asks more than it reads/);
+  });
+});
+
+describe('continuous updates', () => {
+  it('come without requests, paced by fences, until they are ended', async () => {
+    const { rig, watching, wrong } = setUp();
+    const client = await watching([TIGHT, FENCE, CONTINUOUS_UPDATES]);
+    expect(client.continuousUpdatesEnded).toBe(1);
+    client.enableContinuousUpdates(true);
+    for (let i = 0; i < 10; i++) {
+      rig.put(i, i, 'more');
+      rig.timers.advance(FRAME_NS);
+      await client.update();
+    }
+    expect(await wrong(client)).toBe(0);
+    client.enableContinuousUpdates(false);
+    while (client.continuousUpdatesEnded < 2) await client.message();
+    rig.put(20, 0, 'unseen');
+    rig.timers.advance(1e9);
+    expect(client.unread).toBe(0);
+  });
+});
+
+describe('the cursor', () => {
+  it('is the guest’s: a viewer is given an empty one', async () => {
+    const { watching } = setUp();
+    expect((await watching([RAW, CURSOR])).cursor).toEqual({ width: 0, height: 0 });
+  });
+});
+
 describe('the size of the desktop', () => {
   it.each([
     ['DesktopSize', DESKTOP_SIZE],
@@ -356,7 +429,7 @@ describe('broken and hostile clients', () => {
   it('never make the server throw, whatever bytes they send', async () => {
     const random = new SeededRandom(99);
     const { rig, display, watching, viewer } = setUp();
-    const MESSAGES = [0, 2, 3, 4, 5, 6, 251, 255];
+    const MESSAGES = [0, 2, 3, 4, 5, 6, 150, 248, 251, 255];
     for (let round = 0; round < 400; round++) {
       const client = viewer(1 + random.below(40));
       const connected = random.below(4) > 0;
@@ -372,6 +445,17 @@ describe('broken and hostile clients', () => {
     }
     await watching([ZRLE]);
     display.close();
+  });
+});
+
+describe('a viewer that only connects', () => {
+  it('is sent away after a minute', async () => {
+    const { rig, viewer, watching, log } = setUp();
+    const idle = viewer();
+    const client = await watching([RAW]);
+    rig.timers.advance(61e9);
+    expect([idle.closed, client.closed]).toEqual([true, false]);
+    expect(log.join()).toMatch(/in time/);
   });
 });
 

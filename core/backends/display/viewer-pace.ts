@@ -11,7 +11,7 @@ const MAX_ON_THE_WAY = 3;
 const TELLING_PIXELS = 1 << 16;
 const TELLING_BYTES = 1 << 16;
 /** What is not in use is tried again after so many telling updates. */
-const TRY_AGAIN_AFTER = 64;
+const TRY_AGAIN_AFTER = 16;
 /** Plain pixels are not even tried on a link on which they would take so many times longer. */
 const MAX_TRIAL_COST = 2;
 /** Weight of the newest measurement. */

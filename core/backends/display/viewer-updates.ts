@@ -42,7 +42,7 @@ const DEFAULT_LEVEL = 6;
 /** Updates below this are put together to one piece. */
 const MAX_COPIED_BYTES = 1 << 16;
 /** Of answers that pile up: a viewer that asks for more does not read them. */
-const MAX_UNREAD_ANSWER_BYTES = 1 << 20;
+const MAX_UNREAD_ANSWER_BYTES = 1 << 16;
 
 /** In no order: the viewer's list has one. */
 const ENCODERS = new Map<number, (deflate: Deflate) => RectEncoder>([
@@ -199,7 +199,7 @@ export class ViewerUpdates implements SurfaceListener {
   flush(): void {
     if (!this.#ready()) return;
     if (this.#owesSize) {
-      this.#requested = false;
+      // Who asked for pixels still gets them: some viewers do not ask again.
       this.#sendSize(this.#owesSize);
       return;
     }

@@ -109,7 +109,9 @@ describe.skipIf(tigerLacks.length > 0)(`TigerVNC's viewer${lacking(tigerLacks)}`
     await serve();
     const leave = view(['-AutoSelect=0', '-FullColor=0', `-LowColorLevel=${level}`]);
     const near = (value: number, top: number) => Math.round((Math.round((value * top) / 255) * 255) / top);
-    const expected = (await screenshot()).map((value, i) => near(value, i % 3 === 2 ? Math.min(max, 3) : max)) as Buffer;
+    const expected = (await screenshot()).map((value, i) =>
+      near(value, i % 3 === 2 ? Math.min(max, 3) : max),
+    ) as Buffer;
     // Viewers differ in how they spread a few levels over 256.
     expect(await untilShown(expected, 4)).toBe(0);
     leave();

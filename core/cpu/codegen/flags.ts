@@ -14,6 +14,7 @@
 import { type Func, type I32, type I64, i32, i64, select } from '../../wasm/index.ts';
 import type { Flags } from '../semantics/emit.ts';
 import { type Int, type OpSize, width } from '../semantics/width.ts';
+import * as S from '../state.ts';
 
 const AUX_CF_OF = 0xc0000000 | 0;
 const AUX_CARRIES = 0xc0000008 | 0;
@@ -25,6 +26,17 @@ export interface FlagWords {
   set(result: I64, aux: I32): void;
   setAux(aux: I32): void;
 }
+
+/** The words of the flags in the vCPU's state. */
+export const memoryWords = (f: Func, state: number): FlagWords => ({
+  result: () => i64.load(i32.const(state + S.FLAG_RESULT)),
+  aux: () => i32.load(i32.const(state + S.FLAG_AUX)),
+  set: (result, aux) => {
+    f.store64(i32.const(state + S.FLAG_RESULT), result);
+    f.store32(i32.const(state + S.FLAG_AUX), aux);
+  },
+  setAux: (aux) => f.store32(i32.const(state + S.FLAG_AUX), aux),
+});
 
 export class LazyFlags implements Flags {
   constructor(

@@ -5,6 +5,7 @@
 import type { CpuState } from '../cpu-state.ts';
 import type { Decoder } from '../decode/decoder.ts';
 import type { Insn } from '../decode/insn.ts';
+import * as M from '../decode/mode.ts';
 import { ARENA_SIZE, type VcpuLayout } from '../layout.ts';
 import type { PhysicalMemory } from '../mmu/physical.ts';
 import type { Tlb } from '../mmu/tlb.ts';
@@ -15,6 +16,7 @@ import { BlockDecoder, CROSSES_PAGE, MAX_BLOCK_BYTES } from './block-decoder.ts'
 import { CodePages } from './code-pages.ts';
 import { InsnStore } from './insn-store.ts';
 import type { Interpreter } from './interpreter.ts';
+import { SPECIAL_RECORD_SIZE } from './module.ts';
 import * as R from './record.ts';
 import { fieldsOf } from './variant.ts';
 
@@ -31,6 +33,12 @@ export interface Block {
 export interface DecodedInsn {
   readonly insn: Insn;
   readonly record: number;
+}
+
+/** The instructions of a block, and the record where it begins. */
+export interface DecodedBlock {
+  readonly record: number;
+  readonly insns: readonly DecodedInsn[];
 }
 
 interface CachedBlock extends Block {
@@ -129,28 +137,26 @@ export class BlockCache {
     return this.#pages.find(host, mode) !== undefined;
   }
 
-  /**
-   * The instructions of a block that begins in this page, for the translator: none where the block has a guard or a
-   * limit before its first instruction.
-   */
-  instructions(host: number, mode: number): readonly DecodedInsn[] {
+  /** A block for the translator: none where instructions lie in the next page as well. */
+  blockAt(host: number, mode: number): DecodedBlock | undefined {
     let block: Block;
     try {
       block = this.get(host, mode, () => {
         throw CROSSES_PAGE;
       });
     } catch (e) {
-      if (e === CROSSES_PAGE) return [];
+      if (e === CROSSES_PAGE) return undefined;
       throw e;
     }
-    let { record } = block;
-    if (((this.#words[(record + R.RECORD_START) >> 2] ?? 0) & R.RECORD_LENGTH_MASK) === 0) return [];
-    const found: DecodedInsn[] = [];
+    if ((this.#pages.find(host, mode)?.second ?? 0) >= 0) return undefined;
+    // where code is not flat, a limit comes first
+    let record = block.record + ((mode & M.MODE_FLAT_CODE) === 0 ? SPECIAL_RECORD_SIZE : 0);
+    const insns: DecodedInsn[] = [];
     for (const insn of this.#decoder.insns(host, mode, block.count)) {
-      found.push({ insn, record });
+      insns.push({ insn, record });
       record += recordSize(insn);
     }
-    return found;
+    return { record: block.record, insns };
   }
   /** Host addresses of a page's blocks of a mode. */
   blocksIn(page: number, mode: number): number[] {

@@ -8,6 +8,7 @@ import {
   type Callable,
   type Expr,
   type Func,
+  type FuncType,
   type I32,
   type I64,
   i32,
@@ -17,7 +18,7 @@ import {
   select,
   type V128,
 } from '../../wasm/index.ts';
-import { type FlagWords, LazyFlags } from '../codegen/flags.ts';
+import { LazyFlags, memoryWords } from '../codegen/flags.ts';
 import {
   loadInt,
   MachineEmit,
@@ -71,6 +72,8 @@ export interface InterpreterRuntime extends Routines {
   readonly linear: Callable;
   /** (field, displacement) -> offset */
   readonly offset: Callable;
+  /** (segment's state, offset, access) -> linear address, limit and rights checked */
+  readonly checked: Callable;
   /** (offset, access) -> linear address within SS, limit checked */
   readonly stackLinear: Callable;
   /** (linear address, READ or WRITE, bytes) -> host address, in the TLB from now on; 0 when only the slow paths can tell */
@@ -85,6 +88,8 @@ export interface InterpreterRuntime extends Routines {
   readonly next: Callable;
   /** (RIP, budget) -> EXIT: goes on there, in flat code */
   readonly jump: Callable;
+  /** (operation, ...operands) of codegen/settle-flags.ts */
+  readonly settleFlags: Callable;
   /** (record) -> EXIT */
   readonly fault: Callable;
   readonly stop: Callable;
@@ -95,17 +100,6 @@ export interface InterpreterRuntime extends Routines {
 
 /** In `access`, beside the size. */
 export const ACCESS_WRITE = 0x100;
-
-/** The words of the flags in the vCPU's state. */
-export const memoryWords = (f: Func, state: number): FlagWords => ({
-  result: () => i64.load(i32.const(state + S.FLAG_RESULT)),
-  aux: () => i32.load(i32.const(state + S.FLAG_AUX)),
-  set: (result, aux) => {
-    f.store64(i32.const(state + S.FLAG_RESULT), result);
-    f.store32(i32.const(state + S.FLAG_AUX), aux);
-  },
-  setAux: (aux) => f.store32(i32.const(state + S.FLAG_AUX), aux),
-});
 
 export class InterpreterEmit extends MachineEmit {
   readonly size: OpSize;
@@ -450,8 +444,11 @@ export class InterpreterEmit extends MachineEmit {
   }
 }
 
+/** What is called with a record. */
+export const HANDLER: FuncType = { params: ['i32'], results: ['i32'] };
+
 /** Tail-calls the handler of the record `size` bytes further. */
 export function chain(f: Func, record: Expr<'i32'>, size: number): void {
   const next = size === 0 ? record : f.let(i32.add(record, i32.const(size)));
-  f.returnCallIndirect({ params: ['i32'], results: ['i32'] }, i32.load(next, RECORD_HANDLER), next);
+  f.returnCallIndirect(HANDLER, i32.load(next, RECORD_HANDLER), next);
 }

@@ -3,6 +3,7 @@
  * import those and share memory and table, have handlers that are rarely needed.
  */
 import { type Callable, type Func, ModuleBuilder, type V128, type ValType } from '../../wasm/index.ts';
+import { SETTLE_FLAGS } from '../codegen/settle-flags.ts';
 import type { VcpuLayout } from '../layout.ts';
 import { X87_ROUTINES } from '../semantics/x87/routines.ts';
 import { SYSTEM_ROUTINES } from '../semantics/xsave.ts';
@@ -30,6 +31,7 @@ export const INNER_ROUTINES = {
   stackLinear: [['i64', 'i32'], ['i64']],
   touch: [['i64', 'i32', 'i32'], ['i32']],
   reach: [['i64'], ['i32']],
+  checked: [['i32', 'i64', 'i32'], ['i64']],
   enter: [['i32'], ['i32']],
   enterBy: [['i32', 'i32'], ['i32']],
   next: [['i32'], ['i32']],
@@ -38,6 +40,7 @@ export const INNER_ROUTINES = {
   stop: [['i32'], ['i32']],
   restart: [['i32'], ['i32']],
   fallBack: [['i32'], ['i32']],
+  settleFlags: SETTLE_FLAGS,
   ...X87_ROUTINES,
   ...SYSTEM_ROUTINES,
 } as const satisfies Record<Exclude<keyof Callables, keyof typeof OUTER_ROUTINES>, Signature>;
@@ -51,11 +54,15 @@ export abstract class HandlerBuilder {
     this.m.importMemory('env', 'memory');
   }
 
-  protected importRoutines<T extends Record<string, Signature>>(routines: T): Record<keyof T, Callable> {
-    const imported = Object.entries(routines).map(([name, [params, results]]) => [
-      name,
-      this.m.importFunction('env', name, [...params], [...results]),
-    ]);
+  protected importRoutines<T extends Record<string, Signature>>(
+    routines: T,
+    when: 'now' | 'when called' = 'now',
+  ): Record<keyof T, Callable> {
+    const imported = Object.entries(routines).map(([name, [params, results]]) => {
+      const type = { params, results };
+      const isLazy = when === 'when called';
+      return [name, isLazy ? this.m.importWhenCalled('env', name, type) : this.m.importFunction('env', name, type)];
+    });
     return Object.fromEntries(imported) as Record<keyof T, Callable>;
   }
 
@@ -88,11 +95,12 @@ export abstract class HandlerBuilder {
 export class ExtensionBuilder extends HandlerBuilder {
   readonly rt: InterpreterRuntime;
 
-  constructor(at: VcpuLayout) {
+  /** Each kind of import costs a module time: one for which that counts has those that it calls, and none of `shared`. */
+  constructor(at: VcpuLayout, imports: 'now' | 'when called' = 'now') {
     super(at);
     this.rt = {
-      ...this.importRoutines(OUTER_ROUTINES),
-      ...this.importRoutines(INNER_ROUTINES),
+      ...this.importRoutines(OUTER_ROUTINES, imports),
+      ...this.importRoutines(INNER_ROUTINES, imports),
       shared: (name, params, body) => this.sharedFunction(name, params, body),
     };
   }

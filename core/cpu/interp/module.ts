@@ -3,6 +3,7 @@
  * Made for one vCPU, whose addresses are constants in it.
  */
 import { type Callable, type Func, type I32, i32, i64 } from '../../wasm/index.ts';
+import { emitSettleFlags } from '../codegen/settle-flags.ts';
 import type { Insn } from '../decode/insn.ts';
 import type { VcpuLayout } from '../layout.ts';
 import { emitDropOwn, emitFlushPage } from '../mmu/flush.ts';
@@ -21,6 +22,7 @@ import {
   EXIT_SLICE,
   EXIT_STOP,
   EXIT_SYSTEM,
+  HANDLER,
   type InterpreterRuntime,
 } from './emit.ts';
 import { buildExtension, type Extension, HandlerBuilder, INNER_ROUTINES, OUTER_ROUTINES } from './handlers.ts';
@@ -87,7 +89,7 @@ class Builder extends HandlerBuilder {
     super(at);
     const { m } = this;
     const outer = this.importRoutines(OUTER_ROUTINES);
-    this.system = m.importFunction('env', 'system', ['i32'], ['i32']);
+    this.system = m.importFunction('env', 'system', { params: ['i32'], results: ['i32'] });
     const refill = emitRefill(m, at);
     this.next = m.func(['i32'], ['i32']);
     const findPageFault = emitFindPageFault(m, at);
@@ -102,6 +104,7 @@ class Builder extends HandlerBuilder {
       shared: (name, params, body) => this.sharedFunction(name, params, body),
       offset,
       linear: this.#linear(offset, checked),
+      checked,
       stackLinear: this.#stackLinear(checked),
       touch: emitTouch(m, at, refill),
       reach: emitReach(m, at, refill),
@@ -113,6 +116,7 @@ class Builder extends HandlerBuilder {
       stop: this.#leave(true, EXIT_STOP),
       restart: this.#restart(this.#leave(false, EXIT_SLICE)),
       fallBack: this.#fallBack(fault),
+      settleFlags: emitSettleFlags(m, at.state),
       flushPage: emitFlushPage(m, at),
       ...makeSystemRoutines((params, results) => m.func(params, results), at.state),
       ...makeX87Routines((params, results) => m.func(params, results), at.state + S.X87),
@@ -351,7 +355,7 @@ class Builder extends HandlerBuilder {
   }
   #enterBy(): Func {
     const f = this.m.func(['i32', 'i32'], ['i32']);
-    f.returnCallIndirect({ params: ['i32'], results: ['i32'] }, f.param(0, 'i32'), f.param(1, 'i32'));
+    f.returnCallIndirect(HANDLER, f.param(0, 'i32'), f.param(1, 'i32'));
     f.unreachable();
     return f;
   }

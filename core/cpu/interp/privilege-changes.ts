@@ -15,14 +15,14 @@ import {
   type ModuleBuilder,
   select,
 } from '../../wasm/index.ts';
-import { LazyFlags } from '../codegen/flags.ts';
+import { LazyFlags, memoryWords } from '../codegen/flags.ts';
 import type { Insn } from '../decode/insn.ts';
 import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import { READ, WRITE } from '../mmu/walk.ts';
 import * as S from '../state.ts';
 import type { SystemName } from '../table/system-names.ts';
-import { chain, memoryWords } from './emit.ts';
+import { chain } from './emit.ts';
 import { RECORD_LENGTH, RECORD_SIZE, RECORD_START } from './record.ts';
 
 const not = i32.eqz;

@@ -76,7 +76,8 @@ export function variantKey(insn: Insn, emit: Emitter): string {
 export function shapeOf(insn: Insn): number {
   const { row, operandSize, addressSize, mode } = insn;
   let memory = 0;
-  for (const o of insn.operands) if (o.kind === 'memory') memory = isNear(o, insn) ? 1 : 2;
+  // of two operands in memory, those of strings, the first alone may be far, by its segment
+  for (const o of insn.operands) if (o.kind === 'memory') memory |= isNear(o, insn) ? 1 : 2;
   // sizes of 1 2 4 8 and lengths of 0 16 32 as two bits each
   let shape = (row.id << 2) | (31 - Math.clz32(operandSize));
   shape = (shape << 2) | (31 - Math.clz32(addressSize));

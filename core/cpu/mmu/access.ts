@@ -132,10 +132,7 @@ export class MemoryAccess {
 
   // -- what generated code calls -----------------------------------------------------------------------------------
   slowRead(lo: number, hi: number, size: number): number {
-    return this.#guarded(() => {
-      this.#read(lo, hi, size, this.#scratch, this.#accessor);
-      return SLOW_DONE;
-    });
+    return this.#guarded(() => this.#readOrWait(lo, hi, size, this.#accessor));
   }
 
   slowWrite(lo: number, hi: number, size: number): number {
@@ -157,9 +154,17 @@ export class MemoryAccess {
       this.translate(lo, hi, WRITE, accessor);
       if ((lo & OFFSET) + size > PAGE_SIZE) this.#translateNext(lo, hi, WRITE, accessor);
       this.watch.accessed(lo, hi, size, true, accessor, size);
-      this.#read(lo, hi, size, this.#scratch, accessor);
-      return SLOW_DONE;
+      return this.#readOrWait(lo, hi, size, accessor);
     });
+  }
+
+  #readOrWait(lo: number, hi: number, size: number, accessor: Accessor): number {
+    return this.#read(lo, hi, size, this.#scratch, accessor) ? SLOW_DONE : this.#stops();
+  }
+  /** The instruction begins anew later. */
+  #stops(): number {
+    this.mmio.abandon();
+    return SLOW_FAULT;
   }
 
   #guarded(body: () => number): number {
@@ -168,8 +173,7 @@ export class MemoryAccess {
     } catch (e) {
       if (e instanceof GuestFault) this.fault = e;
       else if (!(e instanceof MmioWait)) throw e;
-      this.mmio.abandon();
-      return SLOW_FAULT;
+      return this.#stops();
     } finally {
       this.#mayPost = false;
     }
@@ -183,19 +187,19 @@ export class MemoryAccess {
     return this.translate(next, nextHi, access, accessor);
   }
 
-  /** Copies `size` bytes at a linear address to `target` in the shared memory. */
-  #read(lo: number, hi: number, size: number, target: number, accessor: Accessor, operand = size): void {
+  /** Copies `size` bytes at a linear address to `target` in the shared memory; false: userspace has to answer first. */
+  #read(lo: number, hi: number, size: number, target: number, accessor: Accessor, operand = size): boolean {
     const inFirst = Math.min(size, PAGE_SIZE - (lo & OFFSET));
     const known = inFirst === size ? this.tlb.lookup(lo, hi, accessor, S.TLB_READ) : -1;
     if (known >= 0) {
       this.memory.u8.copyWithin(target, known, known + size);
-      return;
+      return true;
     }
     const first = this.translate(lo, hi, READ, accessor);
     const second = inFirst < size ? this.#translateNext(lo, hi, READ, accessor) : 0;
     this.watch.accessed(lo, hi, size, false, accessor, operand);
-    this.#readPhysical(first, inFirst, target);
-    if (inFirst < size) this.#readPhysical(second, size - inFirst, target + inFirst);
+    if (!this.#readPhysical(first, inFirst, target)) return false;
+    return inFirst === size || this.#readPhysical(second, size - inFirst, target + inFirst);
   }
 
   /** Writes `size` bytes from `source`; true when the instruction must be the last of this run. */
@@ -214,31 +218,33 @@ export class MemoryAccess {
     return this.#writePhysical(second, size - inFirst, source + inFirst) || stopFirst;
   }
 
-  #readPhysical(gpa: number, size: number, target: number): void {
+  #readPhysical(gpa: number, size: number, target: number): boolean {
     const host = this.memory.host(gpa);
     if (host >= 0) {
       this.memory.u8.copyWithin(target, host, host + size);
-      return;
+      return true;
     }
     for (let done = 0; done < size; ) {
       const step = mmioStep(gpa + done, size - done, this.kernel.claims(gpa + done) ? 4 : 8);
-      this.#readMmio(gpa + done, step, target + done);
+      if (!this.#readMmio(gpa + done, step, target + done)) return false;
       done += step;
     }
+    return true;
   }
 
-  #readMmio(gpa: number, size: number, target: number): void {
+  #readMmio(gpa: number, size: number, target: number): boolean {
     let lo = 0;
     let hi = 0;
     if (this.kernel.claims(gpa)) lo = this.kernel.read(gpa, size);
     else {
       const answer = this.mmio.read(gpa, size);
-      if (!answer) throw new MmioWait();
+      if (!answer) return false;
       lo = answer.lo;
       hi = answer.hi;
     }
     const u8 = this.memory.u8;
     for (let i = 0; i < size; i++) u8[target + i] = i < 4 ? lo >>> (8 * i) : hi >>> (8 * (i - 4));
+    return true;
   }
 
   #writePhysical(gpa: number, size: number, source: number): boolean {
@@ -317,7 +323,7 @@ export class MemoryAccess {
   }
   #load(linear: bigint, size: number, user: boolean | undefined, operand = size): void {
     const [lo, hi] = [Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n))];
-    this.#read(lo, hi, size, this.#scratch, this.#by(user), operand);
+    if (!this.#read(lo, hi, size, this.#scratch, this.#by(user), operand)) throw new MmioWait();
   }
   read8(linear: bigint, user?: boolean): number {
     this.#load(linear, 1, user);

@@ -6,7 +6,7 @@ import * as S from '../state.ts';
 import type { Accessor } from './walk.ts';
 
 const PAGES = 64;
-const SEEDS = 200;
+const SEEDS = 60;
 
 interface Flushes {
   dropOwn(part: number): void;

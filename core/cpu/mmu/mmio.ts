@@ -48,7 +48,7 @@ export class MmioFragments {
   /** Instructions up to here have completed. */
   commit(): void {
     this.#committedWrites = this.writes.length;
-    this.#answers = [];
+    if (this.#answers.length > 0) this.#answers = [];
   }
   /** Takes the next write to tell userspace of. */
   takeWrite(): Fragment | undefined {

@@ -105,6 +105,7 @@ class Pair {
     this.#isScaled = one(false, false, false, true);
     s.rip = BigInt(CODE);
     cpu.updateMode();
+    cpu.refreshTsc();
     cpu.tlb.flush();
     this.#state = s.u8.slice();
     this.#image = this.#data.slice();

@@ -112,10 +112,12 @@ export const emitMovFromControl: Emitter = (e) => {
 };
 
 // -- XSAVE ---------------------------------------------------------------------------------------------------------
+/** The low half of the components asked for; there are none in EDX. */
+const askedFor = (e: Emit): I32 => e.reg(S.RAX, 4) as I32;
 const saves =
   (about: number): Emitter =>
   (e) =>
-    e.fallBackIf(e.systemRoutine('xsave', e.hostOrFallBack(0, XSAVE_AREA, true), i32.const(about)));
+    e.fallBackIf(e.systemRoutine('xsave', e.hostOrFallBack(0, XSAVE_AREA, true), askedFor(e), i32.const(about)));
 export const emitXsaveopt = saves(0);
 export const emitXsavec = saves(XSAVE_COMPACTED);
 export const emitXsaves = saves(XSAVE_COMPACTED | XSAVE_PRIVILEGED);
@@ -123,6 +125,6 @@ export const emitXsaves = saves(XSAVE_COMPACTED | XSAVE_PRIVILEGED);
 const restores =
   (about: number): Emitter =>
   (e) =>
-    e.fallBackIf(e.systemRoutine('xrstor', e.hostOrFallBack(0, XSAVE_AREA, false), i32.const(about)));
+    e.fallBackIf(e.systemRoutine('xrstor', e.hostOrFallBack(0, XSAVE_AREA, false), askedFor(e), i32.const(about)));
 export const emitXrstor = restores(0);
 export const emitXrstors = restores(XSAVE_COMPACTED | XSAVE_PRIVILEGED);

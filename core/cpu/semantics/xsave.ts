@@ -40,11 +40,14 @@ export const XSAVE_AREA = xsaveSize(XSTATE_X87 | XSTATE_SSE | XSTATE_AVX);
 export const XSAVE_COMPACTED = 1;
 export const XSAVE_PRIVILEGED = 2;
 
-/** -> 1: fall back, nothing has changed. xsave, xrstor: (address of the area, about); flushPage (mmu/flush.ts): (low, high) */
+/**
+ * -> 1: fall back, nothing has changed. xsave, xrstor: (address of the area, EAX, about), as translated code has general
+ * registers in locals; flushPage (mmu/flush.ts): (low, high)
+ */
 export const SYSTEM_ROUTINES = {
   flushPage: [['i32', 'i32'], ['i32']],
-  xsave: [['i32', 'i32'], ['i32']],
-  xrstor: [['i32', 'i32'], ['i32']],
+  xsave: [['i32', 'i32', 'i32'], ['i32']],
+  xrstor: [['i32', 'i32', 'i32'], ['i32']],
 } as const;
 export type SystemRoutineName = keyof typeof SYSTEM_ROUTINES;
 
@@ -57,11 +60,11 @@ const ALIGNMENT = 63;
 
 /** Makes them; `state`: address of the vCPU's. */
 export function makeSystemRoutines(
-  func: (params: readonly ['i32', 'i32'], results: readonly ['i32']) => Func,
+  func: (params: readonly ['i32', 'i32', 'i32'], results: readonly ['i32']) => Func,
   state: number,
 ): Record<'xsave' | 'xrstor', Func> {
   const make = (body: (r: Routine) => void): Func => {
-    const f = func(['i32', 'i32'], ['i32']);
+    const f = func(['i32', 'i32', 'i32'], ['i32']);
     body(new Routine(f, state));
     f.return(i32.const(0));
     f.unreachable();
@@ -72,6 +75,7 @@ export function makeSystemRoutines(
 
 class Routine {
   readonly area: I32;
+  readonly #asked: I32;
   readonly #about: I32;
 
   constructor(
@@ -79,7 +83,8 @@ class Routine {
     readonly base: number,
   ) {
     this.area = f.param(0, 'i32');
-    this.#about = f.param(1, 'i32');
+    this.#asked = f.param(1, 'i32');
+    this.#about = f.param(2, 'i32');
   }
 
   state(offset: number): I32 {
@@ -105,7 +110,7 @@ class Routine {
   }
   /** Components asked for by EDX:EAX and enabled. */
   requested(): I32 {
-    return this.f.let(i32.and(this.word(S.GPR + S.RAX * 8), this.word(S.XCR0)));
+    return this.f.let(i32.and(this.#asked, this.word(S.XCR0)));
   }
 
   /** Instruction pointers and the like go by no component's use. */

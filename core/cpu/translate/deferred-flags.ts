@@ -1,19 +1,19 @@
 /**
  * Flags that are worked out only where somebody looks: an operation leaves its operands in locals, and a condition that
- * follows compares those. Where ways meet, a local tells which operation it was (settle-flags.ts); who leaves the region by
+ * follows compares those. Where ways meet, a local tells which operation it was (codegen/settle-flags.ts); who leaves the region by
  * a hot way first writes the two words of codegen/flags.ts. What nobody looks at costs nothing, for the engine below drops it.
  */
-import { type Func, type I32, i32, type Local } from '../../wasm/index.ts';
+import { type Callable, type Func, type I32, i32, type Local } from '../../wasm/index.ts';
 import { type FlagWords, LazyFlags } from '../codegen/flags.ts';
-import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
 import {
   FLAGS_CF,
   FLAGS_OF,
+  OPERANDS,
   type OperandName,
   operationNumber,
   type SettledKind,
-  type SettleFlags,
-} from './settle-flags.ts';
+} from '../codegen/settle-flags.ts';
+import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
 
 /**
  * How an instruction deals with flags: not at all; by its own rules, on the words; by operations of Flags whatever happens;
@@ -50,7 +50,7 @@ export class DeferredFlags extends LazyFlags {
   constructor(
     f: Func,
     words: FlagWords,
-    readonly settle: SettleFlags,
+    readonly settle: Callable,
   ) {
     super(f, words);
     this.#number = f.permanent('i32');
@@ -104,8 +104,8 @@ export class DeferredFlags extends LazyFlags {
     this.f.ifUnlikely(this.#number, () => this.#settle());
   }
   #settle(): void {
-    const operands = this.settle.operands.map(({ name, type }) => this.#local(name, type));
-    this.f.call(this.settle.func, this.#number, ...operands);
+    const operands = OPERANDS.map(({ name, type }) => this.#local(name, type));
+    this.f.call(this.settle, this.#number, ...operands);
   }
 
   /** Leaves the operation to the local. */

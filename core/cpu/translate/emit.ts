@@ -2,14 +2,15 @@
 import { type Func, type I32, type I64, i32, i64, type Label, type V128 } from '../../wasm/index.ts';
 import { MachineEmit, type Reserved } from '../codegen/machine-emit.ts';
 import { BASE_RIP, type MemoryOperand, NO_REGISTER, type Operand } from '../decode/insn.ts';
-import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
 import { X87_REGISTER_BYTES, X87_REGISTERS } from '../fpu/state.ts';
+import { ACCESS_WRITE } from '../interp/emit.ts';
 import { READ, WRITE } from '../mmu/walk.ts';
 import { type Int, type OpSize, type Width, width } from '../semantics/width.ts';
 import * as S from '../state.ts';
 import type { DeferredFlags } from './deferred-flags.ts';
 import type { RegionInsn } from './region.ts';
 import type { RegionCompiler } from './region-compiler.ts';
+import { isFlatCode, isFlatSegment, isLong, stackSize } from './translatable.ts';
 
 export class TranslatorEmit extends MachineEmit {
   readonly size: OpSize;
@@ -35,7 +36,7 @@ export class TranslatorEmit extends MachineEmit {
     this.addressSize = insn.addressSize;
     this.vectorLength = insn.vectorLength;
     this.flags = region.flags;
-    this.#long = (insn.mode & MODE_SIZE_MASK) === MODE_64;
+    this.#long = isLong(insn.mode);
   }
 
   /** Whether the instruction behind it follows. */
@@ -130,15 +131,22 @@ export class TranslatorEmit extends MachineEmit {
     const own = BigInt.asIntN(64, (BigInt(o.displacementHigh) << 32n) | BigInt(o.displacement >>> 0));
     return o.base === BASE_RIP ? own + BigInt(this.#end) : own;
   }
-  protected linear(i: number): I64 {
+  protected linear(i: number, writes = false): I64 {
     const o = this.#operand(i);
     if (o.kind !== 'memory') throw new Error(`operand ${i} is a ${o.kind}`);
     const advance = this.#advances[i] ?? i64.const(0n);
     const displacement = this.#displacements[i] ?? i64.const(0n);
-    if (!this.#long) return this.f.let(this.#offset(o, i64.add(displacement, advance)));
+    if (!this.#long)
+      return this.#segmented(o.segment, this.#offset(o, i64.add(displacement, advance)), this.operandSize(i), writes);
     const offset = i64.add(this.#offset(o, displacement), advance);
     if (o.segment < S.FS) return this.f.let(offset);
     return this.f.let(i64.add(offset, i64.load(this.at(S.SEG + o.segment * S.SEG_SIZE + S.SEG_BASE))));
+  }
+  /** Where nothing is flat, limit and rights are checked: what fails has an address that is nowhere. */
+  #segmented(segment: number, offset: I64, bytes: number, writes: boolean): I64 {
+    if (isFlatSegment(this.here.insn.mode, segment)) return this.f.let(offset);
+    const access = i32.const(bytes | (writes ? ACCESS_WRITE : 0));
+    return this.f.call<'i64'>(this.region.rt.checked, this.at(S.SEG + segment * S.SEG_SIZE), offset, access);
   }
   protected override tlbBase(): I32 {
     return this.region.tlbBase;
@@ -172,9 +180,11 @@ export class TranslatorEmit extends MachineEmit {
   }
 
   // -- stack -------------------------------------------------------------------------------------------------------
-  protected readonly stackWidth = width(8);
-  protected stackLinear(pointer: Int): I64 {
-    return this.stackWidth.unsigned64(pointer);
+  protected get stackWidth(): Width {
+    return width(stackSize(this.here.insn.mode));
+  }
+  protected stackLinear(pointer: Int, bytes: OpSize, writes: boolean): I64 {
+    return this.#segmented(S.SS, this.stackWidth.unsigned64(pointer), bytes, writes);
   }
 
   // -- ways out ----------------------------------------------------------------------------------------------------
@@ -230,15 +240,24 @@ export class TranslatorEmit extends MachineEmit {
     this.#ended = true;
   }
   jump(target: I64, commit?: () => void): void {
-    const to = this.f.let(this.size === 8 ? target : i64.and(target, i64.const(0xffff_ffffn)));
-    this.#requireCanonical(to);
+    const to = this.f.let(this.#truncated(target));
+    this.#requireTarget(to);
     commit?.();
     this.#stopAt(to);
     this.region.gotoIndirect(to);
     this.#ended = true;
   }
-  #requireCanonical(to: I64, taken: I32 = i32.const(1)): void {
-    if (this.size !== 8) return;
+  #truncated(ip: I64): I64 {
+    return this.size === 8 ? ip : i64.and(ip, i64.const(this.size === 2 ? 0xffffn : 0xffff_ffffn));
+  }
+  /** #GP of the jump for what is not canonical; beyond a limit it is left to the interpreter. */
+  #requireTarget(to: I64, taken: I32 = i32.const(1)): void {
+    if (this.size !== 8) {
+      if (isFlatCode(this.here.insn.mode)) return;
+      const beyond = i64.gtU(to, i64.load(this.at(S.CODE_LIMIT)));
+      this.f.ifUnlikely(i32.and(beyond, taken), () => this.region.leave('record', this.here));
+      return;
+    }
     // what is so in a smaller space is so in any
     const within = i64.add(i64.shrS(to, i64.const(46n)), i64.const(1n));
     this.f.ifUnlikely(i32.and(i64.gtU(within, i64.const(1n)), taken), () => {
@@ -254,11 +273,10 @@ export class TranslatorEmit extends MachineEmit {
   jumpRelative(i: number, commit?: () => void): void {
     const at = this.#target(i);
     const out = (): void => {
-      const to = this.f.let(this.#ipAt(at));
-      this.#requireCanonical(to);
+      const to = this.f.let(this.#truncated(this.#ipAt(at)));
+      this.#requireTarget(to);
       commit?.();
-      this.#stopAt(to);
-      this.region.leaveTo('next', to);
+      this.#leaveFor(at);
     };
     this.#ended = true;
     if (this.region.contains(at)) {
@@ -270,14 +288,20 @@ export class TranslatorEmit extends MachineEmit {
   branch(cond: I32, i: number, commit?: () => void): void {
     const at = this.#target(i);
     const taken = this.f.let(cond);
-    if (!this.region.staysInPage(at)) this.#requireCanonical(this.f.let(this.#ipAt(at)), taken);
+    if (!this.region.staysInPage(at)) this.#requireTarget(this.f.let(this.#truncated(this.#ipAt(at))), taken);
     commit?.();
     this.region.fork(
       taken,
-      () => this.#goto(at),
+      () => (this.region.contains(at) ? this.#goto(at) : this.#leaveFor(at)),
       () => this.#goto(this.#end),
     );
     this.#ended = true;
+  }
+  /** To a place that the region does not have; 16 bits remain of it, but not of what follows a branch. */
+  #leaveFor(at: number): void {
+    const to = this.f.let(this.#truncated(this.#ipAt(at)));
+    this.#stopAt(to);
+    this.region.leaveTo('next', to);
   }
   #goto(at: number): void {
     this.#stopAt(this.#ipAt(at));

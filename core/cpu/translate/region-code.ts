@@ -1,9 +1,9 @@
 /** The code around a place, as findRegion() sees it: its own page, and what is known of the pages that it leads to. */
-import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
-import type { BlockCache, DecodedInsn } from '../interp/blocks.ts';
+import type { BlockCache, DecodedBlock } from '../interp/blocks.ts';
 import type { CodePlace } from '../interp/fetch.ts';
 import { PAGE_SIZE } from '../layout.ts';
 import type { CodeAround } from './region.ts';
+import { isLong } from './translatable.ts';
 
 export class RegionCode implements CodeAround {
   readonly from: number;
@@ -11,6 +11,8 @@ export class RegionCode implements CodeAround {
   readonly records = new Set<number>();
   /** Host addresses by page, the place's being 0; undefined where nothing is known. */
   readonly #hosts = new Map<number, number | undefined>();
+
+  readonly #decoded = new Map<number, DecodedBlock | undefined>();
 
   constructor(
     readonly place: CodePlace,
@@ -22,8 +24,8 @@ export class RegionCode implements CodeAround {
     this.#hosts.set(0, place.host - offset);
   }
 
-  get long(): boolean {
-    return (this.place.mode & MODE_SIZE_MASK) === MODE_64;
+  get mode(): number {
+    return this.place.mode;
   }
   pageOf(at: number): number {
     return Math.floor((at - this.from) / PAGE_SIZE);
@@ -32,23 +34,29 @@ export class RegionCode implements CodeAround {
   hostOf(page: number): number | undefined {
     if (this.#hosts.has(page)) return this.#hosts.get(page);
     const first = this.place.linear + BigInt(this.from + page * PAGE_SIZE);
-    const host = this.place.hostOf(this.long ? BigInt.asIntN(64, first) : BigInt.asUintN(32, first));
+    const host = this.place.hostOf(isLong(this.mode) ? BigInt.asIntN(64, first) : BigInt.asUintN(32, first));
     const known = host < 0 ? undefined : host;
     this.#hosts.set(page, known);
     return known;
   }
-  decode(at: number): readonly DecodedInsn[] {
+  decode(at: number): DecodedBlock | undefined {
+    const known = this.#decoded.get(at);
+    if (known || this.#decoded.has(at)) return known;
+    const block = this.#decode(at);
+    this.#decoded.set(at, block);
+    return block;
+  }
+  #decode(at: number): DecodedBlock | undefined {
     const page = this.pageOf(at);
     const first = this.hostOf(page);
-    if (first === undefined) return [];
+    if (first === undefined) return undefined;
     const host = first + at - this.from - page * PAGE_SIZE;
     const { mode } = this.place;
     // what is not in the place's page has been run before
-    if (page !== 0 && !this.blocks.has(host, mode)) return [];
-    const insns = this.blocks.instructions(host, mode);
-    const [begin] = insns;
-    if (begin) this.records.add(begin.record);
-    return insns;
+    if (page !== 0 && !this.blocks.has(host, mode)) return undefined;
+    const block = this.blocks.blockAt(host, mode);
+    if (block) this.records.add(block.record);
+    return block;
   }
   known(): readonly number[] {
     const { host, mode } = this.place;

@@ -4,7 +4,8 @@
  * everything is exact again.
  */
 import { type Callable, type Func, type I32, type I64, i32, i64, type Label, type Local } from '../../wasm/index.ts';
-import { EXIT_SLICE, EXIT_STOP, type InterpreterRuntime, memoryWords } from '../interp/emit.ts';
+import { memoryWords } from '../codegen/flags.ts';
+import { EXIT_SLICE, EXIT_STOP, type InterpreterRuntime } from '../interp/emit.ts';
 import { RECORD_ENTRY } from '../interp/record.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
@@ -14,7 +15,7 @@ import { TranslatorEmit } from './emit.ts';
 import { flagUse, needsFlags } from './flag-use.ts';
 import { type Region, type RegionBlock, type RegionEntry, type RegionInsn, successorsOf } from './region.ts';
 import { Registers } from './registers.ts';
-import type { SettleFlags } from './settle-flags.ts';
+import { is16Bit, isFlatCode, isLong } from './translatable.ts';
 
 /**
  * Ways out: to the block at RIP, to an instruction's record (in two ways: where an entry is, it must not lead back here), at
@@ -62,7 +63,6 @@ export class RegionCompiler {
     readonly f: Func,
     readonly at: VcpuLayout,
     readonly rt: InterpreterRuntime,
-    settle: SettleFlags,
     readonly region: Region,
   ) {
     const blocks = [...region.blocks.values()];
@@ -83,7 +83,7 @@ export class RegionCompiler {
     this.#exit = f.permanent('i32');
     this.#record = f.permanent('i32');
     this.#exitRip = f.permanent('i64');
-    this.flags = new DeferredFlags(f, memoryWords(f, at.state), settle);
+    this.flags = new DeferredFlags(f, memoryWords(f, at.state), rt.settleFlags);
   }
 
   /** A way back to what is no loop's head, because it has another entry, leads through the dispatcher. */
@@ -125,16 +125,34 @@ export class RegionCompiler {
   #begin(): void {
     const { f } = this;
     this.registers.load();
-    const page = i64.and(i64.load(this.#state(S.RIP)), i64.const(~BigInt(PAGE_SIZE - 1)));
-    f.set(this.rip, i64.sub(page, i64.const(BigInt(this.region.from))));
+    f.set(this.rip, i64.load(this.#state(S.RIP)));
+    f.set(this.rip, i64.sub(this.rip, i64.add(this.#offsetInPage(), i64.const(BigInt(this.region.from)))));
     f.set(this.tlbBase, i32.load(this.#state(S.TLB_BASE)));
     if (this.#dispatched.length > 1) f.set(this.#target, i32.load8U(f.param(0, 'i32'), RECORD_ENTRY));
     f.set(this.#budget, i32.load(this.#state(S.BUDGET)));
   }
+  #offsetInPage(): I64 {
+    const base = i64.load(this.#state(S.SEG + S.CS * S.SEG_SIZE + S.SEG_BASE));
+    const linear = isFlatCode(this.region.mode) ? this.rip : i64.add(this.rip, base);
+    return i64.and(linear, i64.const(BigInt(PAGE_SIZE - 1)));
+  }
+  /** All of the region lies where its instruction pointer can reach: neither the limit nor a wrap needs a look within it. */
+  #isWithinSegment(): I32 {
+    const blocks = [...this.region.blocks.values()];
+    const first = Math.min(...blocks.map(({ at }) => at));
+    const last = Math.max(...blocks.map(({ end, rest }) => end + (rest?.insn.length ?? 0))) - 1;
+    const end = i64.add(this.rip, i64.const(BigInt(last)));
+    const limit = i64.load(this.#state(S.CODE_LIMIT));
+    const inside = i32.and(i64.geS(i64.add(this.rip, i64.const(BigInt(first))), i64.const(0n)), i64.leU(end, limit));
+    return is16Bit(this.region.mode) ? i32.and(inside, i64.leU(end, i64.const(0xffffn))) : inside;
+  }
   #finishNext(): void {
     this.registers.store();
     this.flags.finish();
-    this.f.returnCall(this.rt.jump, this.#exitRip, this.#budget);
+    if (isFlatCode(this.region.mode)) this.f.returnCall(this.rt.jump, this.#exitRip, this.#budget);
+    this.f.store32(this.#state(S.BUDGET), this.#budget);
+    this.f.store64(this.#state(S.RIP), this.#exitRip);
+    this.f.returnCall(this.rt.next, this.#state(S.NO_LINK));
     this.f.unreachable();
   }
   #finish(): void {
@@ -208,8 +226,8 @@ export class RegionCompiler {
     const { entries } = this.region;
     const [only] = entries;
     if (only && this.#dispatched.length === 1) {
-      this.#uncount(only);
       this.flags.enter();
+      this.#begun(only);
       this.#enter(this.#nodes.get(only.at) as number);
       return;
     }
@@ -226,11 +244,17 @@ export class RegionCompiler {
       return;
     }
     this.f.block((label) => this.#enterBy(entries.slice(0, -1), [label, ...blocks], others));
-    this.#uncount(entry);
+    this.#begun(entry);
     this.f.br(this.#labelAt(entry.at));
   }
-  /** The interpreter has counted the whole of its block; here blocks count when they begin. */
-  #uncount({ count }: RegionEntry): void {
+  /** Behind an entry. The interpreter has counted the whole of its block; here blocks count when they begin. */
+  #begun({ at, record, handler, count }: RegionEntry): void {
+    if (!isFlatCode(this.region.mode))
+      this.f.ifUnlikely(i32.eqz(this.#isWithinSegment()), () => {
+        this.f.set(this.#target, i32.const(handler));
+        this.f.set(this.#record, i32.const(record));
+        this.leaveTo('handler', this.ipAt(at));
+      });
     this.f.set(this.#budget, i32.add(this.#budget, i32.const(count)));
   }
   #labelAt(at: number): Label {
@@ -279,7 +303,7 @@ export class RegionCompiler {
   /** RIP at a place. */
   ipAt(at: number): I64 {
     const ip = i64.add(this.rip, i64.const(BigInt(at)));
-    return this.region.long ? ip : i64.and(ip, i64.const(0xffff_ffffn));
+    return isLong(this.region.mode) ? ip : i64.and(ip, i64.const(0xffff_ffffn));
   }
   /** Before going to a place of the region: `otherwise`, which must leave, where its page is not what it was. */
   require(at: number, otherwise: () => void): void {

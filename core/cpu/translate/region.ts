@@ -3,7 +3,7 @@
  * where those return to. A page is what the TLB maps: whoever goes from one to another looks, once, whether it is there.
  */
 import type { Insn } from '../decode/insn.ts';
-import type { DecodedInsn } from '../interp/blocks.ts';
+import type { DecodedBlock, DecodedInsn } from '../interp/blocks.ts';
 import { isTranslatable } from './translatable.ts';
 
 const MAX_INSTRUCTIONS = 400;
@@ -54,18 +54,19 @@ export interface Region {
   readonly from: number;
   /** Addresses of the pages in host memory; 0 is that of the entries. */
   readonly pages: ReadonlyMap<number, number>;
-  readonly long: boolean;
+  /** CODE_MODE (decode/mode.ts). */
+  readonly mode: number;
 }
 
 /** Code around an entry; places are bytes from there, pages count from the entry's. */
 export interface CodeAround {
   /** First byte of the entry's page. */
   readonly from: number;
-  readonly long: boolean;
+  readonly mode: number;
   pageOf(at: number): number;
   hostOf(page: number): number | undefined;
-  /** Instructions of the block at a place, none where there is none. */
-  decode(at: number): readonly DecodedInsn[];
+  /** The block at a place, where there is one. */
+  decode(at: number): DecodedBlock | undefined;
   /** Blocks of the entry's page that have been run. */
   known(): readonly number[];
   /** The interpreter's handler of a record. */
@@ -80,8 +81,8 @@ export function findRegion(code: CodeAround): Region | undefined {
   if (finder.jumpsIndirectly) finder.enterAt([...code.known()].sort((a, b) => Math.abs(a) - Math.abs(b)));
   const blocks = new Map([...finder.leaders].map((at) => [at, finder.block(at)]));
   const pages = new Map([...finder.leaders].map((at) => [code.pageOf(at), code.hostOf(code.pageOf(at)) ?? 0]));
-  const { from, long } = code;
-  return { blocks, entries: [...finder.entries.values()], returns: [...finder.returns], from, pages, long };
+  const { from, mode } = code;
+  return { blocks, entries: [...finder.entries.values()], returns: [...finder.returns], from, pages, mode };
 }
 
 class RegionFinder {
@@ -115,18 +116,17 @@ class RegionFinder {
       this.returns.add(at);
       return;
     }
-    const decoded = this.code.decode(at);
-    const [first] = decoded;
-    if (!first) return;
-    const { record } = first;
-    this.entries.set(at, { at, record, handler: this.code.handler(record), count: decoded.length });
+    const block = this.code.decode(at);
+    if (!block) return;
+    const { record, insns } = block;
+    this.entries.set(at, { at, record, handler: this.code.handler(record), count: insns.length });
   }
 
   /** Takes in the instructions of a block; where it may go, or undefined when its first is not for a translator. */
   #collect(at: number): number[] | undefined {
     const page = this.code.pageOf(at);
     if (Math.abs(at) > MAX_DISTANCE || (!this.#pages.has(page) && this.#pages.size >= MAX_PAGES)) return undefined;
-    const decoded = this.code.decode(at);
+    const decoded = this.code.decode(at)?.insns ?? [];
     const [first] = decoded;
     if (!first || !isTranslatable(first.insn)) return undefined;
     this.#pages.add(page);

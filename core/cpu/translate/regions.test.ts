@@ -12,7 +12,7 @@ const found = (page: number, ...records: number[]): FoundRegion => ({
     returns: [],
     from: 0,
     pages: new Map([[0, page * 4096]]),
-    long: true,
+    mode: 2,
   },
   page,
   records: new Set(records),

@@ -22,8 +22,7 @@ export class Registers {
   }
   /** As it is now: let() makes a copy of it. */
   whole(n: number): I64 {
-    const { type, emit } = this.#local(n);
-    return { type, emit } as Expr<'i64'>;
+    return this.#local(n);
   }
 
   read(n: number, size: OpSize, high = false): Int {

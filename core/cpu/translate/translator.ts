@@ -13,8 +13,6 @@ import { findRegion } from './region.ts';
 import { RegionCode } from './region-code.ts';
 import { RegionCompiler } from './region-compiler.ts';
 import { type FoundRegion, Regions } from './regions.ts';
-import { emitSettleFlags } from './settle-flags.ts';
-import { isTranslatableMode } from './translatable.ts';
 
 /** When a block is translated: when it turns out to be hot, at its first execution (for tests), or never. */
 export type Translation = 'hot' | 'always' | 'never';
@@ -114,11 +112,10 @@ export class Translator {
       for (const { record } of region.region.entries) entered.add(record);
     }
     if (found.length === 0 || this.blocks.drops !== drops) return; // some of their records are no more
-    const b = new ExtensionBuilder(this.at);
-    const settle = emitSettleFlags(b.m, this.at.state);
+    const b = new ExtensionBuilder(this.at, 'when called');
     found.forEach(({ region }, n) => {
       const f = b.m.func(['i32'], ['i32']);
-      new RegionCompiler(f, this.at, b.rt, settle, region).compile();
+      new RegionCompiler(f, this.at, b.rt, region).compile();
       b.m.export(String(n), f);
     });
     this.modules++;
@@ -132,8 +129,8 @@ export class Translator {
     const { host, mode } = place;
     const page = Math.floor(host / PAGE_SIZE);
     const unsteady = (this.#drops.get(page) ?? 0) >= MAX_DROPS && this.when !== 'always';
-    if (unsteady || !isTranslatableMode(mode)) return undefined;
-    const [entry] = this.blocks.instructions(host, mode);
+    if (unsteady) return undefined;
+    const entry = this.blocks.blockAt(host, mode);
     if (!entry || entered.has(entry.record) || this.#installed.isEntry(entry.record)) return undefined;
     const code = new RegionCode(place, this.blocks, (record) => this.#installed.handlerOf(record));
     const region = findRegion(code);

@@ -102,7 +102,8 @@ export class AcpiPm extends ByteDevice {
   /** Time may move on between two bytes of the counter: the status is settled and the time taken once per access. */
   override read(offset: number, size: AccessSize): number {
     this.#settle();
-    return super.read(offset, size);
+    // what guests do by the million when they wait
+    return offset === R.PM_TMR && size === 4 ? this.#count : super.read(offset, size);
   }
 
   override write(offset: number, size: AccessSize, value: number): void {
@@ -113,8 +114,7 @@ export class AcpiPm extends ByteDevice {
 
   protected readByte(offset: number): number {
     if (offset >= R.PM_TMR && offset < R.PM_TMR + 4) {
-      const count = ticksAt(this.#s.timerSeenNs, R.PM_TMR_HZ) % (2 * HALF_TURN);
-      return (count >>> (8 * (offset - R.PM_TMR))) & 0xff;
+      return (this.#count >>> (8 * (offset - R.PM_TMR))) & 0xff;
     }
     const word = this.#word(offset & ~1);
     return word === undefined ? this.unknownRead() : (word >> (8 * (offset & 1))) & 0xff;
@@ -158,6 +158,11 @@ export class AcpiPm extends ByteDevice {
   #powerOn(): StateOf<typeof STATE> {
     const timerSeenNs = this.ports.timers.nowNs();
     return { pm1Sts: 0, pm1En: 0, pm1Cnt: 0, gpe0Sts: 0, gpe0En: 0, apmc: 0, apms: 0, rcr: 0, timerSeenNs };
+  }
+
+  /** The power management timer, as of the last look. */
+  get #count(): number {
+    return ticksAt(this.#s.timerSeenNs, R.PM_TMR_HZ) % (2 * HALF_TURN);
   }
 
   /** The 16-bit register at an even offset. */

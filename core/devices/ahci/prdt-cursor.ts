@@ -44,6 +44,9 @@ type Move = (address: number, part: Uint8Array) => void;
 
 export class PrdtCursor {
   state = noTable();
+  /** A descriptor as it was read last: a table has one for every page or so. */
+  readonly #regionBytes = new Uint8Array(R.PRD_BYTES);
+  readonly #region = new DataView(this.#regionBytes.buffer);
 
   /** processed: a region that asks for an interrupt has been done. */
   constructor(
@@ -75,10 +78,9 @@ export class PrdtCursor {
   #nextRegion(): boolean {
     const { state } = this;
     if (state.next >= state.entries) return false;
-    const bytes = new Uint8Array(R.PRD_BYTES);
+    const view = this.#region;
     const table = address64(state.tableLow, state.tableHigh) + R.TABLE_PRDT;
-    this.memory.read(table + state.next * R.PRD_BYTES, bytes);
-    const view = new DataView(bytes.buffer);
+    this.memory.read(table + state.next * R.PRD_BYTES, this.#regionBytes);
     const control = view.getUint32(12, true);
     state.next++;
     state.low = (view.getUint32(0, true) & ~1) >>> 0;

@@ -42,6 +42,9 @@ export interface BusMasterPorts {
 
 export class BusMaster implements DmaChannel {
   state = powerOn();
+  /** A descriptor as it was read last: a table has one for every page or so. */
+  readonly #regionBytes = new Uint8Array(R.PRD_BYTES);
+  readonly #region = new DataView(this.#regionBytes.buffer);
 
   constructor(readonly ports: BusMasterPorts) {}
 
@@ -131,9 +134,8 @@ export class BusMaster implements DmaChannel {
       state.status &= ~R.BMISX_ACTIVE;
       return false;
     }
-    const bytes = new Uint8Array(R.PRD_BYTES);
-    this.ports.memory.read(state.descriptor, bytes);
-    const view = new DataView(bytes.buffer);
+    const view = this.#region;
+    this.ports.memory.read(state.descriptor, this.#regionBytes);
     state.address = (view.getUint32(0, true) & ~1) >>> 0;
     state.left = view.getUint16(4, true) & ~1 || BIGGEST_REGION;
     state.ended = (view.getUint16(6, true) & R.PRD_END) !== 0;

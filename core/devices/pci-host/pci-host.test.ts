@@ -39,6 +39,22 @@ function makeHost() {
   return { host, bus, resets, pmMoves, pirqs, shadow, read, write };
 }
 
+it('PciBus: takes out a slot with all its functions, whose windows go', () => {
+  const windows: (number | undefined)[] = [];
+  const bus = new PciBus();
+  const header = { name: 'card', vendorId: 1, deviceId: 2, classCode: 0 };
+  const bars = [{ index: 0, kind: 'io', sizeBytes: 16, mapped: (base?: number) => void windows.push(base) }] as const;
+  const card = new PciConfigSpace({ ...header, bars });
+  bus.attach(9, 0, card);
+  bus.attach(9, 1, new PciConfigSpace(header));
+  card.writeConfig(0x10, 4, 0xc000);
+  card.writeConfig(0x04, 2, 1);
+  bus.detach(9);
+  expect([bus.functionAt(0, 9 * 8), bus.functionAt(0, 9 * 8 + 1)]).toEqual([undefined, undefined]);
+  expect(windows).toEqual([0xc000, undefined]);
+  bus.attach(9, 0, card);
+});
+
 describe('PciHost', () => {
   it('passes the check of Linux for configuration mechanism 1', () => {
     const { host } = makeHost();

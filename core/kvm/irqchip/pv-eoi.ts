@@ -17,6 +17,9 @@ export interface PvEoiMemory {
 export class PvEoi {
   readonly #memory: PvEoiMemory;
   #msr = 0n;
+  // Of the MSR, taken apart when it is set: both are asked for at every interrupt.
+  #enabled = false;
+  #gpa = 0;
   #offered = false;
 
   constructor(memory: PvEoiMemory) {
@@ -31,12 +34,14 @@ export class PvEoi {
   setMsr(value: bigint): boolean {
     if ((value & ~ENABLED) % ALIGNMENT !== 0n) return false;
     this.#msr = value;
+    this.#enabled = (value & ENABLED) !== 0n;
+    this.#gpa = Number(value & ~ENABLED);
     this.#offered = false;
     return true;
   }
 
   get enabled(): boolean {
-    return (this.#msr & ENABLED) !== 0n;
+    return this.#enabled;
   }
 
   /** The guest may end the interrupt in service by its bit: the APIC does not know its state before take(). */
@@ -58,9 +63,5 @@ export class PvEoi {
     if ((flags & PENDING) === 0) return true;
     this.#memory.writeGuest(this.#gpa, Uint8Array.of(flags & ~PENDING));
     return false;
-  }
-
-  get #gpa(): number {
-    return Number(this.#msr & ~ENABLED);
   }
 }

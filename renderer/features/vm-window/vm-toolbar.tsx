@@ -108,6 +108,18 @@ function ViewMenu() {
             },
           ],
         },
+        {
+          heading: 'Sound',
+          kind: 'any',
+          choices: [
+            {
+              id: 'speaker-muted',
+              label: 'Mute the PC speaker',
+              chosen: preferences.speakerMuted,
+              onAction: () => session.setPreferences({ speakerMuted: !preferences.speakerMuted }),
+            },
+          ],
+        },
       ]}
     />
   );

@@ -15,6 +15,7 @@ import { useUnapplied } from './details/unapplied.tsx';
 import { DetailsTab } from './details-tab.tsx';
 import type { DisplayHandle, DisplayStatus } from './display.tsx';
 import { SerialTab } from './serial-tab.tsx';
+import { useSpeaker } from './speaker.ts';
 import { useFullscreen } from './use-fullscreen.ts';
 import './vm-window.css';
 import { VmToolbar } from './vm-toolbar.tsx';
@@ -52,6 +53,7 @@ function OpenVm({ vm, mainMenu }: { readonly vm: VmSummary; readonly mainMenu: R
   const panel = useRef<HTMLDivElement>(null);
   const serialTab = useRef<HTMLDivElement>(null);
   const fullscreen = useFullscreen(panel);
+  useSpeaker(vm.speakerHz, preferences.speakerMuted);
   const fit = preferences.scaleDisplay === 'always' || (preferences.scaleDisplay === 'fullscreen' && fullscreen.active);
 
   const canFill = tab === 'console';

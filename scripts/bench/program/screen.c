@@ -81,14 +81,14 @@ static void open_keyboard(u32 size) {
   calm_terminal((int)keyboard, ECHO | ICANON);
 }
 
-/* Turns a square's colour round for each of `size` keys. */
+/* A square, in another colour for each of `size` keys: two that fall into one picture still change it. */
 static u32 key_echo(u32 size) {
   u32 sum = 0;
   for (u32 i = 0; i < size; i++) {
     u8 key = 0;
     if (SYSTEM_CALL(SYS_read, keyboard, &key, 1) != 1) fail("the keyboard");
     sum = sum * 31 + key;
-    for (u32 at = 0; at < SQUARE * SQUARE; at++) screen[at / SQUARE * WIDTH + at % SQUARE] ^= 0xffffff;
+    for (u32 at = 0; at < SQUARE * SQUARE; at++) screen[at / SQUARE * WIDTH + at % SQUARE] = (i + 1) * 0x030507;
   }
   return sum;
 }

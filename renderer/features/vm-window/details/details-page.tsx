@@ -51,12 +51,7 @@ function PageBar(props: {
       {draft && (
         <span className="page-bar-end">
           <Button label="Cancel" onPress={draft.reset} disabledReason={unchanged} />
-          <Button
-            label="Apply"
-            variant="primary"
-            type="submit"
-            disabledReason={unchanged ?? problem}
-          />
+          <Button label="Apply" variant="primary" type="submit" disabledReason={unchanged ?? problem} />
         </span>
       )}
     </div>

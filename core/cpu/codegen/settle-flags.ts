@@ -1,11 +1,10 @@
 /**
- * From an operation that is only known when it runs to the words of codegen/flags.ts: a function of each module, called where
- * a region is left by a rare way, or where ways have met before somebody looks.
+ * From an operation that is only known when it runs to the words of codegen/flags.ts: called where a region is
+ * left by a rare way, or where ways have met before somebody looks.
  */
 import { type Func, type I32, i32, type ModuleBuilder } from '../../wasm/index.ts';
-import { LazyFlags } from '../codegen/flags.ts';
-import { memoryWords } from '../interp/emit.ts';
 import type { Int, OpSize } from '../semantics/width.ts';
+import { LazyFlags, memoryWords } from './flags.ts';
 
 /** `step`: INC (a is the result) or DEC (a is what it was before). */
 const KINDS = ['add', 'sub', 'logic', 'step'] as const;
@@ -23,19 +22,16 @@ export const operationNumber = (kind: SettledKind, size: OpSize): number =>
   (KINDS.indexOf(kind) + 1) | (SIZES.indexOf(size) << SIZE_SHIFT);
 
 /** Behind the operation's number; those of 8-byte operations are i64. */
-const OPERANDS = [
+export const OPERANDS = [
   ...(['a', 'b', 'r'] as const).flatMap((name) => [{ name, type: 'i32' } as const, { name, type: 'i64' } as const]),
   { name: 'cf', type: 'i32' },
   { name: 'of', type: 'i32' },
 ] as const satisfies readonly { name: OperandName; type: 'i32' | 'i64' }[];
 
-export interface SettleFlags {
-  readonly func: Func;
-  readonly operands: typeof OPERANDS;
-}
+export const SETTLE_FLAGS = [['i32', ...OPERANDS.map(({ type }) => type)], []] as const;
 
-export function emitSettleFlags(m: ModuleBuilder, state: number): SettleFlags {
-  const f = m.func(['i32', ...OPERANDS.map(({ type }) => type)], []);
+export function emitSettleFlags(m: ModuleBuilder, state: number): Func {
+  const f = m.func(...SETTLE_FLAGS);
   const flags = new LazyFlags(f, memoryWords(f, state));
   const number = f.param(0, 'i32');
   const operand = (name: OperandName, type: 'i32' | 'i64'): Int =>
@@ -61,5 +57,5 @@ export function emitSettleFlags(m: ModuleBuilder, state: number): SettleFlags {
     () => flags.rotate(cf, of),
     () => f.if(has(FLAGS_CF), () => flags.setCf(cf)),
   );
-  return { func: f, operands: OPERANDS };
+  return f;
 }

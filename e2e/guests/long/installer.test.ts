@@ -1,0 +1,74 @@
+/** Debian's installer from a CD-ROM that grub-mkrescue made: to its language screen, and by keyboard and mouse into the next. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { filesOf } from '../../fixtures/guests.ts';
+import { FIRMWARE, figure, pathIn, why } from '../media-guests.ts';
+import type { Picture } from '../png.ts';
+import { VivScreen } from '../viv-screen.ts';
+
+const TIMEOUT_SECONDS = '1150';
+let screen: VivScreen | undefined;
+afterEach(async () => {
+  await screen?.kill();
+  screen = undefined;
+});
+function start(...args: readonly string[]): VivScreen {
+  screen = new VivScreen([...args, '--memory', '1024', '--timeout', TIMEOUT_SECONDS]);
+  return screen;
+}
+
+/** The share of a part of a picture that is of this colour, give or take what a palette or 16 bits make of it. */
+function share(picture: Picture, colour: number, part: readonly [number, number, number, number]): number {
+  const [x, y, width, height] = part;
+  let count = 0;
+  for (const [found, pixels] of picture.colours(x, y, width, height)) {
+    const near = [16, 8, 0].every((shift) => Math.abs(((found >> shift) & 0xff) - ((colour >> shift) & 0xff)) <= 12);
+    if (near) count += pixels;
+  }
+  return count / (width * height);
+}
+
+const text = filesOf('installer-text-iso');
+describe.skipIf(why(text) !== '')(`Debian's text installer${why(text)}`, () => {
+  it.each(FIRMWARE)('comes to its language screen with %s, and by keyboard to the next', async (firmware, options) => {
+    const vm = start(...options, '--cdrom', pathIn(text, 'installer.iso'));
+    // newt's window: grey, on a blue screen, with a red or white bar on what is chosen
+    const isDialog = (picture: Picture): boolean => {
+      const { width, height } = picture;
+      const middle = share(picture, 0xaaaaaa, [width >> 2, height >> 2, width >> 1, height >> 1]);
+      return middle > 0.4 && share(picture, 0x0000aa, [0, 0, width, height >> 4]) > 0.5;
+    };
+    const language = await vm.untilPicture(isDialog);
+    figure(`${firmware}: the text installer to its language screen in ${vm.process.seconds.toFixed(1)} s`);
+    await vm.press('enter');
+    const country = await vm.untilPicture((picture) => isDialog(picture) && picture.changes(language) !== undefined);
+    expect(country.changes(language)?.count).toBeGreaterThan(1000);
+  });
+});
+
+const gtk = filesOf('installer-gtk-iso');
+describe.skipIf(why(gtk) !== '')(`Debian's graphical installer${why(gtk)}`, () => {
+  it('comes to its language screen, and by tablet and keyboard to the next', async () => {
+    const vm = start('--cdrom', pathIn(gtk, 'installer.iso'), '--usb', 'qemu-xhci', '--input', 'tablet');
+    // a banner on top, a white list in the middle, and grey around it
+    const isPage = (picture: Picture): boolean => {
+      const { width, height } = picture;
+      if (width < 640) return false;
+      const banner = picture.colours(0, 0, width, height >> 4);
+      const list = share(picture, 0xffffff, [width >> 2, height >> 2, width >> 1, height >> 1]);
+      return banner.size > 20 && list > 0.5;
+    };
+    const language = await vm.untilPicture(isPage);
+    figure(`the graphical installer to its language screen in ${vm.process.seconds.toFixed(1)} s`);
+    const { width, height } = language;
+    // a click into the list moves its bar there
+    await vm.click(width >> 1, height >> 1);
+    const clicked = await vm.untilPicture((picture) => (picture.changes(language)?.count ?? 0) > width);
+    const moved = clicked.changes(language);
+    expect(moved && moved.top <= height >> 1 && moved.bottom >= height >> 1).toBe(true);
+    await vm.press('enter');
+    const next = await vm.untilPicture(
+      (picture) => isPage(picture) && (picture.changes(clicked)?.count ?? 0) > width * 20,
+    );
+    expect(next.changes(clicked)?.bottom).toBeGreaterThan(height >> 1);
+  });
+});
