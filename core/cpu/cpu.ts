@@ -111,9 +111,10 @@ export class Cpu {
     this.breakpoints = new Breakpoints(this.state, this.tlb);
     this.smm = new SystemManagement(physical, this.state);
     this.walker = new PageWalker(this.state, physical, features);
-    this.memory = new MemoryAccess(this.state, physical, this.tlb, this.walker, host, this.breakpoints, (h, n) =>
-      this.blocks.written(h, n),
-    );
+    this.memory = new MemoryAccess(this.state, physical, this.tlb, this.walker, host, this.breakpoints, {
+      written: (h, n) => this.blocks.written(h, n),
+      runsIn: (h) => this.blocks.runsIn(h),
+    });
     this.x87 = new X87(this.state.view, S.X87);
     this.#records = new DataView(buffer);
     const floats = new FloatUnit(this.state);

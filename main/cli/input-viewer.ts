@@ -1,14 +1,17 @@
 /**
- * A viewer that types and points and never asks for a picture: the client's half of an RFB session, as scripts need it.
+ * A viewer that types and points and does not look: the client's half of an RFB session, as scripts need it.
  *
  * [RFC6143] The Remote Framebuffer Protocol, sections 7.1 to 7.5. Keys go by X11 keysym.
  */
 import type { ByteStream } from '../../core/worker/client-api.ts';
 
+const FRAMEBUFFER_UPDATE_REQUEST = 3;
 const KEY_EVENT = 4;
 const POINTER_EVENT = 5;
 const SECURITY_NONE = 1;
 const SHARED = 1;
+/** Longer than the server takes to look at the screen for a viewer that asks. */
+const LOOK_MS = 50;
 /** Keys typed one after the other: within what a PS/2 keyboard keeps for a guest that polls slowly. */
 const KEY_MS = 20;
 
@@ -62,7 +65,10 @@ export class InputViewer {
   }
 
   /** In pixels of the screen. buttons: bit 0 left, 1 middle, 2 right, 3 and 4 wheel up and down. */
-  point(x: number, y: number, buttons: number): void {
+  async point(x: number, y: number, buttons: number): Promise<void> {
+    // The server looks at the screen, and thus knows its size, only while a viewer asks for what has changed.
+    this.#send([FRAMEBUFFER_UPDATE_REQUEST, 1, 0, 0, 0, 0, 0, 1, 0, 1]);
+    await pause(LOOK_MS);
     this.#send([POINTER_EVENT, buttons, x >> 8, x & 0xff, y >> 8, y & 0xff]);
   }
 

@@ -87,10 +87,10 @@ export class Monitor {
     return undefined;
   }
 
-  #point(rest: string): Answer {
+  async #point(rest: string): Promise<Answer> {
     const match = /^(\d{1,5}) (\d{1,5})(?: (\d{1,3}))?$/.exec(rest);
     if (!match) throw new CommandError('pointer needs two numbers or three');
-    this.#hands.point(Number(match[1]), Number(match[2]), Number(match[3] ?? 0));
+    await this.#hands.point(Number(match[1]), Number(match[2]), Number(match[3] ?? 0));
     return undefined;
   }
 

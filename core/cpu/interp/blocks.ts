@@ -197,6 +197,10 @@ export class BlockCache {
     this.#dropAll(blocks);
     return running < 0 || blocks.some((block) => block.host >>> 12 === running);
   }
+  runsIn(host: number): boolean {
+    const running = this.#runningPage();
+    return running < 0 || running === host >>> 12;
+  }
   /** Number of the host page that RIP is in; -1: it is not known. */
   #runningPage(): number {
     const { u32, i32 } = this.state;

@@ -1,5 +1,5 @@
 /** Repeated string instructions long enough to be done in bulk, against one element after another. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { SeededRandom } from '../../testing/seeded-random.ts';
 import { TestCpu } from '../../testing/test-cpu.ts';
 import * as S from '../state.ts';
@@ -107,6 +107,18 @@ function fillData(random: SeededRandom): void {
   for (let n = random.below(4); n > 0; n--) data[random.below(DATA_BYTES)] = 7;
 }
 
+const STOS: Case = {
+  operation: 'stos',
+  size: 1,
+  repeat: 0xf3,
+  backward: false,
+  address32: false,
+  count: 0,
+  source: 0,
+  destination: 0,
+  value: 0n,
+};
+
 it('bulk strings do what single elements do', { timeout: 60_000 }, () => {
   const random = new SeededRandom(1);
   for (let n = 0; n < 1500; n++) {
@@ -127,6 +139,34 @@ it('bulk strings do what single elements do', { timeout: 60_000 }, () => {
     if (moves.compares) expect((s.eflags & FLAG_ZF) !== 0, what).toBe(equal);
     expect(Buffer.compare(data, memory), what).toBe(0);
   }
+});
+
+it('bulk writes drop the code that they hit, in one go', () => {
+  const INT3 = 0xcc;
+  const AT = 0x800;
+  data.fill(0);
+  data.set([0xff, 0xc0, 0xeb, 0xfe], AT); // INC EAX; JMP $
+  code.set([...encode({ ...STOS, count: 0x400 }), ...SPIN]);
+  cpu.blocks.flush();
+  cpu.state.rip = BigInt(DATA + AT);
+  cpu.run(10);
+  const before = cpu.blocks.drops;
+  const written = vi.spyOn(cpu.blocks, 'written');
+  const s = cpu.state;
+  s.set64(S.GPR + S.RCX * 8, 0x400n);
+  s.set64(S.GPR + S.RDI * 8, BigInt(DATA + AT - 0x100));
+  s.set64(S.GPR + S.RAX * 8, BigInt(INT3));
+  s.rip = BigInt(CODE);
+  finish();
+  expect(written.mock.calls.length).toBeLessThan(4);
+  written.mockRestore();
+  expect(cpu.blocks.drops).toBeGreaterThan(before);
+  expect(data.subarray(AT - 0x101, AT - 0xff)).toEqual(Uint8Array.of(0, INT3));
+  s.rip = BigInt(DATA + AT);
+  cpu.exitOnInt3 = true;
+  cpu.run(10);
+  cpu.exitOnInt3 = false;
+  expect(s.rip).toBe(BigInt(DATA + AT));
 });
 
 it('a single step does one element', () => {

@@ -52,6 +52,14 @@ export interface MemoryWatch {
   accessed(lo: number, hi: number, size: number, write: boolean, accessor: Accessor, operand: number): void;
 }
 
+/** Decoded code in memory (interp/blocks.ts). */
+export interface DecodedCode {
+  /** [host, host + size) of a page with code was written; true when the instruction must be the last of this run. */
+  written(host: number, size: number): boolean;
+  /** Code of the page at `host` runs now, for all that is known. */
+  runsIn(host: number): boolean;
+}
+
 const OFFSET = PAGE_SIZE - 1;
 
 export class MemoryAccess {
@@ -70,13 +78,12 @@ export class MemoryAccess {
     readonly walker: PageWalker,
     readonly kernel: KernelMmio,
     readonly watch: MemoryWatch,
-    /** [host, host + size) of a page with decoded code was written; true when code was hit. */
-    readonly codeWritten: (host: number, size: number) => boolean,
+    readonly code: DecodedCode,
   ) {
     this.#scratch = state.base + S.SCRATCH;
     // accessed and dirty bits are writes too; they never change code that runs
     walker.onTableWrite = (host) => {
-      if (((memory.flags[host >>> 12] ?? 0) & FLAG_CODE) !== 0) codeWritten(host & ~7, 8);
+      if (((memory.flags[host >>> 12] ?? 0) & FLAG_CODE) !== 0) code.written(host & ~7, 8);
     };
   }
 
@@ -145,7 +152,7 @@ export class MemoryAccess {
   /** Writes `size` bytes to a page with code, at a place of memory, where some of it is. */
   writeCode(host: number, size: number): number {
     this.memory.u8.copyWithin(host, this.#scratch, this.#scratch + size);
-    return this.codeWritten(host, size) ? SLOW_STOP : SLOW_DONE;
+    return this.code.written(host, size) ? SLOW_STOP : SLOW_DONE;
   }
 
   slowReadForWrite(lo: number, hi: number, size: number): number {
@@ -254,7 +261,7 @@ export class MemoryAccess {
       if (memory.isReadOnly(gpa)) return this.#postWrites(gpa, size, source);
       memory.markDirty(gpa);
       memory.u8.copyWithin(host, source, source + size);
-      return ((memory.flags[host >>> 12] ?? 0) & FLAG_CODE) !== 0 && this.codeWritten(host, size);
+      return ((memory.flags[host >>> 12] ?? 0) & FLAG_CODE) !== 0 && this.code.written(host, size);
     }
     return this.#postWrites(gpa, size, source);
   }
@@ -299,7 +306,9 @@ export class MemoryAccess {
     const operation = kind & STRING_OPERATION;
     const backward = (kind & STRING_BACKWARD) !== 0;
     const writes = operation === STRING_MOVS || operation === STRING_STOS;
-    const dst = this.tlb.lookup(dstLo, dstHi, accessor, writes ? S.TLB_WRITE : S.TLB_READ);
+    const plain = this.tlb.lookup(dstLo, dstHi, accessor, writes ? S.TLB_WRITE : S.TLB_READ);
+    const hasCode = writes && plain < 0;
+    const dst = hasCode ? this.#besideCode(dstLo, dstHi, accessor) : plain;
     const inMemory = operation === STRING_MOVS || operation === STRING_CMPS;
     const src = inMemory ? this.tlb.lookup(srcLo, srcHi, accessor, S.TLB_READ) : this.state.base + S.GPR + S.RAX * 8;
     if (dst < 0 || src < 0) return 0;
@@ -311,9 +320,16 @@ export class MemoryAccess {
     if (!writes) return compareStrings(u8, dst, src, n, size, step, inMemory ? step : 0, (kind & STRING_UNEQUAL) !== 0);
     const bytes = n * size;
     const down = backward ? bytes - size : 0;
+    if (hasCode) this.code.written(dst - down, bytes);
     if (!inMemory) fillString(u8, dst - down, src, bytes, size);
     else if (!moveString(u8, dst - down, src - down, bytes, size, backward)) return 0;
     return n;
+  }
+
+  /** Host address of an operand in a page whose writes look out for code, which does not run; -1 otherwise. */
+  #besideCode(lo: number, hi: number, accessor: Accessor): number {
+    const host = this.tlb.lookupBesideCode(lo, hi, accessor);
+    return host < 0 || this.code.runsIn(host) ? -1 : host;
   }
 
   // -- accessors of system instructions ----------------------------------------------------------------------------

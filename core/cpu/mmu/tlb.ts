@@ -130,6 +130,12 @@ export class Tlb {
     return (lo + (w[at + ADDEND] ?? 0)) >>> 0;
   }
 
+  /** The same for writes where TLB_WRITES_CODE asks to look out for code. */
+  lookupBesideCode(lo: number, hi: number, accessor: Accessor): number {
+    const about = this.#words[this.#entry(lo, this.#part(accessor)) + GLOBAL] ?? 0;
+    return (about & WRITES_CODE) === 0 ? -1 : this.lookup(lo, hi, accessor, S.TLB_READ);
+  }
+
   // -- invalidation ------------------------------------------------------------------------------------------------
   /** Everything, of every PCID. */
   flush(): void {

@@ -22,8 +22,8 @@ const HOT = 16;
 /** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
 const BATCH = 24;
 const BATCH_SLICES = 96;
-/** More regions than that, of about 0.1 MiB each, are not kept. */
-const MAX_REGIONS = 2000;
+/** More regions than that, of about 0.3 MiB each with all that V8 keeps of them, are not kept. */
+const MAX_REGIONS = 1200;
 /** Places remembered as sampled once. */
 const MAX_SAMPLES = 1 << 17;
 /** A page whose translations were dropped so often is left to the interpreter, until so many slices have passed. */

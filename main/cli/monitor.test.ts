@@ -1,0 +1,117 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MachineCommand, MachineEvent } from '../../core/contracts/machine.ts';
+import type { Vm } from '../../core/worker/client.ts';
+import { Monitor, serveMonitor } from './monitor.ts';
+
+const TEXT = { columns: 4, rows: 1, lines: ['text'] };
+const HANDSHAKE = 'RFB 003.008\n\x01\x01';
+
+/** A machine that keeps what it is told, and refuses every medium for hda. */
+function fakeVm() {
+  const commands: MachineCommand[] = [];
+  let sent = '';
+  let tell: (event: MachineEvent) => void = () => {};
+  const vm: Pick<Vm, 'command' | 'onEvent' | 'openStream' | 'screenshot' | 'textScreen'> = {
+    command(command) {
+      commands.push(command);
+      if (command.type !== 'change-media') return;
+      const { target } = command;
+      tell({ type: 'media', target, ...(target === 'hda' && { refusal: 'hda is no drive for that' }) });
+    },
+    onEvent: (listener) => {
+      tell = listener;
+    },
+    openStream: () => ({
+      send: (message) => {
+        if (message instanceof ArrayBuffer) sent += Buffer.from(message).toString('latin1');
+      },
+      onMessage: () => {},
+      close: () => {},
+    }),
+    screenshot: async () => Uint8Array.of(1, 2, 3),
+    textScreen: async () => TEXT,
+  };
+  return { vm: vm as Vm, commands, sent: () => sent };
+}
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vivarium-monitor-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('the monitor', () => {
+  const answer = async (vm: Vm, line: string): Promise<unknown> => JSON.parse(await new Monitor(vm).execute(line));
+
+  it('tells the text on the screen, and saves a picture of it', async () => {
+    const { vm } = fakeVm();
+    expect(await answer(vm, 'screen')).toEqual({ ok: true, ...TEXT });
+    const file = join(folder, 'screen.png');
+    expect(await answer(vm, `screenshot ${file}`)).toEqual({ ok: true });
+    expect([...readFileSync(file)]).toEqual([1, 2, 3]);
+  });
+
+  it('types as a viewer does: each key is pressed and let go', async () => {
+    const { vm, sent } = fakeVm();
+    expect(await answer(vm, 'type a')).toEqual({ ok: true });
+    expect(sent()).toBe(`${HANDSHAKE}\x04\x01\0\0\0\0\0a\x04\0\0\0\0\0\0a`);
+  });
+
+  it('presses chords, the last key first let go', async () => {
+    const { vm, sent } = fakeVm();
+    expect(await answer(vm, 'key ctrl+f1')).toEqual({ ok: true });
+    const event = (down: number, keysym: number) => String.fromCharCode(4, down, 0, 0, 0, 0, 0xff, keysym);
+    const events = [event(1, 0xe3), event(1, 0xbe), event(0, 0xbe), event(0, 0xe3)];
+    expect(sent()).toBe(HANDSHAKE + events.join(''));
+  });
+
+  it('moves the pointer', async () => {
+    const { vm, sent } = fakeVm();
+    expect(await answer(vm, 'pointer 258 3 4')).toEqual({ ok: true });
+    expect(sent().endsWith('\x05\x04\x01\x02\0\x03')).toBe(true);
+  });
+
+  it('changes media, resets, and presses the power button', async () => {
+    const { vm, commands } = fakeVm();
+    const monitor = new Monitor(vm);
+    for (const line of ['media sda /x.iso', 'media sda', 'reset', 'power']) {
+      expect(JSON.parse(await monitor.execute(line))).toEqual({ ok: true });
+    }
+    expect(commands).toEqual([
+      { type: 'change-media', target: 'sda', path: '/x.iso' },
+      { type: 'change-media', target: 'sda' },
+      { type: 'reset' },
+      { type: 'power-button' },
+    ]);
+  });
+
+  it.each([
+    ['shout', /no command 'shout'/],
+    ['constructor', /no command 'constructor'/],
+    ['', /no command/],
+    ['key hyper+x', /no key 'hyper\+x'/],
+    ['pointer 1', /two numbers or three/],
+    ['screenshot', /needs a file/],
+    ['media hda /x.iso', /hda is no drive for that/],
+  ])('says what is wrong with "%s"', async (line, message) => {
+    expect(await answer(fakeVm().vm, line)).toEqual({ ok: false, error: expect.stringMatching(message) });
+  });
+
+  it('is reached by a socket, which must not be there yet', async () => {
+    const path = join(folder, 'monitor');
+    const server = await serveMonitor({ execute: async (line) => `did ${line}` }, path);
+    const socket = connect(path);
+    socket.write('one\ntwo\n');
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: socket })) if (lines.push(line) === 2) break;
+    expect(lines).toEqual(['did one', 'did two']);
+    await expect(serveMonitor({ execute: async () => '' }, path)).rejects.toThrow(/EADDRINUSE/);
+    socket.destroy();
+    server.close();
+  });
+});
