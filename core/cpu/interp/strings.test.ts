@@ -153,6 +153,7 @@ it('bulk writes drop the code that they hit, in one go', () => {
   const before = cpu.blocks.drops;
   const written = vi.spyOn(cpu.blocks, 'written');
   const s = cpu.state;
+  s.eflags = 2;
   s.set64(S.GPR + S.RCX * 8, 0x400n);
   s.set64(S.GPR + S.RDI * 8, BigInt(DATA + AT - 0x100));
   s.set64(S.GPR + S.RAX * 8, BigInt(INT3));
