@@ -27,8 +27,6 @@ import type { Size } from '../decode/insn.ts';
 export const RECORD_HANDLER = 0;
 export const RECORD_START = 4;
 export const RECORD_LENGTH = 6;
-/** The length in the word at RECORD_START. */
-export const RECORD_LENGTH_MASK = 0xff_0000;
 export const RECORD_ENTRY = 7;
 export const RECORD_HEADER = 8;
 export const RECORD_INSN = 8;
