@@ -28,8 +28,8 @@ const PRIVILEGED: ReadonlySet<SystemName> = new Set([
 export const isPrivileged = (row: Row): boolean => row.system !== undefined && PRIVILEGED.has(row.system);
 export function isTried(row: Row): boolean {
   if (row.system === 'x87') return false; // core/testing/x87 does
-  if (row.emit !== undefined || row.vsib === true) return true;
-  return row.system !== undefined && (USER.has(row.system) || PRIVILEGED.has(row.system));
+  if (row.system === undefined || row.vsib === true) return row.emit !== undefined || row.vsib === true;
+  return USER.has(row.system) || PRIVILEGED.has(row.system);
 }
 
 const STACK_USERS: ReadonlySet<SystemName> = new Set([

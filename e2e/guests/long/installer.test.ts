@@ -31,11 +31,12 @@ const text = filesOf('installer-text-iso');
 describe.skipIf(why(text) !== '')(`Debian's text installer${why(text)}`, () => {
   it.each(FIRMWARE)('comes to its language screen with %s, and by keyboard to the next', async (firmware, options) => {
     const vm = start(...options, '--cdrom', pathIn(text, 'installer.iso'));
-    // newt's window: grey, on a blue screen, with a red or white bar on what is chosen
+    // newt's window: grey in the middle of a blue screen, with a red bar on what is chosen
     const isDialog = (picture: Picture): boolean => {
       const { width, height } = picture;
       const middle = share(picture, 0xaaaaaa, [width >> 2, height >> 2, width >> 1, height >> 1]);
-      return middle > 0.4 && share(picture, 0x0000aa, [0, 0, width, height >> 4]) > 0.5;
+      const border = share(picture, 0x0000aa, [0, 0, width >> 6, height]);
+      return middle > 0.3 && border > 0.8 && share(picture, 0xaa0000, [0, 0, width, height]) > 0.001;
     };
     const language = await vm.untilPicture(isDialog);
     figure(`${firmware}: the text installer to its language screen in ${vm.process.seconds.toFixed(1)} s`);
