@@ -72,6 +72,8 @@ export interface HardwareDevice {
   /** What the definition calls it, where there are no settings: virtio, vnc, pty... */
   readonly model?: string;
   readonly removable: boolean;
+  /** Of a display: viewers from outside the app may connect to it. */
+  readonly listens?: boolean;
   /** What Vivarium does not do of it, in a sentence. */
   readonly limit?: string;
 }

@@ -113,11 +113,13 @@ describe('stream and machine validators', () => {
       inputs: [{ type: 'tablet', bus: 'usb' }],
       usb: 'qemu-xhci',
       videoMemoryMiB: 16,
+      vnc: { address: '::1', port: 5901, password: 'x', passwordValidToMs: 1e12 },
       watchdog: 'reset',
       panic: true,
     };
     expect(validate(machineConfigSchema, config)).toEqual({ ok: true, value: config });
     expect(validate(machineConfigSchema, { ...config, videoMemoryMiB: 12 }).ok).toBe(false);
+    expect(validate(machineConfigSchema, { ...config, vnc: { address: '::1', port: 65_536 } }).ok).toBe(false);
     expect(validate(machineConfigSchema, { ...config, firmware: { kind: 'image', path: 'fw' } }).ok).toBe(false);
   });
 

@@ -15,6 +15,7 @@ import type { StreamAddress } from './streams.ts';
 const MAX_PATH_CHARS = 32_767;
 const MAX_TEXT_CHARS = 65_536;
 const MAX_NAME_CHARS = 256;
+const MAX_PORT = 65_535;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ABSOLUTE_PATH = /^(?:\/|[A-Za-z]:[\\/]|\\\\)/;
@@ -211,6 +212,12 @@ export const machineConfigSchema = object({
     .exactOptional(),
   usb: z.enum(USB_CONTROLLER_MODELS).exactOptional(),
   videoMemoryMiB: videoMemory().exactOptional(),
+  vnc: object({
+    address: line(text(MAX_NAME_CHARS)).min(1, 'must not be empty'),
+    port: positiveInteger().max(MAX_PORT, `must be at most ${MAX_PORT}`).exactOptional(),
+    password: line(text()).exactOptional(),
+    passwordValidToMs: number().exactOptional(),
+  }).exactOptional(),
   watchdog: z.enum(WATCHDOG_ACTIONS).exactOptional(),
   panic: flag().exactOptional(),
   debugConsole: z.union([z.literal('-'), absolutePath()]).exactOptional(),

@@ -138,7 +138,7 @@ export class Cpu {
     const interpreter = new Interpreter(interpreterFor(at), memory, imports);
     this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), interpreter, at);
     const code = new CodeFetch(this.state, physical, this.tlb, this.memory, this.blocks);
-    this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation, () => host.nowNs());
+    this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation, host);
     this.engine = interpreter.exports;
     this.tlb.dropOwn = this.engine.dropOwn;
     this.#loop = new RunLoop(this, this.engine, code);

@@ -13,6 +13,8 @@ export interface CpuHost extends KernelMmio {
   tsc(): bigint;
   /** What the TSC is beyond nowNs(), modulo 2^64, while it counts ns; undefined otherwise. Without it tsc() is always asked. */
   tscOffset?(): bigint | undefined;
+  /** Generated code is no more whose memory could be given back: dear, and asked for rarely. */
+  reclaim?(): void;
   /** Guest time in ns, to tell how long something took. */
   nowNs(): number;
   /** In-kernel port devices (PIC, PIT). Sizes 1, 2, 4. */

@@ -138,6 +138,8 @@ export interface VcpuThread {
   sleepUntil(deadlineNs: number): void;
   /** The alarm as by timer_settime: guest time in ns at which signalPending() turns true; Infinity for none. */
   readonly alarmNs: number;
+  /** Memory of generated code that is no more can be given back. Dear: asked for rarely. */
+  reclaim?(): void;
   /** How long this thread has waited for a processor of the host, in ns, where the host tells: steal time. */
   runDelayNs?(): number;
 }

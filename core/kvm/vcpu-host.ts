@@ -35,6 +35,7 @@ export function cpuHost(vcpu: HostedVcpu): CpuHost {
     tsc: () => msrs.tsc(),
     tscOffset: () => msrs.tscOffset,
     nowNs: () => vm.options.thread.nowNs(),
+    reclaim: () => vm.options.thread.reclaim?.(),
     claims: (gpa) => vm.irqchip?.mmio(gpa, id) ?? false,
     read: (gpa, size) => irqchip().mmioRead(id, gpa, size),
     write: (gpa, size, value) => irqchip().mmioWrite(id, gpa, size, value),

@@ -46,6 +46,8 @@ export interface Board {
   readonly debugConsole?: CharBackend;
   /** Flash for firmware's variables, and where it is: for the guest, and in the shared memory. */
   readonly flash?: Omit<PflashPorts, 'setReadable'> & { readonly gpa: number; readonly offset: number };
+  /** Firmware offers a choice of what to boot, for this many ms. */
+  readonly bootMenuMs?: number;
   /** For firmware, besides what every machine tells it. */
   readonly firmwareItems: readonly FirmwareItem[];
   /** What tables tell of the machine, beside what the board's own fixes. */

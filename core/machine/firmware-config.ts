@@ -15,6 +15,8 @@ import type { Board, DeviceRow } from './board.ts';
 import { bootOrderFile, type StoragePaths } from './storage.ts';
 
 const VCPUS = 1;
+/** Firmware that finds nothing to boot says so and waits: it is not to reset the machine after a while. */
+const BOOT_FAIL_WAIT_FOREVER = 0xffff_ffff;
 /** SLP_TYP of S0 to S5; bit 7: there is that state. */
 const SYSTEM_STATES = Uint8Array.of(0x80, 0, 0, 0, 0, 0x80);
 const E820_ENTRY_SIZE = 20;
@@ -31,17 +33,24 @@ export function firmwareConfig(board: Board, paths: StoragePaths, acpi: () => Ac
       { key: R.KEY_NB_CPUS, bytes: word(VCPUS, 2) },
       { key: R.KEY_MAX_CPUS, bytes: word(VCPUS, 2) },
       { key: R.KEY_X86_IRQ0_OVERRIDE, bytes: word(1, 4) }, // the PIT is wired to IOAPIC pin 2
+      { key: R.KEY_BOOT_MENU, bytes: word(board.bootMenuMs === undefined ? 0 : 1, 2) },
       ...board.firmwareItems,
     ],
     files: [
       { name: 'etc/e820', bytes: e820(below4gBytes, above4gBytes) },
       { name: 'etc/system-states', bytes: SYSTEM_STATES },
+      { name: 'etc/boot-fail-wait', bytes: word(BOOT_FAIL_WAIT_FOREVER, 4) },
+      ...menuFiles(board),
       { name: 'bootorder', bytes: bootOrderFile(board.drives, paths) },
       ...acpiFiles(acpi),
       ...smbiosFiles(board.described.smbios),
     ],
   });
   return [{ id: 'fw-cfg', device, ports: [[R.FW_CFG_PORT, R.FW_CFG_PORTS, device]] }];
+}
+
+function menuFiles({ bootMenuMs }: Board): FirmwareFile[] {
+  return bootMenuMs === undefined ? [] : [{ name: 'etc/boot-menu-wait', bytes: word(bootMenuMs, 2) }];
 }
 
 /** Tables name ports that firmware chooses: they are made when it asks for them, which it does after it has chosen. */

@@ -88,6 +88,8 @@ export interface MachineOptions {
   readonly machine?: MachineType;
   /** A kernel, or firmware. */
   readonly boot: BootFiles | FirmwareImages;
+  /** Firmware offers a choice of what to boot, for this many ms. */
+  readonly bootMenuMs?: number;
   /** A power of two; 16 MiB when absent. */
   readonly videoMemoryBytes?: number;
   readonly drives?: readonly MachineDrive[];
@@ -322,7 +324,7 @@ export class Machine {
     const { timers, wall, serial, debugConsole } = this.#ports;
     const { map, ram, shadow, vgaBios } = this.#memory;
     const flash = this.#flashPorts();
-    const { boot, drives = [] } = this.#options;
+    const { boot, bootMenuMs, drives = [] } = this.#options;
     const { lowBytes, highBytes } = splitRam(this.#options.ramBytes, ramHoleStart(this.#machineType));
     const board: Board = {
       directBoot: this.#plan !== undefined,
@@ -353,6 +355,7 @@ export class Machine {
       },
       ...(debugConsole && { debugConsole }),
       ...(flash && { flash }),
+      ...(bootMenuMs !== undefined && { bootMenuMs }),
       firmwareItems: 'firmware' in boot && boot.kernel ? kernelItems(boot.kernel, lowBytes) : [],
       powerOff: () => {
         this.#stop = { kind: 'guest-shutdown' };

@@ -37,7 +37,7 @@ export function createPc(board: Board): BoardDevices {
     },
   });
   const usbDevices = usb(board, pins.input, { usual: 'piix3-uhci', uhci: [1, 2], ehciSlot: 29, xhci: [3, 0] });
-  const storage = { ide: 'ide@1,1', ahci: 'pci8086,2922@4', isaBridge: 'isa@1' };
+  const storage = { ide: 'ide@1,1', ahci: 'pci8086,2922@4', isaBridge: 'isa@1', usb: usbDevices.bootPaths };
   const config = firmwareConfig(board, storage, () => ({ ...PC_ACPI, ...board.described.acpi, pmIoBase }));
 
   // biome-ignore format: a table

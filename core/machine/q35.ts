@@ -51,7 +51,7 @@ export function createQ35(board: Board): BoardDevices {
     rcbaMapped: (base) => moveChipset(base, RCBA_SIZE),
   });
   const usbDevices = usb(board, pins.input, { usual: 'qemu-xhci', uhci: [2, 0], ehciSlot: 29, xhci: [3, 0] });
-  const storage = { ahci: 'pci8086,2922@1f,2', isaBridge: 'isa@1f' };
+  const storage = { ahci: 'pci8086,2922@1f,2', isaBridge: 'isa@1f', usb: usbDevices.bootPaths };
   const config = firmwareConfig(board, storage, () => ({ ...Q35_ACPI, ...board.described.acpi, pmIoBase, ecam }));
 
   // biome-ignore format: a table

@@ -131,6 +131,8 @@ export interface StoragePaths {
   readonly ide?: string;
   readonly ahci: string;
   readonly isaBridge: string;
+  /** Of each USB disk's target, from its controller on. */
+  readonly usb: ReadonlyMap<string, string>;
 }
 
 /** The file "bootorder": a path a line, ended by a zero byte. Empty where no order was given. */
@@ -143,7 +145,7 @@ export function bootOrderFile(drives: readonly MachineDrive[], paths: StoragePat
   return new TextEncoder().encode(ordered.length === 0 ? '' : `${ordered.join('\n')}\0`);
 }
 
-function bootPath({ bus, target }: MachineDrive, { ide, ahci, isaBridge }: StoragePaths): string | undefined {
+function bootPath({ bus, target }: MachineDrive, { ide, ahci, isaBridge, usb }: StoragePaths): string | undefined {
   const place = placeOf(target);
   switch (bus) {
     case 'ide':
@@ -152,7 +154,9 @@ function bootPath({ bus, target }: MachineDrive, { ide, ahci, isaBridge }: Stora
       return `/pci@i0cf8/${ahci}/drive@${place}/disk@0`;
     case 'fdc':
       return `/pci@i0cf8/${isaBridge}/fdc@03f0/floppy@${place}`;
-    case 'usb':
-      return undefined; // SeaBIOS finds them without help, last
+    case 'usb': {
+      const path = usb.get(target);
+      return path && `/pci@i0cf8/${path}/channel@0/disk@0,0`;
+    }
   }
 }

@@ -40,28 +40,61 @@ export interface UsbInputs {
 
 interface Controller {
   readonly rows: readonly DeviceRow[];
+  readonly place: PciPlace;
   readonly sockets: readonly UsbSocket[];
+}
+
+/** A socket, and where it is in the words of Open Firmware. */
+interface Port {
+  readonly socket: UsbSocket;
+  /** The controller or hub. */
+  readonly parent: string;
+  /** From 1 on. */
+  readonly number: number;
+}
+
+interface Plugged {
+  readonly device: UsbDevice;
+  readonly port: Port;
 }
 
 const EHCI_FUNCTION = 7;
 const EHCI_PIN = 4;
 const INTA = 1;
 
+export interface Usb {
+  readonly rows: readonly DeviceRow[];
+  readonly inputs: UsbInputs;
+  /** Where each disk is, by its target, as firmware is told it. */
+  readonly bootPaths: ReadonlyMap<string, string>;
+}
+
 /** No rows where nothing of USB was asked for. */
-export function usb(board: Board, pins: PciPins, places: UsbPlaces): { rows: DeviceRow[]; inputs: UsbInputs } {
+export function usb(board: Board, pins: PciPins, places: UsbPlaces): Usb {
   const { usb: config, timers } = board;
-  const disks = board.drives.filter(({ bus }) => bus === 'usb');
-  if (!config.controller && config.inputs.length === 0 && disks.length === 0) return { rows: [], inputs: {} };
+  const disks = new Map(board.drives.filter(({ bus }) => bus === 'usb').flatMap(storage));
+  if (!config.controller && config.inputs.length === 0 && disks.size === 0) {
+    return { rows: [], inputs: {}, bootPaths: new Map() };
+  }
   const has = (type: InputConfig['type']): boolean => config.inputs.includes(type);
   const inputs: UsbInputs = {
     ...(has('keyboard') && { keyboard: new UsbKeyboard(timers) }),
     ...(has('mouse') && { mouse: new UsbMouse(timers) }),
     ...(has('tablet') && { tablet: new UsbTablet(timers) }),
   };
-  const devices: UsbDevice[] = [...Object.values<UsbDevice>({ ...inputs }), ...disks.flatMap(storage)];
+  const devices: UsbDevice[] = [...Object.values<UsbDevice>({ ...inputs }), ...disks.values()];
   const controller = createController(config.controller ?? places.usual, board, pins, places);
-  const plugged = plugIn(devices, controller.sockets);
-  return { rows: [...controller.rows, ...plugged.map((device, i) => ({ id: `usb-${i}`, device }))], inputs };
+  const plugged = plugIn(devices, controller);
+  return {
+    rows: [...controller.rows, ...plugged.map(({ device }, i) => ({ id: `usb-${i}`, device }))],
+    inputs,
+    bootPaths: new Map([...disks].map(([target, disk]) => [target, bootPath(disk, plugged)])),
+  };
+}
+
+function bootPath(disk: UsbStorage, plugged: readonly Plugged[]): string {
+  const port = plugged.find(({ device }) => device === disk)?.port;
+  return port ? `${port.parent}/storage@${port.number}` : '';
 }
 
 function createController(model: UsbControllerModel, board: Board, pins: PciPins, places: UsbPlaces): Controller {
@@ -70,7 +103,8 @@ function createController(model: UsbControllerModel, board: Board, pins: PciPins
   switch (model) {
     case 'piix3-uhci': {
       const uhci = new Uhci(PIIX3_UHCI, ports(places.uhci[0], PIIX3_UHCI.interruptPin));
-      return { rows: [{ id: 'uhci', device: uhci, pci: [...places.uhci, uhci.configSpace] }], sockets: uhci.sockets };
+      const rows: DeviceRow[] = [{ id: 'uhci', device: uhci, pci: [...places.uhci, uhci.configSpace] }];
+      return { rows, place: places.uhci, sockets: uhci.sockets };
     }
     case 'ich9-ehci1': {
       const slot = places.ehciSlot;
@@ -80,37 +114,50 @@ function createController(model: UsbControllerModel, board: Board, pins: PciPins
         { id: 'ehci', device: ehci, pci: [slot, EHCI_FUNCTION, ehci.configSpace] },
         ...companions.map((uhci, i): DeviceRow => ({ id: `uhci${i}`, device: uhci, pci: [slot, i, uhci.configSpace] })),
       ];
-      return { rows, sockets: ehci.sockets };
+      return { rows, place: [slot, EHCI_FUNCTION], sockets: ehci.sockets };
     }
     case 'qemu-xhci': {
       const xhci = new Xhci({ ...ports(places.xhci[0], INTA), msi });
-      return { rows: [{ id: 'xhci', device: xhci, pci: [...places.xhci, xhci.configSpace] }], sockets: xhci.sockets };
+      const rows: DeviceRow[] = [{ id: 'xhci', device: xhci, pci: [...places.xhci, xhci.configSpace] }];
+      return { rows, place: places.xhci, sockets: xhci.sockets };
     }
   }
 }
 
-const storage = ({ target, medium }: MachineDrive): UsbDevice[] => {
+const storage = ({ target, medium }: MachineDrive): (readonly [target: string, disk: UsbStorage])[] => {
   if (!('fixed' in medium)) return []; // a drive without a medium is no USB disk
-  return [new UsbStorage({ medium: medium.fixed, serial: `56495600000${placeOf(target).toString(16)}` })];
+  return [[target, new UsbStorage({ medium: medium.fixed, serial: `56495600000${placeOf(target).toString(16)}` })]];
 };
 
 /** Into the controller's sockets, and where they do not suffice into hubs. Answers what is plugged in, hubs first. */
-function plugIn(devices: readonly UsbDevice[], controllerSockets: readonly UsbSocket[]): UsbDevice[] {
-  const sockets = [...controllerSockets];
-  const plugged: UsbDevice[] = [];
-  while (devices.length > sockets.filter((socket) => !socket.device).length) {
+function plugIn(devices: readonly UsbDevice[], { place, sockets }: Controller): Plugged[] {
+  const [slot, functionNumber] = place;
+  const name = functionNumber === 0 ? slot.toString(16) : `${slot.toString(16)},${functionNumber}`;
+  const ports = portsOf(sockets, `usb@${name}`);
+  const plugged: Plugged[] = [];
+  const plug = (device: UsbDevice): Port => {
+    const free = freeSocket(
+      ports.map(({ socket }) => socket),
+      device,
+    );
+    const port = ports.find(({ socket }) => socket === free);
+    if (!port) throw new RangeError(`there is no socket for ${device.name}`);
+    port.socket.plug(device);
+    plugged.push({ device, port });
+    return port;
+  };
+  while (devices.length > ports.filter(({ socket }) => !socket.device).length) {
     const hub = new UsbHub();
-    const socket = freeSocket(sockets, hub);
-    if (!socket) throw new RangeError('there is no socket for a hub');
-    socket.plug(hub);
-    sockets.push(...hub.sockets);
-    plugged.push(hub);
+    const { parent, number } = plug(hub);
+    ports.push(...portsOf(hub.sockets, `${parent}/hub@${number}`));
   }
-  for (const device of devices) {
-    const socket = freeSocket(sockets, device);
-    if (!socket) throw new RangeError(`there is no socket for ${device.name}`);
-    socket.plug(device);
-    plugged.push(device);
-  }
+  for (const device of devices) plug(device);
   return plugged;
+}
+
+/** USB 3 ports count by themselves, as in xHCI's protocol capabilities. */
+function portsOf(sockets: readonly UsbSocket[], parent: string): Port[] {
+  const isSuper = ({ speeds }: UsbSocket): boolean => speeds.includes('super');
+  const kinds = [sockets.filter((socket) => !isSuper(socket)), sockets.filter(isSuper)];
+  return kinds.flatMap((kind) => kind.map((socket, i) => ({ socket, parent, number: i + 1 })));
 }

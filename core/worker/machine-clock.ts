@@ -48,11 +48,12 @@ export class MachineClock implements MachineThread {
   #originMs: number;
   #pausedAtNs: number | undefined;
 
-  /** Starts paused, at zero. hostNowMs: monotonic. runDelayNs: see VcpuThread. */
+  /** Starts paused, at zero. hostNowMs: monotonic. runDelayNs, reclaim: see VcpuThread. */
   constructor(
     readonly kick: Kick,
     readonly hostNowMs: () => number,
     readonly runDelayNs: () => number = () => 0,
+    readonly reclaim: () => void = () => {},
   ) {
     this.#originMs = hostNowMs();
     this.#pausedAtNs = 0;

@@ -16,7 +16,7 @@ import { Machine, type MachineOptions } from '../machine/machine.ts';
 import { readBootFiles, readFirmware } from './boot-files.ts';
 import { StartError } from './client-api.ts';
 import { openDebugConsole } from './debug-console.ts';
-import { setEngineFlags } from './engine-flags.ts';
+import { openCollector, setEngineFlags } from './engine-flags.ts';
 import { Kick, MachineClock } from './machine-clock.ts';
 import { MachineRunner } from './machine-runner.ts';
 import { Media } from './media.ts';
@@ -44,7 +44,7 @@ try {
 }
 
 function start(control: MessagePort, { config, kick, input }: MachineWorkerData): MachineRunner {
-  const clock = new MachineClock(new Kick(kick), () => performance.now(), openRunDelay());
+  const clock = new MachineClock(new Kick(kick), () => performance.now(), openRunDelay(), openCollector());
   const timers = new TimerQueue(clock);
   const serial = new SerialConsole(timers);
   const scanout = new SharedArrayBuffer(SCANOUT_WORDS * Int32Array.BYTES_PER_ELEMENT);
@@ -63,6 +63,7 @@ function start(control: MessagePort, { config, kick, input }: MachineWorkerData)
       boot,
       debugExit: config.debugExit ?? false,
       ...(config.machine && { machine: config.machine }),
+      ...(config.bootMenuMs !== undefined && { bootMenuMs: config.bootMenuMs }),
       drives: media.drives,
       usb: {
         ...(config.usb && { controller: config.usb }),

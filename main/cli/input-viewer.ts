@@ -15,6 +15,7 @@ const LOOK_MS = 50;
 /** Keys typed one after the other: within what a PS/2 keyboard keeps for a guest that polls slowly. */
 const KEY_MS = 20;
 
+const SHIFT = 0xffe1;
 const KEYSYMS: Readonly<Record<string, number>> = {
   space: 0x20,
   backspace: 0xff08,
@@ -30,7 +31,7 @@ const KEYSYMS: Readonly<Record<string, number>> = {
   pagedown: 0xff56,
   end: 0xff57,
   insert: 0xff63,
-  shift: 0xffe1,
+  shift: SHIFT,
   ctrl: 0xffe3,
   alt: 0xffe9,
   meta: 0xffeb,
@@ -43,6 +44,15 @@ export function keysymsOf(chord: string): readonly number[] | undefined {
   const names = chord === '+' ? [chord] : chord.split('+');
   const keysyms = names.map((name) => (name.length === 1 ? name.charCodeAt(0) : KEYSYMS[name]));
   return keysyms.every((keysym) => keysym !== undefined) ? keysyms : undefined;
+}
+
+/** What a US keyboard has on the other level of its keys. */
+const SHIFTED = /[A-Z~!@#$%^&*()_+{}|:"<>?]/;
+
+/** The keys that type a character. */
+export function keysymsToType(character: string): readonly number[] {
+  const keysym = character.charCodeAt(0);
+  return SHIFTED.test(character) ? [SHIFT, keysym] : [keysym];
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

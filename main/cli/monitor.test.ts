@@ -62,6 +62,14 @@ describe('the monitor', () => {
     expect(sent()).toBe(`${HANDSHAKE}\x04\x01\0\0\0\0\0a\x04\0\0\0\0\0\0a`);
   });
 
+  it('types with Shift what a US keyboard has there', async () => {
+    const { vm, sent } = fakeVm();
+    expect(await answer(vm, 'type |')).toEqual({ ok: true });
+    const [shift, bar] = ['\0\0\xff\xe1', '\0\0\0|'];
+    const event = (down: number, keysym: string) => `${String.fromCharCode(4, down, 0, 0)}${keysym}`;
+    expect(sent()).toBe(HANDSHAKE + [event(1, shift), event(1, bar), event(0, bar), event(0, shift)].join(''));
+  });
+
   it('presses chords, the last key first let go', async () => {
     const { vm, sent } = fakeVm();
     expect(await answer(vm, 'key ctrl+f1')).toEqual({ ok: true });

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { MachineEvent } from '../../core/contracts/machine.ts';
 import type { Vm } from '../../core/worker/client.ts';
-import { InputViewer, keysymsOf } from './input-viewer.ts';
+import { InputViewer, keysymsOf, keysymsToType } from './input-viewer.ts';
 
 const MONITOR_HELP = `Commands of the monitor, a line each; every one is answered by a line of JSON:
   screen                      the text on the screen
@@ -73,7 +73,7 @@ export class Monitor {
   }
 
   async #type(text: string): Promise<Answer> {
-    for (const character of text) await this.#hands.press([character.charCodeAt(0)]);
+    for (const character of text) await this.#hands.press(keysymsToType(character));
     return undefined;
   }
 

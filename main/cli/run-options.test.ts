@@ -53,9 +53,11 @@ describe('viv run options', () => {
     expect(targets('--bus sata --disk a')).toEqual(['sata sda']);
   });
 
-  it('take a USB controller with what is plugged in, and a monitor', () => {
+  it('take a USB controller with what is plugged in, a monitor and a boot menu', () => {
     expect(
-      parseRunOptions('--usb qemu-xhci --input tablet --input keyboard --monitor /m --vnc 5901'.split(' ')),
+      parseRunOptions(
+        '--usb qemu-xhci --input tablet --input keyboard --monitor /m --vnc 5901 --boot-menu 3000'.split(' '),
+      ),
     ).toMatchObject({
       usb: 'qemu-xhci',
       inputs: [
@@ -64,6 +66,7 @@ describe('viv run options', () => {
       ],
       monitor: '/m',
       vncPort: 5901,
+      bootMenuMs: 3000,
     });
   });
 
@@ -96,6 +99,7 @@ describe('viv run options', () => {
     ['--machine isapc', /no machine type 'isapc'; there are pc and q35/],
     ['--disk a --disk b --disk c --disk d --cdrom e', /ide has room for 4 drives/],
     ['--machine q35 --bus ide --disk d', /--bus 'ide' is none of sata/],
+    ['--boot-menu 65536', /--boot-menu '65536' is not a whole number of ms from 0 to 65535/],
     ['--usb ohci', /--usb 'ohci' is none of piix3-uhci, ich9-ehci1, qemu-xhci/],
     ['--input joystick', /--input 'joystick'/],
     ['--kernel k --memory 0', /--memory '0' is not a whole number of MiB from 1 to/],

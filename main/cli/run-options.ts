@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CpuConfig, type CpuFeatureRequest, DEFAULT_CPU, isCpuModelName } from '../../core/contracts/cpu.ts';
+import { MAX_BOOT_MENU_MS } from '../../core/contracts/hardware.ts';
 import {
   type DiskBus,
   type DiskConfig,
@@ -18,6 +19,7 @@ export interface RunOptions {
   /** A kernel to boot directly; else the machine starts with its firmware. */
   readonly boot?: MachineConfig['boot'];
   readonly firmware?: MachineConfig['firmware'];
+  readonly bootMenuMs?: number;
   readonly disks: readonly DiskConfig[];
   readonly debugConsole?: string;
   readonly memoryMiB: number;
@@ -48,6 +50,7 @@ Its serial port is this terminal; in a terminal, Ctrl-A x quits and Ctrl-A Ctrl-
   --machine TYPE      pc (the default) or q35
   --firmware FILE     a firmware image for the end of the first 4 GiB: SeaBIOS, or OVMF's code
   --nvram FILE        OVMF's variables, made from a template beforehand; the guest changes them
+  --boot-menu MS      let firmware offer a choice of what to boot, for so many milliseconds
   --disk FILE, --cdrom FILE, --floppy FILE
                       raw images, each as often as there is room for
   --bus BUS           where disks and CD-ROMs are: ide (the default of pc) or sata (the default of q35)
@@ -88,6 +91,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
   const cpu = values.cpu === undefined ? undefined : parseCpu(values.cpu);
   const timeoutSeconds = wholeNumber('--timeout', values.timeout, 1, 1_000_000, 'seconds');
   const statsEverySeconds = wholeNumber('--stats-every', values['stats-every'], 1, 86_400, 'seconds');
+  const bootMenuMs = wholeNumber('--boot-menu', values['boot-menu'], 0, MAX_BOOT_MENU_MS, 'ms');
   const vncPort = wholeNumber('--vnc', values.vnc, 1, 65_535, 'a port');
   return {
     machine,
@@ -105,6 +109,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
         ...(values.nvram !== undefined && { nvram: resolve(values.nvram) }),
       },
     }),
+    ...(bootMenuMs !== undefined && { bootMenuMs }),
     disks: disksOf(busOf(values.bus, machine), values.disk ?? [], values.cdrom ?? [], values.floppy ?? []),
     ...(values.debugcon !== undefined && {
       debugConsole: values.debugcon === '-' ? '-' : resolve(values.debugcon),
@@ -133,6 +138,7 @@ function parseValues(args: readonly string[]) {
         machine: { type: 'string' },
         firmware: { type: 'string' },
         nvram: { type: 'string' },
+        'boot-menu': { type: 'string' },
         disk: { type: 'string', multiple: true },
         cdrom: { type: 'string', multiple: true },
         floppy: { type: 'string', multiple: true },

@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 function machineConfig(options: RunOptions): MachineConfig {
-  const { machine, boot, firmware, disks, usb, inputs, debugConsole, memoryMiB, cpu, vncPort } = options;
+  const { machine, boot, firmware, bootMenuMs, disks, usb, inputs, debugConsole, memoryMiB, cpu, vncPort } = options;
   return {
     id: 'viv-run',
     name: 'viv run',
@@ -55,6 +55,7 @@ function machineConfig(options: RunOptions): MachineConfig {
     machine,
     ...(boot && { boot }),
     ...(firmware && { firmware }),
+    ...(bootMenuMs !== undefined && { bootMenuMs }),
     disks,
     ...(usb && { usb }),
     inputs,

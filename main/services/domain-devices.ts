@@ -12,8 +12,9 @@ import {
   VIDEO_MEMORY_MIB,
   WATCHDOG_ACTIONS,
 } from '../../core/contracts/hardware.ts';
-import type { DiskConfig, MachineConfig, UsbControllerModel } from '../../core/contracts/machine.ts';
+import type { DiskConfig, MachineConfig, UsbControllerModel, VncConfig } from '../../core/contracts/machine.ts';
 import { readBootOrder, readDisk } from './domain-disk.ts';
+import { readVnc } from './domain-graphics.ts';
 import { readBootDevs, type StartProblem } from './domain-os.ts';
 import { elementsOf, findChild } from './xml-edit.ts';
 
@@ -24,9 +25,11 @@ export interface XmlDevice {
   readonly bootOrder?: number;
   /** A definition with it cannot be started. */
   readonly problem?: StartProblem;
+  /** Where viewers from outside the app may connect. */
+  readonly vnc?: VncConfig;
 }
 
-type Reading = Pick<XmlDevice, 'problem'> & {
+type Reading = Pick<XmlDevice, 'problem' | 'vnc'> & {
   readonly base: string;
   readonly view: Omit<HardwareDevice, 'id' | 'element' | 'removable'> & { readonly removable?: boolean };
 };
@@ -65,7 +68,7 @@ export function readDevices(root: Element): XmlDevice[] {
       found[found.indexOf(master)] = { ...master, elements: [...master.elements, element] };
       continue;
     }
-    const { base, view, problem } = READERS[name]?.(element) ?? kept(element);
+    const { base, view, problem, vnc } = READERS[name]?.(element) ?? kept(element);
     const number = (counts.get(base) ?? 0) + 1;
     counts.set(base, number);
     const id = number === 1 ? base : `${base}#${number}`;
@@ -75,6 +78,7 @@ export function readDevices(root: Element): XmlDevice[] {
       elements: [element],
       ...(bootOrder !== undefined && { bootOrder }),
       ...(problem && { problem }),
+      ...(vnc && { vnc }),
     });
   }
   return found;
@@ -125,8 +129,11 @@ const READERS: Readonly<Record<string, (element: Element) => Reading>> = {
       : kept(element),
   graphics: (element) => {
     const type = element.getAttribute('type') ?? '';
-    const limit = type === 'vnc' ? {} : { limit: `Vivarium shows the screen by VNC, not by ${type}.` };
-    return { base: 'graphics', view: { model: type, removable: type !== 'vnc', ...limit } };
+    if (type !== 'vnc')
+      return { base: 'graphics', view: { model: type, limit: `Vivarium shows the screen by VNC, not by ${type}.` } };
+    const { vnc, problem, limit = problem && `${problem.message} ${problem.hint}` } = readVnc(element);
+    const view = { model: type, removable: false, ...(vnc && { listens: true }), ...(limit && { limit }) };
+    return { base: 'graphics', view, ...(vnc && { vnc }), ...(problem && { problem }) };
   },
   serial: (element) => {
     const type = element.getAttribute('type') ?? '';
@@ -185,7 +192,7 @@ export function bootOrderOf(root: Element, devices: readonly XmlDevice[]): reado
 /** What of the devices a machine is built with. */
 export function deviceConfig(
   root: Element,
-): Pick<MachineConfig, 'disks' | 'inputs' | 'usb' | 'videoMemoryMiB' | 'watchdog' | 'panic'> {
+): Pick<MachineConfig, 'disks' | 'inputs' | 'usb' | 'videoMemoryMiB' | 'vnc' | 'watchdog' | 'panic'> {
   const devices = readDevices(root);
   const order = bootOrderOf(root, devices);
   const settings = devices.flatMap(({ view }) => (view.settings ? [view.settings] : []));
@@ -195,12 +202,14 @@ export function deviceConfig(
     settings.find((each): each is Extract<DeviceSettings, { kind: K }> => each.kind === kind);
   const usb: UsbControllerModel | undefined = find('usb-controller')?.model;
   const video = find('video');
+  const vnc = devices.find((device) => device.vnc)?.vnc;
   const watchdog = find('watchdog');
   return {
     ...(disks.length > 0 && { disks }),
     ...(inputs.length > 0 && { inputs }),
     ...(usb && { usb }),
     ...(video && { videoMemoryMiB: video.memoryMiB }),
+    ...(vnc && { vnc }),
     ...(watchdog && { watchdog: watchdog.action }),
     ...(find('panic') && { panic: true }),
   };

@@ -7,7 +7,7 @@ import { runTool } from './tools.mjs';
 const SUITE = 'bookworm';
 const PACKAGES = ['systemd-sysv', 'linux-image-amd64', 'grub-pc-bin', 'grub-efi-amd64-bin'];
 const LABEL = 'debian';
-export const PASSWORD = 'vivarium';
+const PASSWORD = 'vivarium';
 const PASSWORD_HASH = ['passwd', '-6', '-salt', 'vivarium', PASSWORD];
 
 const SECTOR_BYTES = 512;
@@ -35,6 +35,12 @@ const EFI_CONFIG = `search --set=root --label ${LABEL}
 set prefix=($root)/boot/grub
 `;
 
+/** The host may be busy: nothing is given up for slowness. */
+const PATIENCE = `[Manager]
+DefaultTimeoutStartSec=900
+DefaultDeviceTimeoutSec=900
+`;
+
 /** Debian as debootstrap leaves it, without what only takes room. */
 function installDebian(tree) {
   const mirror = [tree, 'http://deb.debian.org/debian'];
@@ -48,6 +54,9 @@ function installDebian(tree) {
 function configure(tree) {
   writeFileSync(join(tree, 'etc', 'hostname'), 'vivarium\n');
   writeFileSync(join(tree, 'etc', 'fstab'), `LABEL=${LABEL} / ext4 defaults 0 1\n`);
+  const patience = join(tree, 'etc', 'systemd', 'system.conf.d');
+  mkdirSync(patience, { recursive: true });
+  writeFileSync(join(patience, 'patience.conf'), PATIENCE);
   const shadow = join(tree, 'etc', 'shadow');
   const hash = runTool('openssl', PASSWORD_HASH).trim();
   writeFileSync(

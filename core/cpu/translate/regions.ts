@@ -25,6 +25,9 @@ interface Installed {
   readonly entries: readonly number[];
 }
 
+/** V8 gives memory of modules back when it collects all garbage, which it does not do by itself for their sake: after so many. */
+const MODULES_TO_RECLAIM = 400;
+
 export class Regions {
   /** By the records of the blocks that they depend on. */
   readonly #byRecord = new Map<number, Set<Installed>>();
@@ -43,7 +46,9 @@ export class Regions {
     readonly interpreter: Pick<Interpreter, 'install' | 'remove'>,
     readonly most: number,
     readonly onDropped: (page: number) => void,
+    readonly reclaim: () => void = () => {},
   ) {}
+  #freed = 0;
 
   isEntry(record: number): boolean {
     return this.#handlers.has(record);
@@ -112,8 +117,14 @@ export class Regions {
     }
     this.interpreter.remove(region.slot);
     region.module.regions.delete(region);
-    if (region.module.regions.size === 0) this.#modules.delete(region.module);
+    if (region.module.regions.size === 0) this.#free(region.module);
     this.size--;
+  }
+
+  #free(module: Module): void {
+    this.#modules.delete(module);
+    this.#freed++;
+    if (this.#freed % MODULES_TO_RECLAIM === 0) this.reclaim();
   }
 
   #evict(): void {

@@ -4,6 +4,7 @@
  */
 
 import { MODE_COUNT } from '../decode/mode.ts';
+import type { CpuHost } from '../host.ts';
 import type { BlockCache } from '../interp/blocks.ts';
 import type { CodePlace } from '../interp/fetch.ts';
 import { ExtensionBuilder } from '../interp/handlers.ts';
@@ -48,12 +49,13 @@ export class Translator {
     readonly blocks: BlockCache,
     readonly interpreter: Interpreter,
     readonly when: Translation,
-    readonly nowNs: () => number,
+    readonly host: Pick<CpuHost, 'nowNs' | 'reclaim'>,
   ) {
-    this.#installed = new Regions(blocks, interpreter, MAX_REGIONS, (page) => {
+    const dropped = (page: number): void => {
       this.drops++;
       this.#drops.set(page, (this.#drops.get(page) ?? 0) + 1);
-    });
+    };
+    this.#installed = new Regions(blocks, interpreter, MAX_REGIONS, dropped, () => host.reclaim?.());
     blocks.onDropped = (record) => this.#installed.dropped(record);
   }
 
@@ -96,9 +98,9 @@ export class Translator {
   }
 
   #translateAll(places: readonly CodePlace[]): void {
-    const beganNs = this.nowNs();
+    const beganNs = this.host.nowNs();
     this.#translateNow(places);
-    this.timeNs += this.nowNs() - beganNs;
+    this.timeNs += this.host.nowNs() - beganNs;
   }
 
   #translateNow(places: readonly CodePlace[]): void {

@@ -12,7 +12,7 @@ import { buildBios } from './bios.ts';
 import { testDisk } from './test-disk.ts';
 
 /** What the machine says on its debug console until the boot sector ends it. */
-function run(machine: MachineType, drives: readonly MachineDrive[]): string {
+function run(machine: MachineType, drives: readonly MachineDrive[], bootMenuMs?: number): string {
   let text = '';
   const thread = {
     nowNs: () => Math.round(performance.now() * 1e6),
@@ -26,7 +26,10 @@ function run(machine: MachineType, drives: readonly MachineDrive[]): string {
   };
   const vm = new Machine(
     openKvm(),
-    { ramBytes: 64 * 2 ** 20, machine, boot: { firmware: buildBios() }, drives, debugExit: true },
+    {
+      ...{ ramBytes: 64 * 2 ** 20, machine, boot: { firmware: buildBios() }, drives, debugExit: true },
+      ...(bootMenuMs !== undefined && { bootMenuMs }),
+    },
     {
       thread,
       timers: new TimerQueue(thread),
@@ -51,5 +54,11 @@ it.each<[MachineType, MachineDrive]>([
   expect(text).toContain('drive 80\nchs 0000\nsector 5 says 5005\nedd aa55 cf 0\n');
   expect(text).toContain('sector 9999 says 770f\nodd buffer says 770f\nbeyond 0100 cf 1\nsectors 00010000\n');
   expect(text).toContain('written back 1234\nbase 0278\n');
+  expect(text).not.toContain('F12');
   expect(text).toContain('moved 5005\npci 0210\nvbe 004f 0300\ndone\n');
+});
+
+it('offers its menu where that is wanted, and boots when nobody asks for it', () => {
+  const text = run('pc', [{ target: 'hda', bus: 'ide', medium }], 100);
+  expect(text).toMatch(/Press F12 for the boot menu\.[\s\S]*drive 80/);
 });

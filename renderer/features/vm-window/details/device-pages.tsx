@@ -120,7 +120,7 @@ const INPUT_TYPES = {
   keyboard: 'Keyboard',
 } as const;
 
-function factsOf({ element, settings, model, target }: HardwareDevice, vm: VmSummary): [string, string][] {
+function factsOf({ element, settings, model, target, listens }: HardwareDevice, vm: VmSummary): [string, string][] {
   if (settings?.kind === 'input') {
     const facts: [string, string][] = [
       ['Type', INPUT_TYPES[settings.type]],
@@ -136,7 +136,7 @@ function factsOf({ element, settings, model, target }: HardwareDevice, vm: VmSum
   if (element === 'graphics' && model === 'vnc')
     return [
       ['Type', 'VNC server'],
-      ['Address', 'Only this window: no port is opened'],
+      ['Address', listens ? 'This window, and the port in the log' : 'Only this window: no port is opened'],
     ];
   if (element === 'serial')
     return [
