@@ -56,7 +56,7 @@ describe('viv run options', () => {
   it('take a USB controller with what is plugged in, a monitor and a boot menu', () => {
     expect(
       parseRunOptions(
-        '--usb qemu-xhci --input tablet --input keyboard --monitor /m --vnc 5901 --boot-menu 3000'.split(' '),
+        '--cdrom c --usb qemu-xhci --input tablet --input keyboard --monitor /m --vnc 5901 --boot-menu 3000'.split(' '),
       ),
     ).toMatchObject({
       usb: 'qemu-xhci',
@@ -95,6 +95,7 @@ describe('viv run options', () => {
 
   it.each<[string, RegExp]>([
     ['--initrd i', /for a --kernel/],
+    ['--memory 64', /nothing to boot: give a --kernel, --disk/],
     ['--nvram n', /for a --firmware/],
     ['--machine isapc', /no machine type 'isapc'; there are pc and q35/],
     ['--disk a --disk b --disk c --disk d --cdrom e', /ide has room for 4 drives/],

@@ -82,6 +82,14 @@ export class UsageError extends Error {}
 export function parseRunOptions(args: readonly string[]): RunOptions | 'help' {
   const values = parseValues(args);
   if (values.help) return 'help';
+  const options = readOptions(values);
+  if (!options.boot && !options.firmware && options.disks.length === 0) {
+    throw new UsageError('there is nothing to boot: give a --kernel, --disk, --cdrom, --floppy or --firmware');
+  }
+  return options;
+}
+
+function readOptions(values: ReturnType<typeof parseValues>): RunOptions {
   if (values.kernel === undefined && (values.initrd ?? values.append) !== undefined) {
     throw new UsageError('--initrd and --append are for a --kernel');
   }
