@@ -82,7 +82,7 @@ export interface HostInfo {
   readonly host: 'electron' | 'browser';
   readonly hostName: string;
   readonly platform: 'linux' | 'darwin' | 'win32' | string;
-  readonly hypervisor: string; // "Emulated KVM (interpreter)"
+  readonly hypervisor: string; // "Emulated KVM"
   readonly hostCpus: number;
   readonly hostMemoryMiB: number;
   readonly maxGuestMemoryMiB: number;

@@ -16,7 +16,7 @@ export function hostInfo(host: HostInfo['host'], dataDir: string, cpuModels: Hos
     host,
     hostName: hostname(),
     platform: process.platform,
-    hypervisor: 'Emulated KVM (interpreter)',
+    hypervisor: 'Emulated KVM',
     hostCpus: availableParallelism(),
     hostMemoryMiB: Math.floor(totalmem() / 2 ** 20),
     maxGuestMemoryMiB: maxGuestMemoryMiB(),
