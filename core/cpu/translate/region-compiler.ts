@@ -132,9 +132,13 @@ export class RegionCompiler {
     f.set(this.#budget, i32.load(this.#state(S.BUDGET)));
   }
   #offsetInPage(): I64 {
+    return i64.and(this.#linearOf(this.rip), i64.const(BigInt(PAGE_SIZE - 1)));
+  }
+  /** Where an instruction pointer leads, linear. */
+  #linearOf(ip: I64): I64 {
+    if (isFlatCode(this.region.mode)) return ip;
     const base = i64.load(this.#state(S.SEG + S.CS * S.SEG_SIZE + S.SEG_BASE));
-    const linear = isFlatCode(this.region.mode) ? this.rip : i64.add(this.rip, base);
-    return i64.and(linear, i64.const(BigInt(PAGE_SIZE - 1)));
+    return i64.and(i64.add(ip, base), i64.const(0xffff_ffffn));
   }
   /** All of the region lies where its instruction pointer can reach: neither the limit nor a wrap needs a look within it. */
   #isWithinSegment(): I32 {
@@ -150,9 +154,11 @@ export class RegionCompiler {
     this.registers.store();
     this.flags.finish();
     if (isFlatCode(this.region.mode)) this.f.returnCall(this.rt.jump, this.#exitRip, this.#budget);
-    this.f.store32(this.#state(S.BUDGET), this.#budget);
-    this.f.store64(this.#state(S.RIP), this.#exitRip);
-    this.f.returnCall(this.rt.next, this.#state(S.NO_LINK));
+    else {
+      this.f.store32(this.#state(S.BUDGET), this.#budget);
+      this.f.store64(this.#state(S.RIP), this.#exitRip);
+      this.f.returnCall(this.rt.next, this.#state(S.NO_LINK));
+    }
     this.f.unreachable();
   }
   #finish(): void {
@@ -312,10 +318,10 @@ export class RegionCompiler {
   #requirePage(page: number, otherwise: () => void): void {
     const number = [...this.region.pages.keys()].indexOf(page);
     const host = this.region.pages.get(page);
-    if (page === 0 || host === undefined) return; // it runs there
+    if (page === 0 || host === undefined) return; // page 0 is the one that was entered
     const bit = i32.const(1 << number);
     this.f.ifUnlikely(i32.eqz(i32.and(this.#reached, bit)), () => {
-      const first = this.ipAt(this.region.from + page * PAGE_SIZE);
+      const first = this.#linearOf(this.ipAt(this.region.from + page * PAGE_SIZE));
       const moved = i32.ne(this.f.call(this.rt.reach, first), i32.const(host));
       this.f.ifUnlikely(moved, otherwise);
       this.f.set(this.#reached, i32.or(this.#reached, bit));

@@ -230,6 +230,39 @@ describe('the translator', () => {
     expect(rounds(1000)).toBe(2000n);
   });
 
+  it('looks for another page by its linear address where the code segment has a base', () => {
+    const base = 0x10_0000;
+    const cpu = TestCpu.create(new Set(FEATURE_NAMES));
+    cpu.setLong(false);
+    cpu.state.setSegment(S.CS, 0x23, BigInt(base), 0xffff_ffff, cpu.state.access(S.CS));
+    cpu.state.set32(S.EFER, cpu.state.get32(S.EFER) | S.EFER_NXE); // generated code walks then
+    cpu.updateMode();
+    cpu.map(STACK, 0x1000);
+    cpu.map(CODE, 0x1000).set([0xe8, 0xfb, 0x0f, 0, 0, 0x49, 0x75, 0xf8, INT3]); // CALL +0x1000; DEC ECX; JNZ -8
+    const next = CODE + 0x1000;
+    // what lies at its offset is the same page, and stays so
+    cpu.map(next, 0x1000, next - base).set([0x40, 0xc3]); // INC EAX; RET
+    const rounds = (count: number): bigint => {
+      const s = cpu.state;
+      s.setGpr(S.RAX, 0n);
+      s.setGpr(S.RCX, BigInt(count));
+      s.setGpr(S.RSP, BigInt(STACK + 0x800));
+      s.rip = BigInt(CODE - base);
+      cpu.exitOnInt3 = true;
+      for (let n = 0; n < 1000 && cpu.memory.read8(s.rip + BigInt(base)) !== INT3; n++) cpu.run(100);
+      return s.gpr(S.RAX);
+    };
+    expect(rounds(3)).toBe(3n);
+    const hostOf = (at: bigint): number => cpu.tlb.lookup(Number(at), 0, USER, S.TLB_EXEC);
+    const linear = BigInt(CODE);
+    cpu.translator.translate({ host: hostOf(linear), mode: cpu.state.get32(S.CODE_MODE), linear, hostOf });
+    expect([cpu.translator.regions, cpu.translator.instructions]).toEqual([1, 5]);
+    expect(rounds(1000)).toBe(1000n);
+    cpu.map(next, 0x1000).set([0x83, 0xc0, 0x02, 0xc3]); // ADD EAX, 2; RET
+    cpu.tlb.flush();
+    expect(rounds(1000)).toBe(2000n);
+  });
+
   it('may forget all blocks when one is about to run', () => {
     const before = Cpu.translation;
     Cpu.translation = 'always';
