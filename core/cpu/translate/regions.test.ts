@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type FoundRegion, Regions } from './regions.ts';
+import { type FoundRegion, MODULES_TO_RECLAIM, Regions } from './regions.ts';
 
 const MOST = 4;
 const INTERPRETED = 7;
@@ -24,11 +24,13 @@ describe('translations that are installed', () => {
   const slots = new Set<number>();
   const dropped: number[] = [];
   let next = 100;
+  let reclaimed = 0;
   let regions: Regions;
   beforeEach(() => {
     handlers.clear();
     slots.clear();
     dropped.length = 0;
+    reclaimed = 0;
     regions = new Regions(
       {
         handlerOf: (record) => handlers.get(record) ?? INTERPRETED,
@@ -44,7 +46,21 @@ describe('translations that are installed', () => {
       },
       MOST,
       (page) => dropped.push(page),
+      () => reclaimed++,
     );
+  });
+
+  it('ask for the memory of many freed modules at once', () => {
+    const turn = (): void => {
+      regions.install(COMPILED, [found(1, 10)]);
+      regions.dropped(10);
+    };
+    for (let n = 1; n < MODULES_TO_RECLAIM; n++) turn();
+    expect(reclaimed).toBe(0);
+    turn();
+    expect(reclaimed).toBe(1);
+    for (let n = 0; n < MODULES_TO_RECLAIM; n++) turn();
+    expect(reclaimed).toBe(2);
   });
 
   it('go with any block that they lead to, and leave the others to the interpreter', () => {

@@ -26,7 +26,7 @@ interface Installed {
 }
 
 /** V8 gives memory of modules back when it collects all garbage, which it does not do by itself for their sake: after so many. */
-const MODULES_TO_RECLAIM = 400;
+export const MODULES_TO_RECLAIM = 400;
 
 export class Regions {
   /** By the records of the blocks that they depend on. */
