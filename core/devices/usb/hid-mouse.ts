@@ -2,32 +2,17 @@
 import type { TimerHost } from '../../base/clock.ts';
 import { int, uint } from '../state-shape.ts';
 import { HidDevice } from './hid-device.ts';
+import { FIVE_BUTTON_POINTER, FIVE_BUTTONS } from './hid-pointer.ts';
 import { PROTOCOL_MOUSE } from './usb.regs.ts';
 
 /** Movement that waits for the guest. */
 const MAX_MOVEMENT = 4096;
 const REPORT_MAX = 127;
-const FIVE_BUTTONS = 0x1f;
 const THREE_BUTTONS = 0x07;
 
 // biome-ignore format: one item a line
-const REPORT_DESCRIPTOR = Uint8Array.of(
-  0x05, 0x01, //   Usage Page (Generic Desktop)
-  0x09, 0x02, //   Usage (Mouse)
-  0xa1, 0x01, //   Collection (Application)
-  0x09, 0x01, //     Usage (Pointer)
-  0xa1, 0x00, //     Collection (Physical)
-  0x05, 0x09, //       Usage Page (Button)
-  0x19, 0x01, //       Usage Minimum (1)
-  0x29, 0x05, //       Usage Maximum (5)
-  0x15, 0x00, //       Logical Minimum (0)
-  0x25, 0x01, //       Logical Maximum (1)
-  0x95, 0x05, //       Report Count (5)
-  0x75, 0x01, //       Report Size (1)
-  0x81, 0x02, //       Input (Data, Variable, Absolute)
-  0x95, 0x01, //       Report Count (1)
-  0x75, 0x03, //       Report Size (3)
-  0x81, 0x01, //       Input (Constant)
+const REPORT_DESCRIPTOR = Uint8Array.from([
+  ...FIVE_BUTTON_POINTER,
   0x05, 0x01, //       Usage Page (Generic Desktop)
   0x09, 0x30, //       Usage (X)
   0x09, 0x31, //       Usage (Y)
@@ -39,7 +24,7 @@ const REPORT_DESCRIPTOR = Uint8Array.of(
   0x81, 0x06, //       Input (Data, Variable, Relative)
   0xc0, //           End Collection
   0xc0, //         End Collection
-);
+]);
 
 /** Movement since the last call, and the buttons as they are now. The same words as the PS/2 mouse's. */
 export interface UsbMouseInput {
