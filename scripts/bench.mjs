@@ -90,7 +90,7 @@ function readKept(file, { guest, clock }) {
 function print(figures, kept) {
   const { guest, clock, host } = figures;
   console.log(`${guest}-bit guest on ${host.cpu}, Node ${host.node}; milliseconds by the ${clock}'s clock`);
-  console.log('x TCG, x native: how many times as fast Vivarium is; above 1 it is ahead\n');
+  console.log('x TCG, x native and the like: how many times as fast Vivarium is; above 1 it is ahead\n');
   if (Object.keys(figures.kernels).length > 0) console.log(`${kernelTable(figures.kernels)}\n`);
   console.log(hostTable(figures.hosts));
   if (kept) console.log(`\nSince ${kept.name}:\n${changeTable(changes(kept.kernels, figures.kernels))}`);

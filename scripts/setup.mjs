@@ -62,16 +62,20 @@ export function isInstalled() {
   }
 }
 
+/** How npm is started. It is a batch file on Windows, which only a shell starts; under `npm run` npm says where its own script is. */
+export function npm(...args) {
+  const script = process.env['npm_execpath'];
+  if (script?.endsWith('.js')) return { command: process.execPath, args: [script, ...args], options: {} };
+  return { command: 'npm', args, options: { shell: process.platform === 'win32' } };
+}
+
 export function ensureInstalled() {
   if (isInstalled()) return;
   withLock(() => {
     if (isInstalled()) return;
     say('Installing the packages of package-lock.json (npm ci) ...');
-    // npm is a batch file on Windows, which only a shell starts; under `npm run` npm says where its own script is.
-    const npm = process.env['npm_execpath'];
-    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-    if (npm?.endsWith('.js')) mustRun('npm ci', process.execPath, [npm, ...args]);
-    else mustRun('npm ci', 'npm', args, { shell: process.platform === 'win32' });
+    const { command, args, options } = npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
+    mustRun('npm ci', command, args, options);
   });
 }
 

@@ -1,7 +1,8 @@
-// The three that are compared: how each runs the program, and how the two virtual ones boot Debian to a prompt.
+// Those that are compared: how each runs the program, and how the virtual ones boot Debian to a prompt.
 import { spawnSync } from 'node:child_process';
 import { ensureGuest } from '../guests.mjs';
 import { programInitramfs } from './program.mjs';
+import { v86Launcher } from './v86.mjs';
 
 const KERNEL = { 64: 'cloud-amd64', 32: '686' };
 const QEMU = { 64: 'qemu-system-x86_64', 32: 'qemu-system-i386' };
@@ -59,6 +60,16 @@ function qemuMissing(command) {
   return status === 0 ? undefined : `${command} is not installed (Debian: qemu-system-x86)`;
 }
 
+/** v86 runs 32-bit guests only. */
+function findV86(bits) {
+  if (bits !== 32) return {};
+  try {
+    return { launch: v86Launcher() };
+  } catch (error) {
+    return { missing: firstLine(error.message) };
+  }
+}
+
 function findGuest(bits) {
   try {
     return ensureGuest(KERNEL[bits]);
@@ -78,15 +89,21 @@ export function findMachines({ guest: bits }, program, runner) {
   else found.programs.push({ name: 'native', isVirtual: false, command: program, args: [] });
   const guest = findGuest(bits);
   if (guest.missing) {
-    found.skipped.push(`TCG and Vivarium: ${guest.missing}`);
+    found.skipped.push(`all machines: ${guest.missing}`);
     return found;
   }
   const initrd = programInitramfs(program, bits);
   const bench = { kernel: guest.kernel, initrd, append: 'console=ttyS0 loglevel=0', memory: PROGRAM_MIB };
   const boot = { ...guest, append: 'console=ttyS0', memory: BOOT_MIB };
   const noQemu = qemuMissing(QEMU[bits]);
-  const launchers = [...(noQemu ? [] : [(what) => qemu(QEMU[bits], what)]), (what) => vivarium(runner, what)];
+  const v86 = findV86(bits);
   if (noQemu) found.skipped.push(`TCG: ${noQemu}`);
+  if (v86.missing) found.skipped.push(`v86: ${v86.missing}`);
+  const launchers = [
+    ...(noQemu ? [] : [(what) => qemu(QEMU[bits], what)]),
+    ...(v86.launch ? [v86.launch] : []),
+    (what) => vivarium(runner, what),
+  ];
   found.programs.push(...launchers.map((launch) => launch(bench)));
   found.boots.push(...launchers.map((launch) => launch(boot)));
   return found;

@@ -5,7 +5,7 @@ export const HELP = `Usage: npm run bench -- [OPTION...]
 
 Runs one guest benchmark natively, in QEMU (TCG) and in Vivarium, in lockstep, and prints times and ratios.
 
-  --guest 64|32    the guest: Debian's 64-bit kernel (the default) or its 32-bit one
+  --guest 64|32    the guest: Debian's 64-bit kernel (the default) or its 32-bit one, which also runs in v86
   --only REGEX     the kernels whose name matches, and no boot to a prompt unless that matches "boot"
   --rounds N       fresh starts of every machine (default 3); each kernel runs once cold and then hot in each
   --hot N          hot rounds of a kernel in each start (default 3)

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { EMPTY, ioKernels, kernels } from './kernels.mjs';
 import { parseReply } from './machine.mjs';
 import { parseOptions, UsageError } from './options.mjs';
-import { ioTable, table } from './report.mjs';
+import { ioTable, kernelTable, table } from './report.mjs';
 
 describe('parseOptions', () => {
   it('has a standard for everything', () => {
@@ -86,6 +86,36 @@ it('a table has its first column to the left and the others to the right', () =>
     ['a', '1.000'],
   ];
   expect(table(rows)).toBe('kernel     ms\na       1.000');
+});
+
+describe('kernelTable', () => {
+  const of = (times) => ({
+    machines: Object.fromEntries(Object.entries(times).map(([name, hot]) => [name, { hot, cold: 2 * hot }])),
+  });
+  const cells = (kernels) =>
+    kernelTable(kernels)
+      .split('\n')
+      .map((row) => row.split(/\s{2,}/));
+
+  it('has no columns of a machine that never takes part', () => {
+    const [head, row, mean] = cells({ sieve: of({ native: 1e6, TCG: 4e6, Vivarium: 2e6 }) });
+    expect(head).toEqual([
+      ...['kernel', 'native hot', 'TCG hot', 'here hot', 'x TCG', 'x native'],
+      ...['TCG cold', 'here cold', 'x TCG', 'x native'],
+    ]);
+    expect(row).toEqual(['sieve', '1.000', '4.000', '2.000', '2.00', '0.500', '8.000', '4.000', '2.00', '0.500']);
+    expect(mean).toEqual(['geometric mean', '2.00', '0.500', '2.00', '0.500']);
+  });
+
+  it('compares with v86 where it ran', () => {
+    const [head, row, , mean] = cells({
+      sieve: of({ native: 1e6, TCG: 4e6, v86: 8e6, Vivarium: 2e6 }),
+      fork: of({ TCG: 1e6, Vivarium: 2e6 }),
+    });
+    expect(head.slice(1, 8)).toEqual(['native hot', 'TCG hot', 'v86 hot', 'here hot', 'x TCG', 'x v86', 'x native']);
+    expect(row.slice(4, 8)).toEqual(['2.000', '2.00', '4.00', '0.500']);
+    expect(mean.slice(0, 4)).toEqual(['geometric mean', '1.00', '4.00', '0.500']);
+  });
 });
 
 describe('ioTable', () => {

@@ -13,23 +13,32 @@ export function table(rows) {
   return rows.map((row) => line(row).trimEnd()).join('\n');
 }
 
-const HEAD = [
-  ...['kernel', 'native hot', 'TCG hot', 'here hot', 'x TCG', 'x native'],
-  ...['TCG cold', 'here cold', 'x TCG', 'x native'],
-];
+/** Whom Vivarium is compared with; v86 where it took part. */
+const rivalsIn = (kernels) =>
+  ['TCG', 'v86', 'native'].filter((name) => name !== 'v86' || Object.values(kernels).some((k) => k.machines.v86));
 
 /** Milliseconds of every kernel, and how many times as fast Vivarium is as the others. */
 export function kernelTable(kernels) {
-  const rows = Object.entries(kernels).map(([name, kernel]) => {
-    const { native, TCG, Vivarium } = kernel.machines;
-    const speed = (temperature) => ['TCG', 'native'].map((rival) => times(speedOver(kernel, rival, temperature)));
-    return [
-      ...[name, ms(native?.hot), ms(TCG?.hot), ms(Vivarium?.hot), ...speed('hot')],
-      ...[ms(TCG?.cold), ms(Vivarium?.cold), ...speed('cold')],
-    ];
-  });
-  const mean = (temperature) => ['TCG', 'native'].map((rival) => times(meanSpeedOver(kernels, rival, temperature)));
-  return table([HEAD, ...rows, ['geometric mean', '', '', '', ...mean('hot'), '', '', ...mean('cold')]]);
+  const rivals = rivalsIn(kernels);
+  const emulators = [...rivals.filter((name) => name !== 'native'), 'Vivarium'];
+  const shown = { hot: ['native', ...emulators], cold: emulators };
+  const columns = (cells) => ['hot', 'cold'].flatMap(cells);
+  const head = columns((temperature) => [
+    ...shown[temperature].map((name) => `${name === 'Vivarium' ? 'here' : name} ${temperature}`),
+    ...rivals.map((name) => `x ${name}`),
+  ]);
+  const rows = Object.entries(kernels).map(([name, kernel]) => [
+    name,
+    ...columns((temperature) => [
+      ...shown[temperature].map((machine) => ms(kernel.machines[machine]?.[temperature])),
+      ...rivals.map((rival) => times(speedOver(kernel, rival, temperature))),
+    ]),
+  ]);
+  const means = columns((temperature) => [
+    ...shown[temperature].map(() => ''),
+    ...rivals.map((rival) => times(meanSpeedOver(kernels, rival, temperature))),
+  ]);
+  return table([['kernel', ...head], ...rows, ['geometric mean', ...means]]);
 }
 
 /** What the machines cost the host: each column maps machine to number, as medianOf gives it. */
