@@ -91,6 +91,14 @@ export class VmWindow {
     return new HardwarePage(this.page, title).shown();
   }
 
+  /** Address and port where viewers from outside may connect, as the log says. */
+  async viewersPlace(): Promise<string> {
+    await this.show('Details');
+    await this.page.getByRole('tab', { name: 'Log', exact: true }).click();
+    const line = this.page.getByRole('cell', { name: /VNC viewers may connect to/ }).first();
+    return (await line.innerText()).replace(/.* /, '');
+  }
+
   async addHardware(kind: string): Promise<Locator> {
     await this.show('Details');
     await this.page.getByRole('button', { name: 'Add Hardware' }).click();
