@@ -11,8 +11,7 @@ export class CpuState {
   readonly u32: Uint32Array;
   readonly u64: BigUint64Array;
   readonly view: DataView;
-  /** Page-directory-pointer entries in PAE mode: address of the directory, -1 when not present. */
-  readonly pdptes = new Float64Array(4);
+  readonly pdptes: Float64Array;
   /** Address of the root table: CR3 without its flags. */
   cr3Page = 0;
 
@@ -26,6 +25,7 @@ export class CpuState {
     this.u32 = new Uint32Array(buffer, base, S.STATE_SIZE / 4);
     this.u64 = new BigUint64Array(buffer, base, S.STATE_SIZE / 8);
     this.view = new DataView(buffer, base, S.STATE_SIZE);
+    this.pdptes = new Float64Array(buffer, base + S.PDPTES, 4);
   }
 
   get32(offset: number): number {

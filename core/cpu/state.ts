@@ -103,6 +103,8 @@ export const WALK_FAULT = 0x310; // i32
 /** The same of a page fault that is pending: CR2 is set. */
 export const PAGE_FAULT = 0x314; // i32
 export const PAGE_FAULTS = 0x80000000 | 0;
+/** Page-directory-pointer entries of PAE paging: address of the directory, -1 when not present. */
+export const PDPTES = 0x330; // f64[4]
 /** Page faults are left to the run loop. */
 export const LEAVES_FAULTS = 0x320; // i32
 /** Page faults that generated code delivered. */

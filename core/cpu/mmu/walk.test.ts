@@ -181,11 +181,12 @@ function configure(c: Control, pdptes: readonly bigint[]): PageWalker {
   return new PageWalker(state, physical, new Set(features));
 }
 
-/** An entry that is mostly good: rare bits are rare. */
-function randomEntry(random: SeededRandom, wide: boolean): bigint {
+/** An entry that is mostly good: rare bits are rare, or are not. */
+function randomEntry(random: SeededRandom, wide: boolean, rare: boolean): bigint {
   const often = (n: number): bigint => (random.below(16) !== 0 ? 1n << BigInt(n) : 0n);
   const seldom = (n: number, of = 16): bigint => (random.below(of) === 0 ? 1n << BigInt(n) : 0n);
   let entry = often(0) | often(1) | often(2) | seldom(5, 2) | seldom(6, 2) | seldom(7, 4) | seldom(8);
+  if (!rare) return entry | BigInt(random.below(FIRST_ROM_TABLE) << 12) | (wide ? seldom(63, 8) : 0n);
   const address = random.below(8) === 0 ? random.uint32() & 0xfffff000 : random.below(TABLES) << 12;
   entry |= BigInt(address >>> 0);
   if (!wide) return entry | seldom(13 + random.below(9), 8);
@@ -193,19 +194,29 @@ function randomEntry(random: SeededRandom, wide: boolean): bigint {
   return entry | seldom(32 + random.below(8), 32);
 }
 
-function randomTables(random: SeededRandom, wide: boolean): void {
+function randomTables(random: SeededRandom, wide: boolean, rare = true): void {
   for (let at = 0; at < GUEST_BYTES; at += wide ? 8 : 4) {
-    const entry = randomEntry(random, wide);
+    const entry = randomEntry(random, wide, rare);
     if (wide) guest.setBigUint64(at, entry, true);
     else guest.setUint32(at, Number(entry & 0xffff_ffffn), true);
   }
 }
 
 function randomLinear(random: SeededRandom, mode: Mode): bigint {
-  const value = (BigInt(random.uint32()) << 32n) | BigInt(random.uint32());
+  const any = (BigInt(random.uint32()) << 32n) | BigInt(random.uint32());
+  // the beginning of a large page may be memory, where the rest is not
+  const value = random.below(2) === 0 ? any & ~0x3f_8000n : any;
   if (mode === '32-bit' || mode === 'PAE') return value & 0xffff_ffffn;
   return BigInt.asUintN(64, BigInt.asIntN(mode === '5-level' ? 57 : 48, value));
 }
+
+const randomControl = (random: SeededRandom, mode: Mode): Control => {
+  const flip = (): boolean => random.below(2) === 0;
+  const common = { mode, wp: flip(), pse: flip(), nxe: flip(), smep: flip(), smap: flip() };
+  return { ...common, pse36: flip(), gigabytePages: flip() };
+};
+const randomPdptes = (random: SeededRandom): bigint[] =>
+  Array.from({ length: 4 }, (_, i) => (i === 3 ? 0n : BigInt(random.below(TABLES) << 12) | 1n));
 
 const ACCESSES: readonly Access[] = [READ, WRITE, EXECUTE];
 const ACCESSORS: readonly Accessor[] = [SUPERVISOR, USER, SUPERVISOR_AC];
@@ -221,19 +232,9 @@ describe.each(MODES)('%s paging', (mode) => {
     const random = new SeededRandom(seed);
     let mapped = 0;
     for (let round = 0; round < 40; round++) {
-      const flip = (): boolean => random.below(2) === 0;
-      const c: Control = {
-        mode,
-        wp: flip(),
-        pse: flip(),
-        nxe: flip(),
-        smep: flip(),
-        smap: flip(),
-        pse36: flip(),
-        gigabytePages: flip(),
-      };
+      const c = randomControl(random, mode);
       randomTables(random, mode !== '32-bit');
-      const pdptes = Array.from({ length: 4 }, (_, i) => (i === 3 ? 0n : BigInt(random.below(TABLES) << 12) | 1n));
+      const pdptes = randomPdptes(random);
       const walker = configure(c, pdptes);
       for (let i = 0; i < 150; i++) {
         const linear = randomLinear(random, mode);
@@ -263,38 +264,39 @@ describe.each(MODES)('%s paging', (mode) => {
   });
 });
 
-describe.each(['4-level', '5-level'] as const)('%s paging in generated code', (mode) => {
+describe.each(MODES)('%s paging in generated code', (mode) => {
   const seed = Number(process.env['VIVARIUM_SEED'] ?? 1);
+  const wide = mode !== '32-bit';
+  const view = new DataView(buffer);
+  const snapshot = (): Buffer => Buffer.from(Buffer.from(buffer, layout.user, GUEST_BYTES));
+  const walkFault = (): number => view.getInt32(vcpu.state + S.WALK_FAULT, true);
 
   it(`fills the TLB with what the second walker allows, or leaves it to TypeScript (seed ${seed})`, () => {
     const random = new SeededRandom(seed);
-    const flip = (): boolean => random.below(2) === 0;
-    const view = new DataView(buffer);
     let filled = 0;
+    let large = 0;
     let faults = 0;
     for (let round = 0; round < 60; round++) {
-      const bits = { wp: flip(), pse: flip(), smep: flip(), smap: flip(), pse36: flip(), gigabytePages: flip() };
-      const c: Control = { mode, nxe: true, ...bits };
-      randomTables(random, true);
+      const c = randomControl(random, mode);
+      randomTables(random, wide);
       // tables in use have been accessed
-      for (let at = 0; at < GUEST_BYTES; at += 8)
+      for (let at = 0; at < GUEST_BYTES; at += wide ? 8 : 4)
         if (random.below(16) !== 0) guest.setUint8(at, guest.getUint8(at) | 0x20);
-      const walker = configure(c, [0n, 0n, 0n, 0n]);
+      const pdptes = randomPdptes(random);
+      const walker = configure(c, pdptes);
       for (let i = 0; i < 150; i++) {
         const [linear, access, accessor] = [randomLinear(random, mode), random.pick(ACCESSES), random.pick(ACCESSORS)];
         configureRefill(c, accessor);
-        const before = Buffer.from(Buffer.from(buffer, layout.user, GUEST_BYTES));
-        const copy = new DataView(new Uint8Array(before).buffer);
-        const reference = new Reference(c, copy, []);
+        const copy = new DataView(new Uint8Array(snapshot()).buffer);
+        const reference = new Reference(c, copy, pdptes);
         const wanted = reference.walk(linear, access, accessor);
         const host = refill(linear, access);
         const after = Buffer.from(buffer, layout.user, GUEST_BYTES);
         const what = `${JSON.stringify(c)} access ${access} by ${accessor} at 0x${linear.toString(16)}`;
         if (host === 0) {
-          const fault = view.getInt32(vcpu.state + S.WALK_FAULT, true);
-          if (fault !== 0) {
+          if (walkFault() !== 0) {
             faults++;
-            expect({ error: fault & ~S.PAGE_FAULTS }, what).toEqual(wanted);
+            expect({ error: walkFault() & ~S.PAGE_FAULTS }, what).toEqual(wanted);
             expect(after.equals(Buffer.from(copy.buffer)), what).toBe(true);
           }
           // it may have marked entries already, as TypeScript then does
@@ -313,9 +315,54 @@ describe.each(['4-level', '5-level'] as const)('%s paging in generated code', (m
         const unmarked = Buffer.from(new Uint8Array(copy.buffer));
         if (has(S.TLB_WRITE)) expect(may(WRITE) && unmarked.equals(Buffer.from(copy.buffer)), what).toBe(true);
         expect((Number(linear & 0xffff_ffffn) + view.getInt32(entry + S.TLB_ADDEND, true)) >>> 0, what).toBe(host);
+        walker.walk(...halves(linear), access, accessor);
+        expect((view.getInt32(entry + S.TLB_GLOBAL, true) & S.TLB_PART_OF_LARGE) !== 0, what).toBe(walker.large);
+        large += Number(walker.large);
       }
     }
     expect(filled).toBeGreaterThan(100);
+    expect(large).toBeGreaterThan(10);
     expect(faults).toBeGreaterThan(100);
+  });
+
+  it(`leaves nothing to TypeScript but reserved bits and pages that are no memory (seed ${seed})`, () => {
+    const random = new SeededRandom(seed);
+    let done = 0;
+    for (let round = 0; round < 20; round++) {
+      const c = { ...randomControl(random, mode), pse36: false, gigabytePages: false };
+      randomTables(random, wide, false);
+      const pdptes = Array.from({ length: 4 }, () => BigInt(random.below(FIRST_ROM_TABLE) << 12) | 1n);
+      const walker = configure(c, pdptes);
+      for (let i = 0; i < 100; i++) {
+        const [linear, access, accessor] = [randomLinear(random, mode), random.pick(ACCESSES), random.pick(ACCESSORS)];
+        configureRefill(c, accessor);
+        if (refill(linear, access) !== 0 || walkFault() !== 0) {
+          done++;
+          continue;
+        }
+        const gpa = walker.walk(...halves(linear), access, accessor);
+        const left = gpa === NOT_MAPPED ? (walker.error & 8) !== 0 : gpa >= FIRST_ROM_TABLE * 0x1000;
+        expect(left, `${JSON.stringify(c)} access ${access} by ${accessor} at 0x${linear.toString(16)}`).toBe(true);
+      }
+    }
+    expect(done).toBeGreaterThan(500);
+  });
+});
+
+describe('without paging, in generated code', () => {
+  it.each(ACCESSORS)('every page is open to accessor %d at its own address', (accessor) => {
+    const c = { mode: '32-bit', wp: true, pse: false, nxe: false, smep: true, smap: true } as const;
+    const control: Control = { ...c, pse36: false, gigabytePages: false };
+    guest.setUint32(0, 0, true);
+    configure(control, [0n, 0n, 0n, 0n]);
+    state.set32(S.CR0, S.CR0_PE);
+    configureRefill(control, accessor);
+    for (const access of ACCESSES) expect(refill(0x2345n, access)).toBe(layout.user + 0x2345);
+    expect(refill(0x1_0000_2345n, READ)).toBe(0);
+    const entry = vcpu.tlb + 2 * S.TLB_ENTRY_SIZE;
+    const tags = [S.TLB_READ, S.TLB_WRITE, S.TLB_EXEC].map((tag) =>
+      new DataView(buffer).getBigUint64(entry + tag, true),
+    );
+    expect(tags).toEqual([0x2000n, 0x2000n, 0x2000n]);
   });
 });

@@ -24,7 +24,7 @@ export const PHYSICAL_ADDRESS_BITS = 40;
 /** Bits of an entry's high word: of the address, and reserved ones up to bit 51, in PAE paging up to 62. */
 const HIGH_ADDRESS = 2 ** (PHYSICAL_ADDRESS_BITS - 32) - 1;
 export const HIGH_RESERVED = 0xfffff & ~HIGH_ADDRESS;
-const HIGH_RESERVED_PAE = 0x7fffffff & ~HIGH_ADDRESS;
+export const HIGH_RESERVED_PAE = 0x7fffffff & ~HIGH_ADDRESS;
 
 // page-fault error code
 export const PF_PRESENT = 1;
