@@ -40,6 +40,25 @@ export interface InputConfig {
 /** libvirt's models of <controller type='usb'>; ich9-ehci1 brings its companions. */
 export type UsbControllerModel = 'piix3-uhci' | 'ich9-ehci1' | 'qemu-xhci';
 
+/** libvirt's actions of <watchdog> that need no dump. */
+export type WatchdogAction = 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'none' | 'inject-nmi';
+
+/** What can be plugged into a machine that runs. */
+export type PluggableDevice =
+  /** On the bus sata or usb. */
+  | { readonly kind: 'disk'; readonly disk: DiskConfig }
+  | { readonly kind: 'input'; readonly type: InputConfig['type'] }
+  | { readonly kind: 'usb-controller'; readonly model: UsbControllerModel }
+  | { readonly kind: 'watchdog'; readonly action: WatchdogAction };
+
+/** Its name while it is there: a disk's is its target. */
+export type PluggedDevice = 'watchdog' | 'usb-controller' | `disk:${string}` | `input:${InputConfig['type']}`;
+
+export const nameOfPlugged = (device: PluggableDevice): PluggedDevice => {
+  if (device.kind === 'disk') return `disk:${device.disk.target}`;
+  return device.kind === 'input' ? `input:${device.type}` : device.kind;
+};
+
 /** Where viewers of the display that are not the app's may connect: libvirt's <graphics type='vnc'>. */
 export interface VncConfig {
   /** An address of this host to listen on. */
@@ -51,9 +70,6 @@ export interface VncConfig {
   /** When the password ends to be good, in ms since 1970. */
   readonly passwordValidToMs?: number;
 }
-
-/** libvirt's actions of <watchdog> that need no dump. */
-export type WatchdogAction = 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'none' | 'inject-nmi';
 
 /** Direct kernel boot: a Linux bzImage or a multiboot 1 ELF. */
 export interface DirectBoot {
@@ -119,6 +135,9 @@ export type MachineCommand =
   | { readonly type: 'destroy' }
   /** Another medium for the CD-ROM or floppy drive of this target; without a path, none. */
   | { readonly type: 'change-media'; readonly target: string; readonly path?: string }
+  /** Plugs a device in, or takes one out, which the guest may have to agree to. */
+  | { readonly type: 'attach-device'; readonly device: PluggableDevice }
+  | { readonly type: 'detach-device'; readonly device: PluggedDevice }
   /** Of a viewer that has grabbed the pointer, which RFB has no message for. */
   | ({ readonly type: 'pointer-motion' } & PointerMotion);
 
@@ -166,7 +185,16 @@ export type MachineEvent =
   | { readonly type: 'speaker'; readonly frequencyHz?: number }
   /** The answer to change-media; with what kept it from happening. */
   | { readonly type: 'media'; readonly target: string; readonly refusal?: string }
+  | DeviceEvent
   | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };
+
+/** The answer to attach-device and detach-device, and what a guest does by itself: it may let go of a device. */
+export type DeviceEvent = { readonly type: 'device'; readonly device: PluggedDevice } & (
+  | { readonly change: 'attached' | 'detached' }
+  /** The guest was asked to let go of it. */
+  | { readonly change: 'asked' }
+  | { readonly change: 'refused'; readonly why: string }
+);
 
 /** The text screen, for tests, screen readers and `viv`: what the guest's text buffer shows. */
 export interface TextScreen {

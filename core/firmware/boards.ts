@@ -14,8 +14,8 @@ const FIRST_ROUTED_SLOT = 25;
 const FIRST_FREE_PIRQ = 4;
 const PIRQA_TO_D = [0x60, 0x61, 0x62, 0x63];
 const PIRQE_TO_H = [0x68, 0x69, 0x6a, 0x6b];
-/** Slots where neither board has a device of its own. */
-const FREE_SLOTS = Array.from({ length: 16 }, (_, i) => 8 + i);
+/** Slots of cards: what is in them can be taken out, and the free ones filled, while the guest runs. */
+const CARD_SLOTS = [3, 4, 5, ...Array.from({ length: 16 }, (_, i) => 8 + i), 29];
 
 /** Memory-mapped configuration space of q35, of 256 buses: RAM below 4 GiB ends here. */
 export const ECAM_BASE = 0xb000_0000;
@@ -25,7 +25,7 @@ export const PC_ACPI: BoardDescription = {
   pm: PIIX4_PM,
   isaBridgeSlot: 1,
   pciMemoryStart: RAM_HOLE_START,
-  freeSlots: FREE_SLOTS,
+  hotplugSlots: CARD_SLOTS,
   pciInterrupt: (slot, pin) => FIRST_PCI_GSI + ((slot + pin) % PIRQS_OF_PIIX),
   pirq: (slot, pin) => (slot + pin + PIRQS_OF_PIIX - 1) % PIRQS_OF_PIIX, // INTA of slot 1 is PIRQA
   pirqRegisters: PIRQA_TO_D,
@@ -36,7 +36,7 @@ export const Q35_ACPI: BoardDescription = {
   pm: ICH9_PM,
   isaBridgeSlot: 31,
   pciMemoryStart: RAM_HOLE_START, // behind memory-mapped configuration space
-  freeSlots: FREE_SLOTS,
+  hotplugSlots: [2, ...CARD_SLOTS],
   pciInterrupt: (slot, pin) => FIRST_PCI_GSI + q35Pirq(slot, pin),
   pirq: q35Pirq,
   pirqRegisters: [...PIRQA_TO_D, ...PIRQE_TO_H],

@@ -3,7 +3,7 @@
  * fixed windows, and for a PCI function the windows that the guest moves.
  */
 import type { TimerHost, WallClock } from '../base/clock.ts';
-import type { AcpiPciHotplug } from '../devices/acpi-pci-hotplug/acpi-pci-hotplug.ts';
+import type { PluggedDevice, WatchdogAction } from '../contracts/machine.ts';
 import type { AcpiPm } from '../devices/acpi-pm/acpi-pm.ts';
 import type { CharBackend, Device, GuestMemory, IoRegion } from '../devices/device.ts';
 import type { FirmwareItem } from '../devices/fw-cfg/fw-cfg.ts';
@@ -19,6 +19,7 @@ import type { StdVgaPorts } from '../devices/vga/std-vga.ts';
 import type { KvmVm } from '../kvm/api.ts';
 import type { BoardDescription } from './board-tables.ts';
 import type { Bus, BusWindow } from './bus.ts';
+import type { HotPlug } from './hot-plug.ts';
 import type { IrqLines } from './irq-lines.ts';
 import { type Mapping, type MemoryMap, RANK_BAR } from './memory-map.ts';
 import type { ShadowMemory } from './shadow-memory.ts';
@@ -54,8 +55,12 @@ export interface Board {
   readonly described: BoardDescription;
   /** KVM's PIT. */
   readonly pit: Pick<KvmVm, 'getPit2' | 'setPit2'>;
-  /** There is a watchdog, and the guest did not answer it. */
-  readonly watchdogExpired?: () => void;
+  /** There is a watchdog that does this. */
+  readonly watchdog?: WatchdogAction;
+  /** The guest did not answer a watchdog. */
+  watchdogExpired(action: WatchdogAction): void;
+  /** The guest let go of a device. */
+  detached(device: PluggedDevice): void;
   /** There is a panic device. */
   readonly panic?: PvpanicPorts;
   /** The guest powered the machine off. */
@@ -92,20 +97,18 @@ export interface BoardDevices {
   readonly rows: readonly DeviceRow[];
   readonly pm: AcpiPm;
   readonly rtc: Mc146818;
-  readonly hotplug: AcpiPciHotplug;
+  readonly hotPlug: HotPlug;
   readonly uart: Uart16550;
   readonly i8042: I8042;
   readonly usb: UsbInputs;
 }
 
-export function connect(rows: readonly DeviceRow[], pciBus: PciBus, board: Board): void {
-  for (const { ports = [], memory = [], pci } of rows) {
-    for (const window of ports) board.pio.add(...window);
-    for (const window of memory) board.mmio.add(...window);
-    if (!pci) continue;
-    pciBus.attach(...pci);
-    followWindows(pci[2], board);
-  }
+export function wire({ ports = [], memory = [], pci }: DeviceRow, pciBus: PciBus, board: Board): void {
+  for (const window of ports) board.pio.add(...window);
+  for (const window of memory) board.mmio.add(...window);
+  if (!pci) return;
+  pciBus.attach(...pci);
+  followWindows(pci[2], board);
 }
 
 /** A window whose place a guest chooses. */

@@ -1,7 +1,6 @@
 /** The devices that every board has at the same places: one row each, with what they are wired to. */
 import { PCI_HOTPLUG_PORT, PCI_HOTPLUG_PORTS } from '../devices/acpi-pci-hotplug/acpi-pci-hotplug.regs.ts';
-import { AcpiPciHotplug } from '../devices/acpi-pci-hotplug/acpi-pci-hotplug.ts';
-import { GPE_PCI_HOTPLUG, type PmLayout, SMI_CMD_PORT } from '../devices/acpi-pm/acpi-pm.regs.ts';
+import { type PmLayout, SMI_CMD_PORT } from '../devices/acpi-pm/acpi-pm.regs.ts';
 import { AcpiPm } from '../devices/acpi-pm/acpi-pm.ts';
 import { DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS } from '../devices/debug-exit/debug-exit.regs.ts';
 import { DebugExit } from '../devices/debug-exit/debug-exit.ts';
@@ -12,7 +11,7 @@ import { CONTROLLER_PORT_COUNTS, CONTROLLER_PORTS, PAGE_PORT_COUNT, PAGE_PORTS }
 import { I8237 } from '../devices/i8237/i8237.ts';
 import { Mc146818 } from '../devices/mc146818/mc146818.ts';
 import { CONFIG_ADDRESS_PORT, CONFIG_PORTS } from '../devices/pci-host/pci.regs.ts';
-import { type PciBus, PciHost } from '../devices/pci-host/pci-host.ts';
+import { PciHost } from '../devices/pci-host/pci-host.ts';
 import { Pflash } from '../devices/pflash/pflash.ts';
 import { POST_CODE_PORT } from '../devices/port80/port80.regs.ts';
 import { Port80 } from '../devices/port80/port80.ts';
@@ -31,9 +30,10 @@ import {
 import type { VgaWindow } from '../devices/vga/vga-window.ts';
 import { IRQ_COM1, IRQ_KEYBOARD, IRQ_MOUSE, IRQ_RTC, IRQ_SCI } from '../firmware/platform.ts';
 import type { Board, BoardDevices, DeviceRow } from './board.ts';
-import { guards } from './guards.ts';
+import { panicRows } from './guards.ts';
 import { hpet } from './hpet.ts';
 import { type Mapping, RANK_BOARD } from './memory-map.ts';
+import type { PciSlots } from './pci-slots.ts';
 import { fdcRows } from './storage.ts';
 
 /** A20 is always open: KVM has no gate, and guests only ever ask to open it. */
@@ -46,9 +46,9 @@ export interface CommonPlaces {
 
 export function commonDevices(
   board: Board,
-  pciBus: PciBus,
+  slots: PciSlots,
   { pmLayout, vgaSlot }: CommonPlaces,
-): Omit<BoardDevices, 'usb'> {
+): Omit<BoardDevices, 'usb' | 'hotPlug'> {
   const { lines, timers, wall, reset, debugExit, debugConsole } = board;
   const irq = (line: number) => lines.input(line);
   const pm = new AcpiPm({
@@ -59,13 +59,9 @@ export function commonDevices(
     reset,
     layout: pmLayout,
   });
-  const pciHost = new PciHost({ bus: pciBus, resetControl: pm.resetControl });
+  const pciHost = new PciHost({ bus: slots.bus, resetControl: pm.resetControl });
   const { row: hpetRow, rtcLine } = hpet(board);
   const rtc = new Mc146818({ irq: rtcLine, timers, wall, memory: board.cmos });
-  const hotplug = new AcpiPciHotplug({
-    event: () => pm.raiseGpe(GPE_PCI_HOTPLUG),
-    eject: (slot) => pciBus.detach(slot),
-  });
   const i8042 = new I8042({ irq1: irq(IRQ_KEYBOARD), irq12: irq(IRQ_MOUSE), timers, a20, resetCpu: reset });
   const uart = new Uart16550({ irq: irq(IRQ_COM1), out: board.serial, timers });
   const stdVga = new StdVga({ ...board.video, timers, window: vgaWindow(board) });
@@ -83,8 +79,8 @@ export function commonDevices(
     { id: 'acpi-pm',  device: pm,      ports: [[SMI_CMD_PORT, 2, pm.smiCommand]], irqs: [IRQ_SCI] }, // its block: the south bridge's
     { id: 'rtc',      device: rtc,     ports: [[0x70, 2, rtc]], irqs: [IRQ_RTC] },
     hpetRow,
-    { id: 'acpi-pci-hotplug', device: hotplug, ports: [[PCI_HOTPLUG_PORT, PCI_HOTPLUG_PORTS, hotplug]] },
-    ...guards(board),
+    { id: 'acpi-pci-hotplug', device: slots.registers, ports: [[PCI_HOTPLUG_PORT, PCI_HOTPLUG_PORTS, slots.registers]] },
+    ...panicRows(board),
     { id: 'i8042',    device: i8042,   ports: [[0x60, 1, i8042.data], [0x64, 1, i8042.command]], irqs: [IRQ_KEYBOARD, IRQ_MOUSE] },
     { id: 'com1',     device: uart,    ports: [[0x3f8, 8, uart]], irqs: [IRQ_COM1] },
     { id: 'std-vga',  device: stdVga,  pci: [vgaSlot, 0, configSpace], ports: [[VGA_PORT_BASE, VGA_PORT_COUNT, vga], [DISPI_PORT_BASE, DISPI_PORT_COUNT, vga.dispi]], memory: [[WINDOW_GPA, WINDOW_BYTES, vga.memory]], coalesced: [[WINDOW_GPA, WINDOW_BYTES]] },
@@ -96,7 +92,7 @@ export function commonDevices(
     ...(flash ? [{ id: 'pflash', device: flash, memory: [[board.flash?.gpa ?? 0, board.flash?.content.length ?? 0, flash]] as const }] : []),
     ...(debugPort ? [{ id: 'debugcon', device: debugPort, ports: [[DEBUG_CONSOLE_PORT, 1, debugPort]] as const }] : []),
   ];
-  return { rows, pm, rtc, hotplug, uart, i8042 };
+  return { rows, pm, rtc, uart, i8042 };
 }
 
 /** Its content is memory while the array is read. */

@@ -2,12 +2,12 @@
  * One virtual machine: memory, interrupt controllers, vCPU 0 and the devices of a board (pc.ts, q35.ts), put together on a
  * KVM; the loop that runs the vCPU and answers its exits.
  *
- * Reference: [API] the kernel's Documentation/virt/kvm/api.rst. Not here: more than one vCPU, hot plug.
+ * Reference: [API] the kernel's Documentation/virt/kvm/api.rst. Not here: more than one vCPU.
  */
 import { createScanoutState, Scanout } from '../backends/display/scanout.ts';
 import type { TimerQueue, WallClock } from '../base/clock.ts';
 import type { CpuConfig } from '../contracts/cpu.ts';
-import type { MachineType, StopReason, WatchdogAction } from '../contracts/machine.ts';
+import type { MachineType, PluggedDevice, StopReason, WatchdogAction } from '../contracts/machine.ts';
 import type { CharBackend } from '../devices/device.ts';
 import type { FlashStore } from '../devices/pflash/pflash.ts';
 import { vgaMemoryBytes } from '../devices/vga/vga.ts';
@@ -27,6 +27,7 @@ import { guestCpuid } from './cpuid.ts';
 import { DisplayLog } from './display-log.ts';
 import { countersOf, ExitStats } from './exit-stats.ts';
 import { handleIo, handleMmio } from './exits.ts';
+import { type Attachment, HotPlugError } from './hot-plug.ts';
 import { IrqLines } from './irq-lines.ts';
 import { kernelItems } from './kernel-items.ts';
 import { MachineMemory, ramHoleStart, sharedMemoryBytes } from './machine-memory.ts';
@@ -68,6 +69,8 @@ export interface MachinePorts {
 export type MachineNotice =
   /** The watchdog ended, and this was done; a pause is the owner's to make. */
   | { readonly type: 'watchdog'; readonly action: WatchdogAction }
+  /** The guest let go of a device that it was asked for, or did so by itself. */
+  | { readonly type: 'detached'; readonly device: PluggedDevice }
   /** The guest's kernel panicked and goes on with another. */
   | { readonly type: 'crash-loaded' }
   /** The guest sleeps in S3 and waits for wakeUp(), or has woken. */
@@ -269,11 +272,22 @@ export class Machine {
     if (this.#suspended) this.#wake(false);
   }
 
+  /** Plugs a device in. Throws HotPlugError where that cannot be. */
+  attach(device: Attachment): void {
+    if (this.#suspended) throw new HotPlugError('The guest sleeps, and would not notice: wake it first.');
+    this.devices.hotPlug.attach(device);
+  }
+
+  /** Takes a device out: true. False: the guest was asked to let go of it. Throws HotPlugError where that cannot be. */
+  detach(device: PluggedDevice): boolean {
+    return this.devices.hotPlug.detach(device);
+  }
+
   #powerOn(): void {
     this.#resetRequested = false;
     this.#suspended = false;
     this.#completeExit();
-    for (const { device } of this.devices.rows) device.reset();
+    for (const { device } of [...this.devices.rows]) device.reset(); // what was to go, goes
     setIrqchipState(this.#vm, this.#powerOnIrqchip);
     setVcpuState(this.vcpu, this.#powerOnVcpu);
   }
@@ -343,6 +357,7 @@ export class Machine {
       described: this.#described,
       pit: this.#vm,
       ...this.#guardPorts(),
+      detached: (device) => this.#ports.notify?.({ type: 'detached', device }),
       serial,
       drives,
       usb: this.#options.usb ?? { inputs: [] },
@@ -410,14 +425,15 @@ export class Machine {
     this.vcpu.setRegs(regs);
   }
 
-  #guardPorts(): Pick<Board, 'watchdogExpired' | 'panic'> {
+  #guardPorts(): Pick<Board, 'watchdog' | 'watchdogExpired' | 'panic'> {
     const { watchdog, panic } = this.#options;
     const panicked = (): void => {
       this.#stop = { kind: 'guest-panicked' };
     };
     const crashLoaded = (): void => this.#ports.notify?.({ type: 'crash-loaded' });
     return {
-      ...(watchdog && { watchdogExpired: () => this.#watchdogExpired(watchdog) }),
+      ...(watchdog && { watchdog }),
+      watchdogExpired: (action) => this.#watchdogExpired(action),
       ...(panic && { panic: { panicked, crashLoaded } }),
     };
   }

@@ -6,7 +6,6 @@
  */
 import type { BlockBackend, MediumSlot } from '../backends/block/port.ts';
 import type { DiskBus } from '../contracts/machine.ts';
-import { Ahci } from '../devices/ahci/ahci.ts';
 import { AtaDisk } from '../devices/ata/ata-disk.ts';
 import type { AtaDrive } from '../devices/ata/ata-drive.ts';
 import { AtapiCdrom } from '../devices/ata/atapi-cdrom.ts';
@@ -23,7 +22,6 @@ import { Ide, type IdeModel } from '../devices/ide/ide.ts';
 import type { IsaDmaChannel } from '../devices/isa-dma.ts';
 import type { CmosBootDevice, CmosMemory } from '../devices/mc146818/mc146818.ts';
 import type { Board, DeviceRow } from './board.ts';
-import type { PciPins } from './pci-pins.ts';
 
 /** A drive and what is in it: a fixed medium, or a slot for removable ones. */
 export interface MachineDrive {
@@ -38,11 +36,8 @@ export interface MachineDrive {
 /** A PCI slot and function. */
 export type PciPlace = readonly [slot: number, functionNumber: number];
 
-const SATA_PORTS = 6;
-const SATA_QUEUE_DEPTH = 32;
 const FLOPPY_DRIVES = 2;
 const FIRMWARE_REVISION = '1.0';
-const INTA = 1;
 
 /** 0 for hda, sda, fda... */
 export const placeOf = (target: string): number => target.charCodeAt(target.length - 1) - 'a'.charCodeAt(0);
@@ -72,18 +67,6 @@ export function ideRow({ drives, lines, ram, timers, directBoot }: Board, model:
       ] as const,
   );
   return { id: 'ide', device: ide, pci: [...place, ide.configSpace], ports, irqs: CHANNEL_IRQS };
-}
-
-export function ahciRow({ drives, ram, timers, msi }: Board, pins: PciPins, place: PciPlace): DeviceRow {
-  const ahci = new Ahci({
-    irq: pins(place[0], INTA),
-    msi,
-    memory: ram,
-    drives: drivesByPlace(drives, 'sata', SATA_PORTS).map(
-      (drive) => drive && ataDrive(drive, timers, SATA_QUEUE_DEPTH),
-    ),
-  });
-  return { id: 'ahci', device: ahci, pci: [...place, ahci.configSpace] };
 }
 
 /** A floppy controller, where there are floppy drives. */
@@ -118,7 +101,8 @@ function cmosBootDevice({ bus, medium }: MachineDrive): CmosBootDevice {
   return 'slot' in medium ? 'cdrom' : 'disk';
 }
 
-function ataDrive({ target, medium }: MachineDrive, timers: Board['timers'], queueDepth = 0): AtaDrive {
+/** queueDepth: of a drive for SATA. */
+export function ataDrive({ target, medium }: MachineDrive, timers: Board['timers'], queueDepth = 0): AtaDrive {
   const name = (model: string) => ({ model, serial: `VV-${target}`, firmware: FIRMWARE_REVISION });
   if ('slot' in medium) {
     return new AtapiCdrom({ timers, slot: medium.slot, name: name('VIVARIUM DVD-ROM'), serial: queueDepth > 0 });

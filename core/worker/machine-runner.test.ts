@@ -19,7 +19,7 @@ interface Bench {
   readonly host: { ms: number };
   readonly clock: MachineClock;
   send(message: ToMachine, transfer?: MessagePort[]): void;
-  command(type: Exclude<MachineCommand, { type: 'change-media' | 'time-exits' | 'pointer-motion' }>['type']): void;
+  command(type: 'pause' | 'resume' | 'reset' | 'power-button' | 'destroy'): void;
   input(message: InputMessage): void;
   notice(notice: MachineNotice): void;
   run(): void;
@@ -119,6 +119,33 @@ describe('MachineRunner', () => {
     ]);
     b.run();
     expect(states(b.events)).toEqual(['paused', 'running', ['stopped', 'destroyed']]);
+  });
+
+  it('plugs devices in and takes them out, and says what came of it', () => {
+    const device = { kind: 'watchdog', action: 'none' } as const;
+    const disk = { target: 'sda', device: 'disk', bus: 'sata', format: 'raw', readOnly: false } as const;
+    const tell = (self: Bench, ...commands: MachineCommand[]): void => {
+      for (const command of commands) self.send({ type: 'command', command });
+    };
+    const b = bench([
+      (self) => tell(self, { type: 'attach-device', device }, { type: 'attach-device', device }),
+      (self) => tell(self, { type: 'attach-device', device: { kind: 'disk', disk } }),
+      (self) =>
+        tell(self, { type: 'detach-device', device: 'watchdog' }, { type: 'detach-device', device: 'disk:sda' }),
+      (self) => {
+        self.machine.reset();
+        self.command('destroy');
+      },
+    ]);
+    b.run();
+    expect(b.events.filter(({ type }) => type === 'device')).toEqual([
+      { type: 'device', device: 'watchdog', change: 'attached' },
+      { type: 'device', device: 'watchdog', change: 'refused', why: expect.stringContaining('watchdog already') },
+      { type: 'device', device: 'disk:sda', change: 'refused', why: expect.stringContaining('has no image') },
+      { type: 'device', device: 'watchdog', change: 'asked' },
+      { type: 'device', device: 'disk:sda', change: 'refused', why: expect.stringContaining('cannot be taken out') },
+      { type: 'device', device: 'watchdog', change: 'detached' },
+    ]);
   });
 
   it('pauses where the watchdog is to do that, and says why', () => {

@@ -5,10 +5,21 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { SerialConsole, SerialViewer } from '../backends/chardev/serial-console.ts';
 import type { TimerQueue } from '../base/clock.ts';
-import type { MachineCommand, MachineEvent, StopReason, WatchdogAction } from '../contracts/machine.ts';
+import {
+  type DiskConfig,
+  type MachineCommand,
+  type MachineEvent,
+  nameOfPlugged,
+  type PluggableDevice,
+  type PluggedDevice,
+  type StopReason,
+  type WatchdogAction,
+} from '../contracts/machine.ts';
 import { keyFromKeysym, keyFromQnum } from '../devices/i8042/keys.ts';
+import { HotPlugError } from '../machine/hot-plug.ts';
 import { InputRouter } from '../machine/input-router.ts';
 import type { Machine, MachineNotice } from '../machine/machine.ts';
+import { StartError } from './client-api.ts';
 import type { MachineClock } from './machine-clock.ts';
 import type { Media } from './media.ts';
 import type { InputMessage, ToMachine } from './messages.ts';
@@ -78,6 +89,9 @@ export class MachineRunner {
         return;
       case 'suspended':
         this.#log('info', 'The guest sleeps: a key or the power button wakes it.');
+        return;
+      case 'detached':
+        this.#detached(notice.device);
         return;
       case 'woken':
         this.#log('info', 'The guest wakes.');
@@ -171,6 +185,12 @@ export class MachineRunner {
       case 'change-media':
         this.#changeMedia(command.target, command.path);
         return;
+      case 'attach-device':
+        this.#attach(command.device);
+        return;
+      case 'detach-device':
+        this.#detach(command.device);
+        return;
       case 'pointer-motion':
         this.#router.motion(command);
         return;
@@ -186,6 +206,49 @@ export class MachineRunner {
   #changeMedia(target: string, path: string | undefined): void {
     const refusal = this.#ports.media.change(target, path);
     this.#ports.emit({ type: 'media', target, ...(refusal !== undefined && { refusal }) });
+  }
+
+  #attach(device: PluggableDevice): void {
+    const name = nameOfPlugged(device);
+    try {
+      if (device.kind !== 'disk') this.#ports.machine.attach(device);
+      else this.#attachDrive(device.disk);
+      this.#ports.emit({ type: 'device', device: name, change: 'attached' });
+    } catch (error) {
+      this.#refuse(name, error);
+    }
+  }
+
+  #attachDrive(disk: DiskConfig): void {
+    const { machine, media } = this.#ports;
+    const drive = media.add(disk);
+    try {
+      machine.attach({ kind: 'disk', drive });
+    } catch (error) {
+      media.remove(disk.target);
+      throw error;
+    }
+  }
+
+  #detach(device: PluggedDevice): void {
+    try {
+      if (this.#ports.machine.detach(device)) this.#detached(device);
+      else this.#ports.emit({ type: 'device', device, change: 'asked' });
+    } catch (error) {
+      this.#refuse(device, error);
+    }
+  }
+
+  /** It is out: its image can be used by others. */
+  #detached(device: PluggedDevice): void {
+    if (device.startsWith('disk:')) this.#ports.media.remove(device.slice('disk:'.length));
+    this.#ports.emit({ type: 'device', device, change: 'detached' });
+  }
+
+  #refuse(device: PluggedDevice, error: unknown): void {
+    if (!(error instanceof HotPlugError || error instanceof StartError)) throw error;
+    const why = error instanceof StartError ? `${error.message} ${error.hint}` : error.message;
+    this.#ports.emit({ type: 'device', device, change: 'refused', why });
   }
 
   #pause(): void {

@@ -67,6 +67,16 @@ describe('Media', () => {
     expect(media.change('hda', at('c.iso'))).toMatch(/no drive hda/);
   });
 
+  it('has drives that come and go, one a target', () => {
+    media = new Media([disk()], 'pc');
+    expect(() => media?.add(disk({ bus: 'sata' }))).toThrow(/a drive hda already/);
+    media.add(cdrom({ target: 'sda', bus: 'sata' }));
+    expect(media.drives.map(({ target }) => target)).toEqual(['hda', 'sda']);
+    media.remove('hda'); // nobody else could write its image before
+    media.add(disk({ target: 'sdb', bus: 'sata' }));
+    expect(media.drives.map(({ target }) => target)).toEqual(['sda', 'sdb']);
+  });
+
   it.each<[string, Partial<DiskConfig>, RegExp]>([
     ['a place that the bus does not have', { target: 'hde' }, /no place for the disk hde on the bus ide/],
     ['a disk on the floppy controller', { target: 'fda', bus: 'fdc' }, /no place for the disk fda/],

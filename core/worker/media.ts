@@ -1,4 +1,4 @@
-/** The media of a machine's drives: images of the host's disk, and their change while the machine runs. */
+/** The media of a machine's drives: images of the host's disk; both can change while the machine runs. */
 
 import type { BlockFile } from '../backends/block/block-file.ts';
 import { Drive } from '../backends/block/drive.ts';
@@ -19,23 +19,42 @@ interface OpenDrive extends MachineDrive {
 }
 
 export class Media {
-  readonly drives: readonly MachineDrive[];
-  readonly #drives: readonly OpenDrive[];
+  readonly #machine: MachineType;
+  #drives: readonly OpenDrive[] = [];
   /** What is open, by target. */
   readonly #files = new Map<string, BlockFile>();
 
   /** Throws StartError for an image that cannot be opened, and for a drive that the machine type has no place for. */
   constructor(configs: readonly DiskConfig[], machine: MachineType) {
+    this.#machine = machine;
     try {
-      this.#drives = configs.map((config) => {
-        checkPlace(config, machine);
-        return this.#open(config);
-      });
+      for (const config of configs) this.add(config);
     } catch (error) {
       this.close();
       throw error;
     }
-    this.drives = this.#drives;
+  }
+
+  get drives(): readonly MachineDrive[] {
+    return this.#drives;
+  }
+
+  /** One more drive. Throws StartError. */
+  add(config: DiskConfig): MachineDrive {
+    checkPlace(config, this.#machine);
+    if (this.#drives.some(({ target }) => target === config.target)) {
+      throw new StartError(`There is a drive ${config.target} already.`, 'Give it another target.');
+    }
+    const drive = this.#open(config);
+    this.#drives = [...this.#drives, drive];
+    return drive;
+  }
+
+  /** A drive that the machine has no longer. */
+  remove(target: string): void {
+    this.#drives = this.#drives.filter((drive) => drive.target !== target);
+    this.#files.get(target)?.close();
+    this.#files.delete(target);
   }
 
   /**

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { MachineCommand, MachineEvent } from '../../core/contracts/machine.ts';
+import { type MachineCommand, type MachineEvent, nameOfPlugged } from '../../core/contracts/machine.ts';
 import type { Vm } from '../../core/worker/client.ts';
 import { Monitor, serveMonitor } from './monitor.ts';
 
 const TEXT = { columns: 4, rows: 1, lines: ['text'] };
+const DRIVE = { target: 'sdb', format: 'raw' };
 const HANDSHAKE = 'RFB 003.008\n\x01\x01';
 
 /** A machine that keeps what it is told, and refuses every medium for hda. */
@@ -19,6 +20,15 @@ function fakeVm() {
   const vm: Pick<Vm, 'command' | 'onEvent' | 'openStream' | 'screenshot' | 'textScreen'> = {
     command(command) {
       commands.push(command);
+      if (command.type === 'attach-device') {
+        tell({ type: 'device', device: 'input:mouse', change: 'detached' }); // of no concern
+        tell({ type: 'device', device: nameOfPlugged(command.device), change: 'attached' });
+      }
+      if (command.type === 'detach-device') {
+        const { device } = command;
+        if (device === 'watchdog') tell({ type: 'device', device, change: 'asked' });
+        else tell({ type: 'device', device, change: 'refused', why: 'it is not there' });
+      }
       if (command.type !== 'change-media') return;
       const { target } = command;
       tell({ type: 'media', target, ...(target === 'hda' && { refusal: 'hda is no drive for that' }) });
@@ -68,6 +78,37 @@ describe('the monitor', () => {
     const [shift, bar] = ['\0\0\xff\xe1', '\0\0\0|'];
     const event = (down: number, keysym: string) => `${String.fromCharCode(4, down, 0, 0)}${keysym}`;
     expect(sent()).toBe(HANDSHAKE + [event(1, shift), event(1, bar), event(0, bar), event(0, shift)].join(''));
+  });
+
+  it.each([
+    ['watchdog reset', 'watchdog', { kind: 'watchdog', action: 'reset' }],
+    ['usb-controller qemu-xhci', 'usb-controller', { kind: 'usb-controller', model: 'qemu-xhci' }],
+    ['input tablet', 'input:tablet', { kind: 'input', type: 'tablet' }],
+    [
+      'disk sdb usb /tmp/a b.img',
+      'disk:sdb',
+      { kind: 'disk', disk: { ...DRIVE, device: 'disk', bus: 'usb', source: '/tmp/a b.img', readOnly: false } },
+    ],
+    ['cdrom sdb', 'disk:sdb', { kind: 'disk', disk: { ...DRIVE, device: 'cdrom', bus: 'sata', readOnly: true } }],
+  ])('attaches %s', async (text, device, expected) => {
+    const { vm, commands } = fakeVm();
+    expect(await answer(vm, `attach ${text}`)).toEqual({ ok: true, device, change: 'attached' });
+    expect(commands).toEqual([{ type: 'attach-device', device: expected }]);
+  });
+
+  it.each(['watchdog', 'watchdog bark', 'disk sda ide /a', 'disk sda sata', 'modem x'])(
+    'knows no device %s',
+    async (text) => {
+      const { vm, commands } = fakeVm();
+      const error = `'${text}' is no device to attach`;
+      expect([await answer(vm, `attach ${text}`), commands]).toEqual([{ ok: false, error }, []]);
+    },
+  );
+
+  it('asks the guest for a device, and says what keeps one from going', async () => {
+    const { vm } = fakeVm();
+    expect(await answer(vm, 'detach watchdog')).toEqual({ ok: true, device: 'watchdog', change: 'asked' });
+    expect(await answer(vm, 'detach disk:sda')).toEqual({ ok: false, error: 'it is not there' });
   });
 
   it('presses chords, the last key first let go', async () => {

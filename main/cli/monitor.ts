@@ -1,14 +1,21 @@
 /**
  * The monitor of `viv run`: commands from a local socket, a line each, every one answered by a line of JSON. It is how
- * scripts see the screen, type, point and change media while a machine runs.
+ * scripts see the screen, type, point, change media and plug devices while a machine runs.
  */
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { MachineEvent } from '../../core/contracts/machine.ts';
+import {
+  type DeviceEvent,
+  type MachineCommand,
+  type MachineEvent,
+  nameOfPlugged,
+  type PluggedDevice,
+} from '../../core/contracts/machine.ts';
 import type { Vm } from '../../core/worker/client.ts';
 import { InputViewer, keysymsOf, keysymsToType } from './input-viewer.ts';
+import { ATTACH_HELP, parsePluggable } from './pluggable.ts';
 
 const MONITOR_HELP = `Commands of the monitor, a line each; every one is answered by a line of JSON:
   screen                      the text on the screen
@@ -17,7 +24,7 @@ const MONITOR_HELP = `Commands of the monitor, a line each; every one is answere
   key CHORD...                presses keys: a, enter, f12, ctrl+alt+delete
   pointer X Y [BUTTONS]       moves the pointer, in pixels; buttons: 1 left, 2 middle, 4 right, 8 and 16 the wheel
   media TARGET [FILE]         puts a medium into a CD-ROM or floppy drive, or takes it out
-  reset, power                the buttons of the machine's case
+${ATTACH_HELP}  reset, power                the buttons of the machine's case
 `;
 
 /** What is wrong with a command, for whoever gave it. */
@@ -28,6 +35,7 @@ type Answer = object | undefined;
 export class Monitor {
   readonly #vm: Vm;
   readonly #hands: InputViewer;
+  readonly #deviceWaiters: { readonly device: PluggedDevice; readonly resolve: (event: DeviceEvent) => void }[] = [];
   readonly #mediaWaiters: ((event: MachineEvent & { type: 'media' }) => void)[] = [];
   readonly #commands: Readonly<Record<string, (rest: string) => Promise<Answer> | Answer>> = {
     help: () => ({ help: MONITOR_HELP }),
@@ -37,6 +45,8 @@ export class Monitor {
     key: (chords) => this.#press(chords),
     pointer: (numbers) => this.#point(numbers),
     media: (rest) => this.#changeMedia(rest),
+    attach: (text) => this.#attach(text),
+    detach: (name) => this.#tellDevice({ type: 'detach-device', device: name as PluggedDevice }),
     reset: () => this.#push('reset'),
     power: () => this.#push('power-button'),
   };
@@ -46,6 +56,7 @@ export class Monitor {
     this.#hands = new InputViewer(vm.openStream('rfb'));
     vm.onEvent((event) => {
       if (event.type === 'media') this.#mediaWaiters.shift()?.(event);
+      if (event.type === 'device') this.#onDevice(event);
     });
   }
 
@@ -92,6 +103,27 @@ export class Monitor {
     if (!match) throw new CommandError('pointer needs two numbers or three');
     await this.#hands.point(Number(match[1]), Number(match[2]), Number(match[3] ?? 0));
     return undefined;
+  }
+
+  async #attach(text: string): Promise<Answer> {
+    const device = parsePluggable(text);
+    if (!device) throw new CommandError(`'${text}' is no device to attach`);
+    return this.#tellDevice({ type: 'attach-device', device });
+  }
+
+  async #tellDevice(command: MachineCommand & { type: 'attach-device' | 'detach-device' }): Promise<Answer> {
+    const device = command.type === 'attach-device' ? nameOfPlugged(command.device) : command.device;
+    const answer = new Promise<DeviceEvent>((resolve) => this.#deviceWaiters.push({ device, resolve }));
+    this.#vm.command(command);
+    const event = await answer;
+    if (event.change === 'refused') throw new CommandError(event.why);
+    return { device, change: event.change };
+  }
+
+  /** A guest lets go of devices at any time: only what is about the same one is an answer. */
+  #onDevice(event: DeviceEvent): void {
+    const index = this.#deviceWaiters.findIndex(({ device }) => device === event.device);
+    for (const { resolve } of index < 0 ? [] : this.#deviceWaiters.splice(index, 1)) resolve(event);
   }
 
   async #changeMedia(rest: string): Promise<Answer> {

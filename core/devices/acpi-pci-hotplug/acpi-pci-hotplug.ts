@@ -46,9 +46,14 @@ export class AcpiPciHotplug implements Device, IoRegion {
     this.#s = STATE.restore(state);
   }
 
+  /** Something is in the slot since the machine was switched on, and can be taken out. */
+  present(slot: number): void {
+    this.#s.removable = withSlot(this.#s.removable, slot);
+  }
+
   /** Something is in the slot now that the guest has not seen. */
   plugged(slot: number): void {
-    this.#s.removable = withSlot(this.#s.removable, slot);
+    this.present(slot);
     this.#s.up = withSlot(this.#s.up, slot);
     this.ports.event();
   }

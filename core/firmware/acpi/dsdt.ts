@@ -74,7 +74,7 @@ export interface DsdtBoard extends InterruptWiring {
   /** Where RAM ends below 4 GiB at most: PCI memory begins there. */
   readonly pciMemoryStart: number;
   /** Slots for hot plug. */
-  readonly freeSlots: readonly number[];
+  readonly hotplugSlots: readonly number[];
   readonly pmIoBase: number;
   readonly vcpus: number;
   readonly ecam?: EcamWindow;
@@ -96,7 +96,7 @@ export function dsdt(board: DsdtBoard): Acpi {
         device(
           'PCI0',
           ...rootBridge(board),
-          ...(parts.hotplug ? [hotplugSlots(board.freeSlots)] : []),
+          ...(parts.hotplug ? [hotplugSlots(board.hotplugSlots)] : []),
           device('ISA', name('_ADR', integer(board.isaBridgeSlot << 16)), routeRegisters(board), isaDevices(parts)),
         ),
         linkDevices(board, `${ROOT_BRIDGE}.ISA`),
