@@ -1,16 +1,33 @@
-/** Debian's installer from a CD-ROM that grub-mkrescue made: to its language screen, and by keyboard and mouse into the next. */
-import { afterEach, describe, expect, it } from 'vitest';
+/**
+ * Debian's installer from a CD-ROM or a disk that grub-mkrescue made: to its language screen, and by keyboard and mouse into
+ * the next.
+ */
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { filesOf } from '../../fixtures/guests.ts';
 import { FIRMWARE, figure, pathIn, why } from '../media-guests.ts';
 import type { Picture } from '../png.ts';
 import { VivScreen } from '../viv-screen.ts';
 
 const TIMEOUT_SECONDS = '1150';
+let folder = '';
 let screen: VivScreen | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vivarium-installer-'));
+});
 afterEach(async () => {
   await screen?.kill();
   screen = undefined;
+  rmSync(folder, { recursive: true, force: true });
 });
+/** As a disk it is written to. */
+function copyOf(iso: string): string {
+  const copy = join(folder, 'installer.iso');
+  copyFileSync(iso, copy);
+  return copy;
+}
 function start(...args: readonly string[]): VivScreen {
   screen = new VivScreen([...args, '--memory', '1024', '--timeout', TIMEOUT_SECONDS]);
   return screen;
@@ -28,9 +45,14 @@ function share(picture: Picture, colour: number, part: readonly [number, number,
 }
 
 const text = filesOf('installer-text-iso');
-describe.skipIf(why(text) !== '')(`Debian's text installer${why(text)}`, () => {
+/** grub-mkrescue's ISO has an MBR too: written to a disk, it starts from there. */
+const MEDIA = [
+  ['a CD-ROM', '--cdrom'],
+  ['a disk', '--disk'],
+] as const;
+describe.skipIf(why(text) !== '').each(MEDIA)(`Debian's text installer from %s${why(text)}`, (medium, option) => {
   it.each(FIRMWARE)('comes to its language screen with %s, and by keyboard to the next', async (firmware, options) => {
-    const vm = start(...options, '--cdrom', pathIn(text, 'installer.iso'));
+    const vm = start(...options, option, copyOf(pathIn(text, 'installer.iso')));
     // newt's window: grey in the middle of a blue screen, with a red bar on what is chosen
     const isDialog = (picture: Picture): boolean => {
       const { width, height } = picture;
@@ -39,7 +61,9 @@ describe.skipIf(why(text) !== '')(`Debian's text installer${why(text)}`, () => {
       return middle > 0.3 && border > 0.8 && share(picture, 0xaa0000, [0, 0, width, height]) > 0.001;
     };
     const language = await vm.untilPicture(isDialog);
-    figure(`${firmware}: the text installer to its language screen in ${vm.process.seconds.toFixed(1)} s`);
+    figure(
+      `${firmware}: the text installer from ${medium} to its language screen in ${vm.process.seconds.toFixed(1)} s`,
+    );
     await vm.press('enter');
     const country = await vm.untilPicture((picture) => isDialog(picture) && picture.changes(language) !== undefined);
     expect(country.changes(language)?.count).toBeGreaterThan(1000);
@@ -47,9 +71,9 @@ describe.skipIf(why(text) !== '')(`Debian's text installer${why(text)}`, () => {
 });
 
 const gtk = filesOf('installer-gtk-iso');
-describe.skipIf(why(gtk) !== '')(`Debian's graphical installer${why(gtk)}`, () => {
+describe.skipIf(why(gtk) !== '').each(MEDIA)(`Debian's graphical installer from %s${why(gtk)}`, (medium, option) => {
   it('comes to its language screen, and by tablet and keyboard to the next', async () => {
-    const vm = start('--cdrom', pathIn(gtk, 'installer.iso'), '--usb', 'qemu-xhci', '--input', 'tablet');
+    const vm = start(option, copyOf(pathIn(gtk, 'installer.iso')), '--usb', 'qemu-xhci', '--input', 'tablet');
     // a banner on top, a white list in the middle, and grey around it
     const isPage = (picture: Picture): boolean => {
       const { width, height } = picture;
@@ -59,7 +83,7 @@ describe.skipIf(why(gtk) !== '')(`Debian's graphical installer${why(gtk)}`, () =
       return banner.size > 20 && list > 0.5;
     };
     const language = await vm.untilPicture(isPage);
-    figure(`the graphical installer to its language screen in ${vm.process.seconds.toFixed(1)} s`);
+    figure(`the graphical installer from ${medium} to its language screen in ${vm.process.seconds.toFixed(1)} s`);
     const { width, height } = language;
     // a click into the list moves its bar there
     await vm.click(width >> 1, height >> 1);
