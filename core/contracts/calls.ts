@@ -133,6 +133,10 @@ type NoErrors = never;
 type VmActionError = 'not-found' | 'wrong-state';
 /** 'wrong-device': there is no such device, or this cannot be done to it. */
 type DeviceError = 'not-found' | 'wrong-device' | 'storage';
+/** What a change of a device is about: libvirt's VIR_DOMAIN_AFFECT_CONFIG and VIR_DOMAIN_AFFECT_LIVE, or both. */
+export type DeviceScope = 'config' | 'live' | 'both';
+/** 'wrong-state': it does not run. 'hot-plug-refused': by the machine, which says why. With any, nothing has changed. */
+type LiveError = 'wrong-state' | 'not-hot-pluggable' | 'hot-plug-refused';
 /** 'invalid-file': its medium cannot be used. 'no-place': the machine has no place for it, or none is free. */
 type NewDeviceError = DeviceError | 'invalid-file' | 'no-place';
 
@@ -155,14 +159,24 @@ export interface Calls {
   };
   /** A VM that runs has it after its next start. */
   'vms.setCpu': { req: { id: VmId; cpu: CpuChoice }; res: void; err: 'not-found' | 'invalid-cpu' | 'storage' };
-  // Edits of the definition: each whole or not at all. A machine that runs has them after its next shutdown.
-  'vms.addDevice': { req: { id: VmId; device: DeviceSettings }; res: { device: DeviceId }; err: NewDeviceError };
+  // Edits of the definition: each whole or not at all. A machine that runs has them after its next shutdown, but for
+  // devices that are to come or go at once. affect: 'config' when absent.
+  'vms.addDevice': {
+    req: { id: VmId; device: DeviceSettings; affect?: DeviceScope };
+    res: { device: DeviceId };
+    err: NewDeviceError | LiveError;
+  };
   'vms.editDevice': {
     req: { id: VmId; device: DeviceId; settings: DeviceSettings };
     res: { device: DeviceId };
     err: NewDeviceError;
   };
-  'vms.removeDevice': { req: { id: VmId; device: DeviceId }; res: void; err: DeviceError };
+  /** asked: the guest has not let go of it yet, and the running machine has it until it does. */
+  'vms.removeDevice': {
+    req: { id: VmId; device: DeviceId; affect?: DeviceScope };
+    res: { asked: boolean };
+    err: DeviceError | LiveError;
+  };
   'vms.setBoot': {
     req: { id: VmId; boot: BootOptions };
     res: void;
@@ -225,5 +239,7 @@ export type AppEvent =
   | { readonly type: 'vm-removed'; readonly id: VmId }
   | { readonly type: 'problems-changed'; readonly problems: readonly DefinitionProblem[] }
   | { readonly type: 'vm-log'; readonly id: VmId; readonly line: LogLine }
+  /** The hardware of the running machine is another: its guest has let go of a device. */
+  | { readonly type: 'vm-hardware'; readonly id: VmId }
   /** The window is being closed while VMs run: the renderer asks the person, then calls app.quit. */
   | { readonly type: 'close-requested'; readonly running: readonly VmSummary[] };

@@ -8,6 +8,7 @@ import type {
   DiskConfig,
   InputConfig,
   MachineType,
+  PluggableDevice,
   UsbControllerModel,
   WatchdogAction,
 } from './machine.ts';
@@ -95,6 +96,28 @@ export interface Hardware {
   readonly firmware: FirmwareChoice;
   readonly boot: BootOptions;
   readonly devices: readonly HardwareDevice[];
+}
+
+/** What of a device a machine that runs is told; undefined for one that cannot come or go while it does. */
+export function pluggable({
+  settings,
+  target = '',
+}: Pick<HardwareDevice, 'settings' | 'target'>): PluggableDevice | undefined {
+  switch (settings?.kind) {
+    case 'watchdog':
+      return { kind: 'watchdog', action: settings.action };
+    case 'usb-controller':
+      return { kind: 'usb-controller', model: settings.model };
+    case 'input':
+      return settings.bus === 'usb' ? { kind: 'input', type: settings.type } : undefined;
+    case 'disk': {
+      const { kind, ...disk } = settings;
+      const plugs = disk.bus === 'sata' || (disk.bus === 'usb' && disk.device === 'disk');
+      return plugs ? { kind, disk: { ...disk, target, format: 'raw' } } : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** Places on each bus of a board, one a drive. */

@@ -48,6 +48,7 @@ const DISK_DEVICES = ['disk', 'cdrom', 'floppy'] as const;
 const INPUT_TYPES = ['keyboard', 'mouse', 'tablet'] as const;
 const INPUT_BUSES = ['ps2', 'usb'] as const;
 const FILE_ROLES = ['kernel', 'initrd', 'iso', 'disk', 'floppy', 'firmware'] as const;
+const DEVICE_SCOPES = ['config', 'live', 'both'] as const;
 const MAX_BOOT_DEVICES = 64;
 
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
@@ -131,9 +132,9 @@ export const requestSchemas = {
     source: newVmSource(),
   }),
   'vms.setCpu': object({ id: vmId(), cpu: cpuChoice() }),
-  'vms.addDevice': object({ id: vmId(), device: deviceSettings() }),
+  'vms.addDevice': object({ id: vmId(), device: deviceSettings(), affect: oneOf(DEVICE_SCOPES).exactOptional() }),
   'vms.editDevice': object({ id: vmId(), device: deviceId(), settings: deviceSettings() }),
-  'vms.removeDevice': object({ id: vmId(), device: deviceId() }),
+  'vms.removeDevice': object({ id: vmId(), device: deviceId(), affect: oneOf(DEVICE_SCOPES).exactOptional() }),
   'vms.setBoot': object({
     id: vmId(),
     boot: object({

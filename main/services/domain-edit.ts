@@ -34,11 +34,17 @@ const COMPANIONS = [
 const KIB_PER_MIB = 1024;
 const BUS_WORDS = { ide: 'IDE', sata: 'SATA', fdc: 'floppy', usb: 'USB' } as const;
 
-export function addDevice(root: Element, settings: DeviceSettings, machine: MachineType): Edited {
+/** taken: targets that a drive must not get besides those in use. */
+export function addDevice(
+  root: Element,
+  settings: DeviceSettings,
+  machine: MachineType,
+  taken: readonly string[] = [],
+): Edited {
   const devices = readDevices(root);
   const refused = refuseSettings(settings, devices);
   if (refused) return refused;
-  if (settings.kind === 'disk') return addDisk(root, settings, machine, devices);
+  if (settings.kind === 'disk') return addDisk(root, settings, machine, [...targetsOf(devices), ...taken]);
   const element = addElement(root, ELEMENTS[settings.kind]);
   writeSettings([element], settings);
   return added(root, element);
@@ -126,8 +132,8 @@ export function misplaced(root: Element, machine: MachineType): readonly string[
   );
 }
 
-function addDisk(root: Element, settings: DiskSettings, machine: MachineType, devices: readonly XmlDevice[]): Edited {
-  const target = freeTarget(settings, machine, targetsOf(devices));
+function addDisk(root: Element, settings: DiskSettings, machine: MachineType, taken: readonly string[]): Edited {
+  const target = freeTarget(settings, machine, taken);
   if (target === undefined) return noPlace(settings, machine);
   const disk = addElement(root, 'disk');
   disk.setAttribute('type', 'file');

@@ -232,8 +232,9 @@ export class Domain {
 
   // Each of these changes the whole of what it is about, or nothing.
 
-  addDevice(settings: DeviceSettings): Outcome<{ device: DeviceId }, DeviceEditError> {
-    return addDevice(this.#root, settings, this.machine);
+  /** taken: targets that a drive must not get besides those in use. */
+  addDevice(settings: DeviceSettings, taken: readonly string[] = []): Outcome<{ device: DeviceId }, DeviceEditError> {
+    return addDevice(this.#root, settings, this.machine, taken);
   }
 
   editDevice(id: DeviceId, settings: DeviceSettings): Outcome<{ device: DeviceId }, DeviceEditError> {

@@ -15,7 +15,8 @@ export type Command =
   | 'reset'
   | 'delete'
   | 'textScreen'
-  | 'movePointer';
+  | 'movePointer'
+  | 'hotPlug';
 /** What happened, as against what was asked for. */
 export type Fact =
   | 'started'
@@ -45,6 +46,7 @@ const NEXT: Readonly<Record<Phase, Row>> = {
     reset: 'running',
     textScreen: 'running',
     movePointer: 'running',
+    hotPlug: 'running',
   },
   paused: {
     ...ENDS,
@@ -53,6 +55,7 @@ const NEXT: Readonly<Record<Phase, Row>> = {
     destroy: 'paused',
     reset: 'paused',
     textScreen: 'paused',
+    hotPlug: 'paused',
   },
   'shutting-down': {
     ...ENDS,
@@ -62,6 +65,7 @@ const NEXT: Readonly<Record<Phase, Row>> = {
     reset: 'running',
     textScreen: 'shutting-down',
     movePointer: 'shutting-down',
+    hotPlug: 'shutting-down',
   },
 };
 
@@ -97,11 +101,13 @@ const COMMAND_WORDS: Readonly<Record<Command, string>> = {
   delete: 'deleted',
   textScreen: 'read',
   movePointer: 'moved',
+  hotPlug: 'changed',
 };
 
 const SUBJECTS: Partial<Readonly<Record<Command, string>>> = {
   textScreen: 'The screen of ',
   movePointer: 'The pointer of ',
+  hotPlug: 'The running hardware of ',
 };
 
 export function refusal(name: string, phase: Phase, command: Command): { message: string; hint: string } {

@@ -1,7 +1,7 @@
 /** Edits as a renderer asks for them: by calls, over definitions on disk and a machine that runs. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { CallName, NewVm, Request, Response, VmId } from '../../core/contracts/calls.ts';
 import { type App, createApp } from '../app/app.ts';
 import { corePorts, machines } from '../testing/fake-core.ts';
@@ -132,6 +132,85 @@ describe('a VM that runs', () => {
     expect(bad).toMatchObject({ error: { code: 'invalid-file', field: 'path' } });
     expect(await app.call('vms.changeMedia', { id, target: 'fda' })).toMatchObject({ error: { code: 'wrong-device' } });
     expect(await definition()).toBe(before);
+  });
+
+  it('gets a device at once where that is asked for, with the same name as in its definition', async () => {
+    await ask('vms.start', { id });
+    const machine = machines.last;
+    await ask('vms.addDevice', { id, device: { kind: 'watchdog', action: 'reset' }, affect: 'both' });
+    expect(machine.commands.at(-1)).toBe('attach-device');
+    const disk = { kind: 'disk', device: 'cdrom', bus: 'sata', readOnly: true } as const;
+    expect(await ask('vms.addDevice', { id, device: disk, affect: 'live' })).toEqual({ device: 'disk:sda' });
+    expect(await ask('vms.addDevice', { id, device: disk, affect: 'config' })).toEqual({ device: 'disk:sda' });
+    expect(await ask('vms.addDevice', { id, device: disk, affect: 'both' })).toEqual({ device: 'disk:sdb' });
+    const { hardware, activeHardware } = await details();
+    for (const each of [hardware, activeHardware]) {
+      expect(each?.devices.map((device) => device.id)).toEqual(
+        expect.arrayContaining(['watchdog', 'disk:sda', 'disk:sdb']),
+      );
+    }
+  });
+
+  it.each([
+    ['is of no kind for that', { kind: 'panic' }, undefined, 'not-hot-pluggable'],
+    ['the machine refuses', { kind: 'watchdog', action: 'none' }, 'No PCI slot is free.', 'hot-plug-refused'],
+  ] as const)('and its definition stay as they are where the device %s', async (_what, device, refusal, code) => {
+    await ask('vms.start', { id });
+    machines.last.deviceRefusal = refusal;
+    const before = await details();
+    for (const affect of ['live', 'both'] as const) {
+      expect(await app.call('vms.addDevice', { id, device, affect })).toMatchObject({ ok: false, error: { code } });
+    }
+    const { hardware, activeHardware } = await details();
+    expect({ hardware, activeHardware }).toEqual({
+      hardware: before.hardware,
+      activeHardware: before.activeHardware,
+    });
+  });
+
+  it('loses a device when its guest lets go of it, and the definition at once', async () => {
+    await ask('vms.addDevice', { id, device: { kind: 'watchdog', action: 'reset' } });
+    await ask('vms.start', { id });
+    const ids = async () => {
+      const { hardware, activeHardware } = await details();
+      return [hardware, activeHardware].map((each) => each?.devices.some((device) => device.id === 'watchdog'));
+    };
+    machines.last.holdsDevices = true;
+    const removing = ask('vms.removeDevice', { id, device: 'watchdog', affect: 'both' });
+    await vi.waitFor(() => expect(machines.last.commands).toContain('detach-device'));
+    expect(await ids()).toEqual([true, true]);
+    machines.last.emit({ type: 'device', device: 'watchdog', change: 'detached' });
+    expect(await removing).toEqual({ asked: false });
+    expect(await ids()).toEqual([false, false]);
+    machines.last.emit({ type: 'device', device: 'usb-controller', change: 'detached' }); // came with a tablet
+    expect(await app.call('vms.removeDevice', { id, device: 'watchdog', affect: 'live' })).toMatchObject({
+      error: { code: 'wrong-device' },
+    });
+  });
+
+  it('keeps a device that its guest holds on to, and can lose it later', async () => {
+    await ask('vms.addDevice', { id, device: { kind: 'watchdog', action: 'reset' } });
+    await ask('vms.start', { id });
+    const machine = machines.last;
+    machine.holdsDevices = true;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const removing = app.call('vms.removeDevice', { id, device: 'watchdog', affect: 'live' });
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(await removing).toEqual({ ok: true, value: { asked: true } });
+    const has = async () => (await details()).activeHardware?.devices.some((device) => device.id === 'watchdog');
+    expect(await has()).toBe(true);
+    machine.emit({ type: 'device', device: 'watchdog', change: 'detached' });
+    expect(await has()).toBe(false);
+    expect((await details()).hardware.devices.some((device) => device.id === 'watchdog')).toBe(true);
+  });
+
+  it('that is off has no running hardware to change', async () => {
+    const device = { kind: 'watchdog', action: 'reset' } as const;
+    for (const affect of ['live', 'both'] as const) {
+      expect(await app.call('vms.addDevice', { id, device, affect })).toMatchObject({ error: { code: 'wrong-state' } });
+    }
+    expect((await details()).hardware.devices.some(({ element }) => element === 'watchdog')).toBe(false);
   });
 
   it('has no drive yet that was added since: only the definition changes', async () => {

@@ -1,15 +1,17 @@
 /**
  * Changes of VMs' definitions. Each is made on a copy, checked as a definition is when it is read, and takes the place
- * of the old one whole or not at all. A machine that runs keeps what it has, but for the media in its drives.
+ * of the old one whole or not at all. A machine that runs keeps what it has, but for the media in its drives, and devices
+ * that are to come or go at once: then the machine first, which may refuse.
  */
-import type { AppEvent, CpuChoice, FileRole, VmId } from '../../core/contracts/calls.ts';
+import type { AppEvent, CpuChoice, DeviceScope, FileRole, VmId } from '../../core/contracts/calls.ts';
 import { isCpuModelName } from '../../core/contracts/cpu.ts';
-import type { BootOptions, DeviceId, DeviceSettings, FirmwareChoice } from '../../core/contracts/hardware.ts';
+import type { BootOptions, DeviceId, DeviceSettings, FirmwareChoice, Hardware } from '../../core/contracts/hardware.ts';
 import type { DiskConfig, MachineType } from '../../core/contracts/machine.ts';
 import type { DefinitionStore } from './definitions.ts';
 import { Domain } from './domain-xml.ts';
 import type { CheckFile } from './files.ts';
-import { done, type Failed, fail, type Outcome } from './outcome.ts';
+import type { LiveError } from './live-hardware.ts';
+import { done, type Failed, fail, type Outcome, ok } from './outcome.ts';
 import type { Vm } from './vm.ts';
 
 export interface VmEditsPorts {
@@ -23,10 +25,14 @@ export interface VmEditsPorts {
 
 type EditError = 'not-found' | 'storage';
 type DeviceError = EditError | 'wrong-device';
+type LiveEditError = LiveError | 'wrong-state' | 'internal';
 type NewDeviceError = DeviceError | 'invalid-file' | 'no-place';
 
 /** What a drive's medium is chosen as. */
 const ROLES: Readonly<Record<DiskConfig['device'], FileRole>> = { disk: 'disk', cdrom: 'iso', floppy: 'floppy' };
+
+const targetsOf = ({ devices }: Hardware): readonly string[] =>
+  devices.flatMap(({ target }) => (target === undefined ? [] : [target]));
 
 export class VmEdits {
   readonly #ports: VmEditsPorts;
@@ -44,9 +50,28 @@ export class VmEdits {
     });
   }
 
-  async addDevice(id: VmId, device: DeviceSettings): Promise<Outcome<{ device: DeviceId }, NewDeviceError>> {
+  async addDevice(
+    id: VmId,
+    device: DeviceSettings,
+    affect: DeviceScope = 'config',
+  ): Promise<Outcome<{ device: DeviceId }, NewDeviceError | LiveEditError>> {
     const refused = await this.#refuseMedium(device);
-    return refused ?? this.#edit(id, (domain) => domain.addDevice(device));
+    if (refused) return refused;
+    const found = this.#ports.find(id);
+    if (!found.ok) return found;
+    const vm = found.value;
+    const { hardware, activeHardware } = vm.details();
+    const taken = activeHardware ? targetsOf(activeHardware) : [];
+    const edited = (domain: Domain) => domain.addDevice(device, affect === 'both' ? taken : []);
+    if (affect === 'both') {
+      const trial = edited(Domain.parse(vm.definition.xml));
+      if (!trial.ok) return trial;
+    }
+    if (affect !== 'config') {
+      const attached = await vm.attachDevice(device, targetsOf(hardware));
+      if (!attached.ok || affect === 'live') return attached;
+    }
+    return this.#edit(id, edited);
   }
 
   async editDevice(
@@ -58,8 +83,22 @@ export class VmEdits {
     return refused ?? this.#edit(id, (domain) => domain.editDevice(device, settings));
   }
 
-  async removeDevice(id: VmId, device: DeviceId): Promise<Outcome<undefined, DeviceError>> {
-    return this.#edit(id, (domain) => domain.removeDevice(device));
+  async removeDevice(
+    id: VmId,
+    device: DeviceId,
+    affect: DeviceScope = 'config',
+  ): Promise<Outcome<{ asked: boolean }, DeviceError | LiveEditError>> {
+    const found = this.#ports.find(id);
+    if (!found.ok) return found;
+    const vm = found.value;
+    if (affect === 'both') {
+      const trial = Domain.parse(vm.definition.xml).removeDevice(device);
+      if (!trial.ok) return trial;
+    }
+    const detached = affect === 'config' ? ok({ asked: false }) : await vm.detachDevice(device);
+    if (!detached.ok || affect === 'live') return detached;
+    const removed = await this.#edit(id, (domain) => domain.removeDevice(device));
+    return removed.ok ? detached : removed;
   }
 
   async setBoot(

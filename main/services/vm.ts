@@ -4,7 +4,7 @@
  */
 import type { LogLine, VmDetails, VmId, VmSummary } from '../../core/contracts/calls.ts';
 import { DEFAULT_CPU } from '../../core/contracts/cpu.ts';
-import type { Hardware } from '../../core/contracts/hardware.ts';
+import type { DeviceId, DeviceSettings } from '../../core/contracts/hardware.ts';
 import type {
   MachineEvent,
   MachineStats,
@@ -15,6 +15,7 @@ import type {
 import type { StreamKind } from '../../core/contracts/streams.ts';
 import { type ByteStream, type MachineHandle, StartError, type StartMachine } from '../../core/worker/client-api.ts';
 import type { Definition } from './definitions.ts';
+import type { Domain } from './domain-xml.ts';
 import {
   type Command,
   describeStop,
@@ -26,6 +27,7 @@ import {
   refusal,
   stateOf,
 } from './lifecycle.ts';
+import { type LiveError, LiveHardware } from './live-hardware.ts';
 import { done, type Failed, fail, type Outcome, ok } from './outcome.ts';
 import type { OpenPty, SerialPty } from './pty.ts';
 import type { VmLog } from './vm-log.ts';
@@ -38,6 +40,8 @@ export interface VmPorts {
   readonly nvram: string;
   /** Something in the summary changed. */
   readonly changed: (vm: Vm) => void;
+  /** The running machine's hardware is another, by itself. */
+  readonly hardwareChanged: () => void;
 }
 
 /** How long a guest may take over the power button before it counts as ignored. */
@@ -57,10 +61,7 @@ export class Vm {
   #pty: SerialPty | undefined;
   #stats: MachineStats | undefined;
   #speakerHz: number | undefined;
-  /** What the machine was started with, and the media that are in its drives now. */
-  #hardware: Hardware | undefined;
-  /** Who waits for the answer to change-media. */
-  #mediaAnswer: ((refusal: string | undefined) => void) | undefined;
+  #live: LiveHardware | undefined;
   #shutdownTimer: NodeJS.Timeout | undefined;
   readonly #waiting = new Set<() => void>();
 
@@ -105,7 +106,7 @@ export class Vm {
       ...(domain.title === undefined ? {} : { title: domain.title }),
       ...(domain.description === undefined ? {} : { description: domain.description }),
       hardware: domain.hardware,
-      ...(this.#hardware === undefined ? {} : { activeHardware: this.#hardware }),
+      ...(this.#live === undefined ? {} : { activeHardware: this.#live.hardware }),
       cpu: domain.cpu ?? DEFAULT_CPU,
       domainXml: xml,
       definitionPath: path,
@@ -124,7 +125,7 @@ export class Vm {
       const problem = domain.startProblem;
       if (problem) throw new StartError(problem.message, problem.hint);
       const handle = await this.#ports.startMachine(domain.machineConfig(this.#ports.nvram));
-      this.#attach(handle, domain.hardware);
+      this.#attach(handle, domain);
       await this.#attachPty(handle);
       return done;
     } catch (error) {
@@ -183,19 +184,24 @@ export class Vm {
     target: string,
     path: string | undefined,
   ): Promise<Outcome<undefined, 'media-refused' | 'internal'>> {
-    const handle = this.#handle;
-    // A drive that was added since the start is not there yet.
-    if (!handle || !this.#hardware?.devices.some((device) => device.target === target)) return done;
-    if (this.#mediaAnswer)
-      return fail('media-refused', 'Another medium is being changed.', 'Try again in a moment.', 'target');
-    const answer = await this.#askForMedia(handle, target, path);
-    if (answer === 'none') return fail('internal', `"${this.name}" did not answer.`, 'Try again.');
-    if (answer !== undefined) return fail('media-refused', answer, undefined, 'path');
-    this.#log(
-      'info',
-      path === undefined ? `The medium was taken out of ${target}.` : `${path} is in the drive ${target}.`,
-    );
-    return done;
+    return this.#live?.changeMedia(target, path) ?? done;
+  }
+
+  /** Plugs a device into the running machine; `taken`: targets that it must not get besides those in use. */
+  async attachDevice(
+    settings: DeviceSettings,
+    taken: readonly string[],
+  ): Promise<Outcome<{ device: DeviceId }, LiveError | 'wrong-device' | 'no-place' | 'wrong-state' | 'internal'>> {
+    const refused = this.#refuse('hotPlug');
+    return refused || !this.#live ? (refused ?? this.#refused('hotPlug')) : this.#live.attach(settings, taken);
+  }
+
+  /** Takes a device out of the running machine. asked: the guest has not let go of it yet. */
+  async detachDevice(
+    device: DeviceId,
+  ): Promise<Outcome<{ asked: boolean }, LiveError | 'wrong-device' | 'wrong-state' | 'internal'>> {
+    const refused = this.#refuse('hotPlug');
+    return refused || !this.#live ? (refused ?? this.#refused('hotPlug')) : this.#live.detach(device);
   }
 
   movePointer(motion: PointerMotion): Outcome<undefined, 'wrong-state'> {
@@ -236,9 +242,13 @@ export class Vm {
     await this.#until(() => this.#phase !== 'starting');
   }
 
-  #attach(handle: MachineHandle, hardware: Hardware): void {
+  #attach(handle: MachineHandle, domain: Domain): void {
     this.#handle = handle;
-    this.#hardware = hardware;
+    this.#live = new LiveHardware(domain, {
+      handle,
+      log: (message) => this.#log('info', message),
+      changed: this.#ports.hardwareChanged,
+    });
     this.#stop = undefined;
     this.#stats = undefined;
     handle.onEvent((event) => {
@@ -267,8 +277,8 @@ export class Vm {
     } else if (event.type === 'stats') {
       this.#stats = event.stats;
       this.#ports.changed(this);
-    } else if (event.type === 'media') {
-      this.#mediaAnswer?.(event.refusal);
+    } else if (event.type === 'media' || event.type === 'device') {
+      this.#live?.onEvent(event);
     } else if (event.type === 'speaker') {
       this.#speakerHz = event.frequencyHz;
       this.#ports.changed(this);
@@ -294,8 +304,8 @@ export class Vm {
     this.#pty?.close();
     this.#pty = undefined;
     this.#handle = undefined;
-    this.#hardware = undefined;
-    this.#mediaAnswer?.('The virtual machine has ended.');
+    this.#live?.end();
+    this.#live = undefined;
     this.#stats = undefined;
     this.#speakerHz = undefined;
     this.#stop = reason;
@@ -303,20 +313,6 @@ export class Vm {
     this.#log(endOf(reason) === 'crashed' ? 'error' : 'info', `${describeStop(reason)}.${registers}`);
     this.#move(endOf(reason));
     handle?.terminate().catch((error: unknown) => this.#log('error', `Its threads did not end: ${String(error)}`));
-  }
-
-  /** What kept it from happening; 'none' where the machine's thread does not answer. */
-  #askForMedia(handle: MachineHandle, target: string, path: string | undefined): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#mediaAnswer?.('none'), COMMAND_TIMEOUT_MS);
-      this.#mediaAnswer = (refusal) => {
-        clearTimeout(timer);
-        this.#mediaAnswer = undefined;
-        if (refusal === undefined && this.#hardware) this.#hardware = withMedium(this.#hardware, target, path);
-        resolve(refusal);
-      };
-      handle.command({ type: 'change-media', target, ...(path !== undefined && { path }) });
-    });
   }
 
   #shutdownIgnored(): void {
@@ -375,13 +371,4 @@ export class Vm {
   #log(level: LogLine['level'], message: string): void {
     this.#ports.log.add(level, message);
   }
-}
-
-function withMedium(hardware: Hardware, target: string, path: string | undefined): Hardware {
-  const devices = hardware.devices.map((device) => {
-    if (device.target !== target || device.settings?.kind !== 'disk') return device;
-    const { source: _, ...settings } = device.settings;
-    return { ...device, settings: { ...settings, ...(path !== undefined && { source: path }) } };
-  });
-  return { ...hardware, devices };
 }

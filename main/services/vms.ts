@@ -163,6 +163,7 @@ export class Vms {
       openPty,
       log,
       nvram: this.#nvramOf(id),
+      hardwareChanged: () => emit({ type: 'vm-hardware', id }),
       changed: (changed) => emit({ type: 'vm-changed', vm: changed.summary() }),
     });
     this.#logs.add(log);

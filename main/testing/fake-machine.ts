@@ -1,5 +1,12 @@
 /** A machine without threads, for tests of main: it obeys commands, and the test says what its guest does. */
-import type { MachineCommand, MachineConfig, MachineEvent, StopReason } from '../../core/contracts/machine.ts';
+import {
+  type MachineCommand,
+  type MachineConfig,
+  type MachineEvent,
+  nameOfPlugged,
+  type PluggedDevice,
+  type StopReason,
+} from '../../core/contracts/machine.ts';
 import type { StreamKind, StreamMessage } from '../../core/contracts/streams.ts';
 import type { ByteStream, MachineHandle } from '../../core/worker/client-api.ts';
 
@@ -41,6 +48,10 @@ export class FakeMachine implements MachineHandle {
   hung = false;
   /** Why its drives refuse another medium; undefined: they do not. */
   mediaRefusal: string | undefined;
+  /** Why it takes no device in or out; undefined: it does. */
+  deviceRefusal: string | undefined;
+  /** Its guest lets go of devices when the test says so. */
+  holdsDevices = false;
   #listener: ((event: MachineEvent) => void) | undefined;
 
   constructor(readonly config: MachineConfig) {}
@@ -77,6 +88,12 @@ export class FakeMachine implements MachineHandle {
     for (const stream of this.streams) stream.emit('close');
   }
 
+  #answer(device: PluggedDevice, change: 'attached' | 'detached' | 'asked'): void {
+    const why = this.deviceRefusal;
+    if (why === undefined) this.emit({ type: 'device', device, change });
+    else this.emit({ type: 'device', device, change: 'refused', why });
+  }
+
   #obey(command: MachineCommand): void {
     if (command.type === 'pause') this.emit({ type: 'state', state: 'paused' });
     if (command.type === 'resume') this.emit({ type: 'state', state: 'running' });
@@ -84,6 +101,8 @@ export class FakeMachine implements MachineHandle {
       const { target } = command;
       this.emit({ type: 'media', target, ...(this.mediaRefusal !== undefined && { refusal: this.mediaRefusal }) });
     }
+    if (command.type === 'attach-device') this.#answer(nameOfPlugged(command.device), 'attached');
+    if (command.type === 'detach-device') this.#answer(command.device, this.holdsDevices ? 'asked' : 'detached');
     if (command.type === 'destroy') this.end('stopped', { kind: 'destroyed' });
   }
 }

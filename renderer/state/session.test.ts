@@ -15,12 +15,16 @@ const vm = (state: VmState): VmSummary => ({
 });
 
 /** A host that answers from a table and notes what it was asked. */
-function start(state: VmState, failures: Partial<Record<CallName, CallFailure>> = {}) {
+function start(
+  state: VmState,
+  failures: Partial<Record<CallName, CallFailure>> = {},
+  more: Partial<Record<CallName, unknown>> = {},
+) {
   const calls: string[] = [];
   const notices: Notice[] = [];
   let event: (event: AppEvent) => void = () => {};
   let connection: (connection: Connection) => void = () => {};
-  const answers: Partial<Record<CallName, unknown>> = { 'vms.list': { vms: [vm(state)], problems: [] } };
+  const answers: Partial<Record<CallName, unknown>> = { 'vms.list': { vms: [vm(state)], problems: [] }, ...more };
   const api = {
     call: async (name: CallName) => {
       calls.push(name);
@@ -48,6 +52,19 @@ function start(state: VmState, failures: Partial<Record<CallName, CallFailure>> 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 describe('loading', () => {
+  it('reads a machine’s details again when its hardware is another, where they are shown', async () => {
+    const { session, calls, emit, stop } = start('running', {}, { 'vms.get': { id: ID, log: [] } });
+    await settled();
+    emit({ type: 'vm-hardware', id: ID });
+    await settled();
+    expect(calls).not.toContain('vms.get');
+    await session.loadDetails(ID);
+    emit({ type: 'vm-hardware', id: ID });
+    await settled();
+    expect(calls.filter((name) => name === 'vms.get')).toHaveLength(2);
+    stop();
+  });
+
   it('reads host and list when the connection is there, and again when it comes back', async () => {
     const { session, calls, connect, stop } = start('shutoff');
     await settled();

@@ -51,7 +51,10 @@ export class Session {
 
   /** Subscribes and loads; returns the function that ends it. */
   start(): () => void {
-    const stopEvents = this.api.onEvent((event) => this.store.dispatch({ type: 'event', event }));
+    const stopEvents = this.api.onEvent((event) => {
+      this.store.dispatch({ type: 'event', event });
+      if (event.type === 'vm-hardware' && this.store.get().details.has(event.id)) void this.loadDetails(event.id);
+    });
     const stopConnection = this.api.onConnection((connection) => {
       this.store.dispatch({ type: 'connection', connection });
       if (connection === 'online') void this.#load();

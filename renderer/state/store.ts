@@ -148,6 +148,8 @@ function withEvent(state: AppState, event: AppEvent): AppState {
         details: withEntry(state.details, event.id, { ...details, log: [...details.log, event.line] }),
       };
     }
+    case 'vm-hardware': // what is shown of it is read again
+      return state;
     case 'close-requested':
       return { ...state, dialog: { kind: 'quit' } };
   }

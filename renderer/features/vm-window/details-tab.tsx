@@ -5,7 +5,7 @@
 import { type ReactNode, useState } from 'react';
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components';
 import type { VmDetails, VmSummary } from '../../../core/contracts/calls.ts';
-import { useSession, useVmDetails } from '../../state/context.tsx';
+import { useVmDetails } from '../../state/context.tsx';
 import { type NamedDevice, namedDevices } from '../../state/hardware-words.ts';
 import { Button } from '../../ui/button.tsx';
 import { CopyButton } from '../../ui/copy-button.tsx';
@@ -30,9 +30,10 @@ import {
 import { CpuPage } from './cpu-page.tsx';
 import { AddHardware } from './details/add-hardware.tsx';
 import { BootPage } from './details/boot-page.tsx';
-import { DevicePage } from './details/device-pages.tsx';
+import { DevicePage, LeavingPage } from './details/device-pages.tsx';
 import './details/details.css';
 import { DiskPage } from './details/disk-page.tsx';
+import { leavingDevices, useRemoveDevice } from './details/live-devices.ts';
 import { LogPage } from './details/log-page.tsx';
 import { OverviewPage } from './details/overview-page.tsx';
 
@@ -53,17 +54,12 @@ function HardwareDetails(props: {
   readonly leave: (go: () => void) => void;
 }) {
   const { vm, details, leave } = props;
-  const session = useSession();
+  const remove = useRemoveDevice(details);
   const [page, setPage] = useState('overview');
   const [adding, setAdding] = useState(false);
-  const devices = namedDevices(details.hardware);
+  const leaving = leavingDevices(details);
+  const devices = namedDevices({ devices: [...details.hardware.devices, ...leaving] });
   const shown = [...FIXED_PAGES, ...devices.map(({ device }) => device.id)].includes(page) ? page : 'overview';
-  const remove = async ({ device, label }: NamedDevice) => {
-    const reply = await session.edit('vms.removeDevice', { id: vm.id, device: device.id });
-    const text = details.activeHardware ? 'The running machine has it until its next shutdown.' : undefined;
-    if (reply.ok) session.notify({ kind: 'information', title: `${label} was removed`, ...(text && { text }) });
-    else session.notify({ kind: 'problem', title: `${label} could not be removed`, text: reply.error.message });
-  };
   return (
     <>
       <Tabs
@@ -84,6 +80,7 @@ function HardwareDetails(props: {
                 icon={iconOf({ device, label })}
                 label={label}
                 warned={device.limit !== undefined}
+                leaving={leaving.includes(device)}
               />
             ))}
             <DetailsEntry id="xml" icon={<FileText size={14} />} label="XML" />
@@ -104,7 +101,9 @@ function HardwareDetails(props: {
         </TabPanel>
         {devices.map((named) => (
           <TabPanel key={named.device.id} id={named.device.id} className="details-page">
-            {named.device.settings?.kind === 'disk' ? (
+            {leaving.includes(named.device) ? (
+              <LeavingPage details={details} named={named} onRemove={() => void remove(named)} />
+            ) : named.device.settings?.kind === 'disk' ? (
               <DiskPage
                 details={details}
                 named={named}
@@ -150,9 +149,11 @@ function DetailsEntry(props: {
   readonly icon: ReactNode;
   readonly label: string;
   readonly warned?: boolean;
+  /** Only the running machine has it. */
+  readonly leaving?: boolean;
 }) {
   return (
-    <Tab id={props.id} className="details-entry">
+    <Tab id={props.id} className="details-entry" data-leaving={props.leaving || undefined}>
       {props.icon}
       <span className="details-entry-label">{props.label}</span>
       {props.warned && <TriangleAlert size={12} className="details-entry-warning" aria-label="Not all of it works" />}

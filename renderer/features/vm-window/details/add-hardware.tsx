@@ -2,6 +2,7 @@
 import { type FormEvent, useState } from 'react';
 import { ListBox, ListBoxItem } from 'react-aria-components';
 import type { CallFailure, FileRole, VmDetails } from '../../../../core/contracts/calls.ts';
+import type { DeviceSettings } from '../../../../core/contracts/hardware.ts';
 import type {
   DiskBus,
   DiskConfig,
@@ -17,9 +18,11 @@ import { Checkbox } from '../../../ui/field.tsx';
 import { CircleAlert } from '../../../ui/icons.tsx';
 import { Select } from '../../../ui/select.tsx';
 import { FileField, useFileVerdict } from '../../file-chooser/file-field.tsx';
+import { plugsIn } from './live-devices.ts';
 import {
   freeBuses,
   freeInputs,
+  missingOf,
   NEW_DEVICE_KINDS,
   type NewDevice,
   type NewDeviceKind,
@@ -41,18 +44,21 @@ export function AddHardware(props: {
   const [draft, setDraft] = useState(() => newDevice(details.hardware, firstKind(details)));
   const [failure, setFailure] = useState<CallFailure>();
   const [busy, setBusy] = useState(false);
+  const [atOnce, setAtOnce] = useState(true);
   const unavailable = unavailableKind(details.hardware, draft.kind);
   const settings = newSettings(draft);
-  const missing = 'missing' in settings ? settings.missing : undefined;
+  const plugs = plugsIn(details, settings);
+  const missing = missingOf(draft);
   const change = (part: Partial<NewDevice>) => {
     setFailure(undefined);
     setDraft({ ...draft, ...part });
   };
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    if (busy || unavailable || 'missing' in settings) return;
+    if (busy || unavailable || missing) return;
     setBusy(true);
-    const reply = await session.edit('vms.addDevice', { id: details.id, device: settings });
+    const affect = atOnce && plugs ? 'both' : 'config';
+    const reply = await session.edit('vms.addDevice', { id: details.id, device: settings, affect });
     setBusy(false);
     if (reply.ok) props.onAdded(reply.value.device);
     else setFailure(reply.error);
@@ -105,12 +111,25 @@ export function AddHardware(props: {
             </p>
           )}
           {details.activeHardware && !unavailable && (
-            <p className="muted">The running machine has it after its next shutdown.</p>
+            <WhenItComes {...{ settings, plugs, atOnce }} onChange={setAtOnce} />
           )}
         </form>
       </div>
     </Dialog>
   );
+}
+
+/** For a machine that runs. */
+function WhenItComes(props: {
+  readonly settings: DeviceSettings;
+  readonly plugs: boolean;
+  readonly atOnce: boolean;
+  readonly onChange: (atOnce: boolean) => void;
+}) {
+  const { settings, plugs } = props;
+  const another = settings.kind === 'disk' && settings.bus === 'ide' ? ' On SATA it can have it at once.' : '';
+  if (!plugs) return <p className="muted">The running machine has it after its next shutdown.{another}</p>;
+  return <Checkbox label="Plug it into the running machine now" checked={props.atOnce} onChange={props.onChange} />;
 }
 
 const firstKind = ({ hardware }: VmDetails): NewDeviceKind =>

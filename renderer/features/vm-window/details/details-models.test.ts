@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceSettings, Hardware } from '../../../../core/contracts/hardware.ts';
 import { bootDraftOf, bootOptionsOf, menuError, moved } from './boot-order.ts';
 import { firmwareDraftOf, firmwareOf } from './firmware-choice.ts';
-import { freeBuses, freeInputs, newDevice, newSettings, unavailableKind } from './new-device.ts';
+import { leavingDevices, plugsIn, removalScope } from './live-devices.ts';
+import { freeBuses, freeInputs, missingOf, newDevice, newSettings, unavailableKind } from './new-device.ts';
 
 const settingsOf = (device: 'disk' | 'cdrom', bus: 'ide' | 'sata'): DeviceSettings => ({
   kind: 'disk',
@@ -83,12 +84,40 @@ describe('a new device', () => {
 
   it('says what it is to be, or what is missing', () => {
     const draft = newDevice(hardware({ machine: 'q35' }));
-    expect(newSettings(draft)).toEqual({ missing: 'Choose a disk image.' });
+    expect([missingOf(draft), missingOf({ ...draft, source: ' /d ' })]).toEqual(['Choose a disk image.', undefined]);
     expect(newSettings({ ...draft, source: ' /d ' })).toEqual({ ...settingsOf('disk', 'sata'), source: '/d' });
     expect(newSettings(newDevice(hardware(), 'cdrom'))).toEqual({ ...settingsOf('cdrom', 'ide'), readOnly: true });
     expect(newSettings(newDevice(hardware(), 'input'))).toEqual({ kind: 'input', type: 'tablet', bus: 'usb' });
     expect(newSettings(newDevice(hardware({ machine: 'q35' }), 'usb-controller'))).toMatchObject({
       model: 'qemu-xhci',
     });
+  });
+});
+
+describe('a machine that runs', () => {
+  const watchdog = { kind: 'watchdog', action: 'none' } as const;
+  const device = (id: string, settings: DeviceSettings) => ({ id, element: settings.kind, removable: true, settings });
+  const dog = device('watchdog', watchdog);
+  const ide = device('disk:hda', settingsOf('disk', 'ide'));
+  const sata = { ...device('disk:sda', settingsOf('cdrom', 'sata')), target: 'sda' };
+  const running = {
+    hardware: hardware({ devices: [sata] }),
+    activeHardware: hardware({ devices: [dog, ide, sata] }),
+  };
+
+  it('has what its definition lacks, until it goes', () => {
+    expect(leavingDevices(running)).toEqual([dog, ide]);
+    expect(leavingDevices({ hardware: hardware() })).toEqual([]);
+  });
+
+  it('loses at once what can go at once, where it has it', () => {
+    expect([sata, dog, ide].map((each) => removalScope(running, each))).toEqual(['both', 'live', 'config']);
+    expect(removalScope({ hardware: running.hardware }, sata)).toBe('config');
+  });
+
+  it('gets at once what can come at once', () => {
+    const kinds = [watchdog, settingsOf('disk', 'sata'), settingsOf('disk', 'ide'), { kind: 'panic' } as const];
+    expect(kinds.map((each) => plugsIn(running, each))).toEqual([true, true, false, false]);
+    expect(plugsIn({ hardware: hardware() }, watchdog)).toBe(false);
   });
 });

@@ -7,6 +7,7 @@ import { type NamedDevice, USB_CONTROLLERS, WATCHDOG_ACTION_WORDS } from '../../
 import { Select, type SelectOption } from '../../../ui/select.tsx';
 import { AfterShutdown, DetailsPage, Facts, PageNote } from './details-page.tsx';
 import { Fact } from './fact.tsx';
+import { removalScope } from './live-devices.ts';
 import { useDraft } from './use-draft.ts';
 
 export interface DevicePageProps {
@@ -110,6 +111,20 @@ function FactsPage({ vm, details, named, onRemove }: DevicePageProps) {
           ))}
         </Facts>
       )}
+    </DetailsPage>
+  );
+}
+
+/** Only the running machine has it. */
+export function LeavingPage({ details, named, onRemove }: Omit<DevicePageProps, 'vm'>) {
+  const goes = removalScope(details, named.device) === 'live';
+  return (
+    <DetailsPage title={named.label} onRemove={goes ? onRemove : undefined}>
+      <PageNote>
+        {goes
+          ? 'Only the running machine has it, until its guest lets go of it or is shut down.'
+          : 'Only the running machine has it, until its next shutdown.'}
+      </PageNote>
     </DetailsPage>
   );
 }

@@ -75,15 +75,18 @@ export function freeBuses({ machine, devices }: Hardware, device: DiskConfig['de
   return candidates.filter((bus) => onBus(bus) < DRIVE_PLACES[machine][bus]);
 }
 
-/** The settings to ask for, or what is missing. */
-export function newSettings(device: NewDevice): DeviceSettings | { readonly missing: string } {
+/** What has to be chosen yet. */
+export const missingOf = ({ kind, source }: NewDevice): string | undefined =>
+  kind === 'disk' && source.trim() === '' ? 'Choose a disk image.' : undefined;
+
+/** The settings to ask for. */
+export function newSettings(device: NewDevice): DeviceSettings {
   const { kind, bus, readOnly } = device;
   const source = device.source.trim();
   switch (kind) {
     case 'disk':
     case 'cdrom':
     case 'floppy':
-      if (kind === 'disk' && source === '') return { missing: 'Choose a disk image.' };
       return { kind: 'disk', device: kind, bus, readOnly: kind === 'cdrom' || readOnly, ...(source && { source }) };
     case 'input':
       return { kind: 'input', type: device.input, bus: 'usb' };
