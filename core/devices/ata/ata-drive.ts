@@ -84,6 +84,8 @@ export abstract class AtaDrive {
   /** The back end has a request of ours; also one whose command was given up since. */
   #outstanding = false;
   #commandNumber = 0;
+  /** A read failed: what comes before the bad sector is read block by block. */
+  #singly = false;
   readonly #turn: Timer;
 
   constructor(readonly ports: AtaDrivePorts) {
@@ -334,6 +336,7 @@ export abstract class AtaDrive {
 
   #abandon(): void {
     this.#commandNumber++;
+    this.#singly = false;
     this.#turn.cancel();
     if (this.#outstanding) this.#buffer = new Uint8Array(CHUNK_BYTES); // the old one is the back end's until it ends
     this.#idle();
@@ -379,16 +382,19 @@ export abstract class AtaDrive {
     }
   }
 
-  #request(request: BlockRequest, then: () => void): boolean {
+  #request(
+    request: BlockRequest,
+    then: () => void,
+    failed = (error: BlockError) => this.mediumFailed(request.kind !== 'read', error),
+  ): boolean {
     if (this.#outstanding) return false;
     if (this.#slice <= 0) {
       this.#yield();
       return false;
     }
     const { medium } = this;
-    const writing = request.kind !== 'read';
     if (!medium) {
-      this.mediumFailed(writing, { errno: 'ENOMEDIUM', message: 'there is no medium' });
+      failed({ errno: 'ENOMEDIUM', message: 'there is no medium' });
       return true;
     }
     this.#slice -= REQUEST_COST + ('data' in request ? request.data.length : 0);
@@ -397,7 +403,7 @@ export abstract class AtaDrive {
     medium.submit(request, (error) => {
       this.#outstanding = false;
       if (number === this.#commandNumber) {
-        if (error) this.mediumFailed(writing, error);
+        if (error) failed(error);
         else then();
       }
       this.go();
@@ -405,20 +411,33 @@ export abstract class AtaDrive {
     return !this.#outstanding;
   }
 
-  #sectorsAtOnce(): number {
-    const bytes = this.s.protocol === PROTOCOL.pio ? this.s.blockBytes : CHUNK_BYTES;
-    return Math.min(Math.max(Math.floor(bytes / this.sectorBytes), 1), this.s.left);
+  /** Of a DRQ block; without one, one. */
+  #sectorsPerBlock(): number {
+    const bytes = this.s.protocol === PROTOCOL.pio ? this.s.blockBytes : this.sectorBytes;
+    return Math.max(Math.floor(bytes / this.sectorBytes), 1);
+  }
+
+  /** As many DRQ blocks as there is room for; one that ends within a sector is read alone. */
+  #sectorsToFetch(): number {
+    const block = this.#sectorsPerBlock();
+    const alone = this.#singly || (this.s.protocol === PROTOCOL.pio && this.s.blockBytes % this.sectorBytes !== 0);
+    const room = Math.floor(CHUNK_BYTES / this.sectorBytes);
+    return Math.min(alone ? block : room - (room % block), this.s.left);
   }
 
   #fetch(): boolean {
     const { s } = this;
-    const sectors = this.#sectorsAtOnce();
+    const sectors = this.#sectorsToFetch();
     const data = this.#fill(sectors * this.sectorBytes);
-    return this.#request({ kind: 'read', offset: s.address * this.sectorBytes, data }, () => {
+    const fetched = (): void => {
       s.address += sectors;
       s.left -= sectors;
       if (s.protocol !== PROTOCOL.none) this.#offerInput();
       else if (s.left === 0) this.end();
+    };
+    return this.#request({ kind: 'read', offset: s.address * this.sectorBytes, data }, fetched, (error) => {
+      if (sectors > this.#sectorsPerBlock()) this.#singly = true;
+      else this.mediumFailed(false, error);
     });
   }
 
@@ -480,7 +499,8 @@ export abstract class AtaDrive {
   /** Room for what comes from the guest. Only of blocks after the first the drive tells by an interrupt. [APT] */
   #awaitOutput(interrupt: boolean): void {
     const { s } = this;
-    const { length } = this.#fill(this.#sectorsAtOnce() * this.sectorBytes);
+    const room = s.protocol === PROTOCOL.pio ? this.#sectorsPerBlock() : Math.floor(CHUNK_BYTES / this.sectorBytes);
+    const { length } = this.#fill(Math.min(room, s.left) * this.sectorBytes);
     s.phase = s.protocol === PROTOCOL.dma ? PHASE.dmaOut : PHASE.pioOut;
     s.blockEnd = length;
     if (s.phase === PHASE.pioOut) this.host?.blockReady(interrupt);

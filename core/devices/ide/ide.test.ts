@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Drive } from '../../backends/block/drive.ts';
 import { RawImage } from '../../backends/block/raw-image.ts';
 import { SlowDisk, TestMemory } from '../../testing/disk-rig.ts';
@@ -198,6 +198,30 @@ describe('IDE with a disk', () => {
       blocks++;
     }
     expect(blocks).toBe(3);
+  });
+
+  it('asks the medium once for what PIO then takes block by block', () => {
+    const { rig, file } = diskRig(2000);
+    const read = vi.spyOn(file, 'read');
+    rig.command(A.READ_SECTORS, 100, 127);
+    for (let sector = 100; sector < 227; sector++) expect(sectorNumber(rig.readWords(512))).toBe(sector);
+    expect(rig.in(R.STATUS)).toBe(READY);
+    expect(read).toHaveBeenCalledTimes(1);
+    rig.command(A.SET_MULTIPLE_MODE, 0, 16);
+    rig.commandExt(A.READ_MULTIPLE_EXT, 0, 300); // 256 sectors fit into the buffer
+    for (let sector = 0; sector < 300; sector++) expect(sectorNumber(rig.readWords(512))).toBe(sector);
+    expect(rig.in(R.STATUS)).toBe(READY);
+    expect(read).toHaveBeenCalledTimes(3);
+  });
+
+  it('moves by DMA what comes before a sector that cannot be read, and names that one', () => {
+    const { rig, file } = diskRig(1000);
+    file.failing = { from: 12 * 512, to: 13 * 512, errno: 'EIO' };
+    rig.regions([BUFFER, 2048]);
+    rig.commandExt(A.READ_DMA_EXT, 10, 4);
+    rig.startDma(true);
+    expect([rig.in(R.STATUS), rig.in(R.ERROR), rig.in(R.LBA0)]).toEqual([READY | A.ERR, A.UNC, 12]);
+    expect([0, 512, 1024].map((at) => rig.memory.view.getUint32(BUFFER + at, true))).toEqual([10, 11, 0]);
   });
 
   it('moves by DMA along a table of regions, and tells by both status registers', () => {
