@@ -99,24 +99,35 @@ ata_transfer:
   mov al, [RQ_LBA+2]
   out dx, al
   add dx, 2
-  ; READ, WRITE or READ VERIFY SECTORS, or their EXT kin
+  ; READ, WRITE or READ VERIFY SECTORS, their EXT kin, or READ and WRITE MULTIPLE
   movzx bx, byte [RQ_OP]
-  mov al, [cs:bx+ata_commands]
   test byte [si+D_FLAGS], FLAG_LBA48
-  jz .command
-  mov al, [cs:bx+ata_commands+3]
+  jz .short
+  add bx, 3
+.short:
+  cmp byte [si+D_BLOCK], 1
+  je .command
+  add bx, 6
 .command:
+  mov al, [cs:bx+ata_commands]
   out dx, al
-  cmp bl, OP_VERIFY
+  cmp byte [RQ_OP], OP_VERIFY
   je .end
-.sector:
+.block:
   push cx
   call ata_wait_data
   pop cx
   jc .error
+  movzx ax, byte [si+D_BLOCK]
+  cmp ax, cx
+  jbe .whole
+  mov ax, cx
+.whole:
+  sub cx, ax
   push cx
+  mov cx, ax
+  shl cx, 7
   mov dx, [si+D_BASE]
-  mov cx, 128
   cmp byte [RQ_OP], OP_READ
   jne .write
   rep insd
@@ -133,7 +144,8 @@ ata_transfer:
   pop si
 .next:
   pop cx
-  loop .sector
+  test cx, cx
+  jnz .block
 .end:
   call ata_wait
   jc .error
@@ -152,6 +164,7 @@ ata_transfer:
   ret
 ata_commands:
   db 0x20, 0x30, 0x40, 0x24, 0x34, 0x42
+  db 0xc4, 0xc5, 0x40, 0x29, 0x39, 0x42
 
 ; packet CDB; at most CX bytes to ES:DI
 ata_packet:
@@ -262,7 +275,7 @@ ata_identify:
   mov byte [si+D_TYPE], TYPE_ATA
   mov al, 0xec                  ; IDENTIFY DEVICE
   call .ask
-  jnc .there
+  jnc .disk
   mov byte [si+D_TYPE], TYPE_ATAPI
   mov al, 0xa1                  ; IDENTIFY PACKET DEVICE
   call .ask
@@ -273,6 +286,25 @@ ata_identify:
   jne .none
 .there:
   jmp identified
+.disk:
+  ; SET MULTIPLE MODE: as many sectors a block as it can, word 47
+  mov byte [si+D_BLOCK], 1
+  mov al, [es:BUFFER+94]
+  test al, al
+  jz .there
+  mov cl, al
+  mov dx, [si+D_BASE]
+  add dx, 2
+  out dx, al
+  add dx, 5
+  mov al, 0xc6
+  out dx, al
+  call ata_wait
+  jc .there
+  test al, 0x21
+  jnz .there
+  mov [si+D_BLOCK], cl
+  jmp .there
 .none:
   stc
   ret

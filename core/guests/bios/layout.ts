@@ -140,6 +140,7 @@ const TABLES: Symbols = {
   D_PHEADS: 0x1e,
   D_PSPT: 0x20,
   D_MODEL: 0x22, // 28 characters and 0
+  D_BLOCK: 0x3f, // sectors that an ATA disk moves at once
   TYPE_FLOPPY: 1,
   TYPE_ATA: 2,
   TYPE_ATAPI: 3,

@@ -8,6 +8,14 @@ const PROGRAM_SECTORS = 9;
 /** Each sector behind the program says which it is, in its first word. */
 const signature = (sector: number): number => 0x5000 ^ sector;
 
+const MANY = { MANY: 200, MANY_FROM: 9000, SOME: 37, SOME_TO: 300 };
+const sum = (sectors: number): string =>
+  (Array.from({ length: sectors }, (_, i) => signature(MANY.MANY_FROM + i)).reduce((a, b) => a + b) & 0xffff)
+    .toString(16)
+    .padStart(4, '0');
+/** What the program says of requests over the ends of a drive's blocks. */
+export const MANY_SAY = `many say ${sum(MANY.MANY)} ${sum(MANY.SOME)}\n`;
+
 const program = `
   mov [drive], dl
   call say
@@ -172,6 +180,26 @@ more:
   mov ax, [0x9400]
   call hex4
   call end_line
+  ; more than a drive moves at once; some of that elsewhere, and read again
+  call say
+  db 'many say ', 0
+  mov word [packet+2], MANY
+  mov dword [packet+4], 0x20000000
+  mov dword [packet+8], MANY_FROM
+  call read
+  call add_up
+  mov word [packet+2], SOME
+  mov dword [packet+8], SOME_TO
+  mov ax, 0x4300
+  mov si, packet
+  mov dl, [drive]
+  int 0x13
+  mov dword [packet+4], 0x40000000
+  call read
+  mov al, ' '
+  call put
+  call add_up
+  call end_line
 
 memory:
   call say
@@ -248,6 +276,20 @@ read:
   mov dl, [drive]
   int 0x13
   ret
+; says the sum of the first words of the sectors that were read
+add_up:
+  xor ax, ax
+  mov es, [packet+6]
+  mov cx, [packet+2]
+.next:
+  add ax, [es:0]
+  mov bx, es
+  add bx, 0x20
+  mov es, bx
+  loop .next
+  push 0
+  pop es
+  jmp hex4
 packet:
   dw 16, 1, 0, 0
   dd 9999, 0
@@ -266,7 +308,7 @@ move_table:
 
 /** An image of that many bytes: program, then sectors that say their number. */
 export function testDisk(sizeBytes: number): Uint8Array {
-  const p = new Listing({ bits: 16, origin: 0x7c00, symbols: SYMBOLS });
+  const p = new Listing({ bits: 16, origin: 0x7c00, symbols: { ...SYMBOLS, ...MANY } });
   p.asm(program);
   p.zero(0x7c00 + SECTOR - 2 - p.here);
   p.u16(0xaa55);
