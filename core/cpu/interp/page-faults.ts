@@ -1,12 +1,12 @@
 /**
  * Page faults in generated code: what mmu/refill.ts found is made pending as TypeScript does it (mmu/access.ts), and delivered
- * without leaving, where the fast delivery takes it (privilege-changes.ts). The run loop delivers others.
+ * without leaving, where the fast delivery takes it (event-entry.ts). The run loop delivers others.
  */
 import { type Callable, type Func, type I32, i32, i64, type ModuleBuilder } from '../../wasm/index.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { EXIT_FAULT } from './emit.ts';
-import { eventFlags } from './privilege-changes.ts';
+import { eventFlags } from './event-entry.ts';
 
 /** What an exception takes of a slice, in instructions: about as long as those. */
 export const FAULT_COST = 100;

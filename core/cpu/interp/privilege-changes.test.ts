@@ -1,18 +1,15 @@
-/**
- * The fast paths of privileged code (interp/privilege-changes.ts, mmu/refill.ts) against TypeScript's: the same random state
- * runs twice, once with S.WATCHED set, which makes every fast path give up. VIVARIUM_SEED repeats a run.
- */
+/** Random privilege changes and events of 64-bit code, by fast paths and by TypeScript. VIVARIUM_SEED repeats a run. */
 import { describe, expect, it, vi } from 'vitest';
+import { FastAndSlow, runFaulting, tryToDeliver } from '../../testing/fast-and-slow.ts';
 import { SeededRandom } from '../../testing/seeded-random.ts';
 import { TestCpu } from '../../testing/test-cpu.ts';
 import type { Feature } from '../features.ts';
 import * as S from '../state.ts';
 import { refreshPaging } from '../system/control-registers.ts';
 import { SYSTEM } from '../system/index.ts';
-import { deliver, TripleFault } from '../system/interrupts.ts';
 import type { SystemName } from '../table/system-names.ts';
+import { eventFlags } from './event-entry.ts';
 import { FAULT_COST } from './page-faults.ts';
-import { eventFlags } from './privilege-changes.ts';
 
 const SEED = Number(process.env['VIVARIUM_SEED'] ?? 1);
 const CASES = 200;
@@ -42,15 +39,14 @@ const GATES = [
 ];
 const JUMP_TO_ITSELF = [0xeb, 0xfe];
 
-class Pair {
-  readonly cpu = TestCpu.create(FEATURES, MEMORY);
-  readonly #memory: Uint8Array;
+class Pair extends FastAndSlow {
   readonly #stack: Uint8Array;
   readonly #code: Uint8Array;
-  #state = new Uint8Array();
-  #image = new Uint8Array();
 
   constructor(readonly random: SeededRandom) {
+    const created = TestCpu.create(FEATURES, MEMORY);
+    const start = created.physical.host(0);
+    super(created, created.physical.u8.subarray(start, start + MEMORY));
     const { cpu } = this;
     const idt = Array.from({ length: GATES.length * 2 }, (_, n) => (n % 2 === 0 ? (GATES[n / 2] ?? 0n) : 0n));
     this.#code = cpu.map(CODE, 0x1000);
@@ -61,7 +57,6 @@ class Pair {
     new DataView(tss.buffer, tss.byteOffset).setBigUint64(4, BigInt(STACK + 0x1000), true);
     cpu.setTables(GDT, [], idt.slice(0, GATES.length));
     const s = cpu.state;
-    const entries = cpu.physical.u8.subarray(cpu.physical.host(0), cpu.physical.host(0) + MEMORY);
     for (const [n, value] of GATES.entries()) {
       cpu.tlb.flush();
       s.set32(S.CPL, 0);
@@ -73,7 +68,6 @@ class Pair {
     s.setSegment(S.TR, 0x40, BigInt(TSS), 0x66, S.AR_P | 0xb);
     // accessed bits of tables are set: that is the common case
     for (const at of [CODE, KERNEL_LANDING, STACK, STACK + 0x1000, TSS]) cpu.memory.read8(BigInt(at));
-    this.#memory = entries;
   }
 
   /** A random state to start from, with these bytes at RIP. */
@@ -118,38 +112,8 @@ class Pair {
     cpu.breakpoints.update();
     cpu.updateMode();
     cpu.tlb.flush();
-    this.#state = s.u8.slice();
-    this.#image = this.#memory.slice();
+    this.begin();
   }
-
-  /** What a run leaves; `watched` keeps the fast paths out of it. */
-  run(watched: boolean, act: (cpu: TestCpu) => unknown): Readonly<Record<string, unknown>> {
-    const { cpu } = this;
-    cpu.state.u8.set(this.#state);
-    this.#memory.set(this.#image);
-    cpu.tlb.flush();
-    cpu.raised = undefined;
-    cpu.state.set32(S.WATCHED, watched ? 1 : 0);
-    const answer = act(cpu);
-    const state = cpu.state.u8.slice();
-    for (const [at, size] of UNLIKE) state.fill(0, at, at + size);
-    const memory = this.#memory.slice();
-    return { answer, raised: cpu.raised, state: Buffer.from(state).toString('hex'), memory: hash(memory) };
-  }
-}
-/** What may differ. */
-const UNLIKE = [
-  [S.WATCHED, 4],
-  [S.TLB_FILLS, 8],
-  [S.WALK_FAULT, 4],
-  [S.SCRATCH, 32],
-  [S.CODE_GENERATION, 4],
-] as const;
-
-function hash(bytes: Uint8Array): number {
-  let h = 0;
-  for (const b of bytes) h = (Math.imul(h, 31) + b) | 0;
-  return h;
 }
 
 const INSTRUCTIONS: readonly [SystemName, readonly number[], cpls: readonly number[]][] = [
@@ -210,20 +174,9 @@ describe('fast paths do what TypeScript does', () => {
         },
       );
       const act = (cpu: TestCpu): unknown => {
-        cpu.state.set32(S.LEAVES_FAULTS, 0);
-        cpu.run(FAULT_COST + 20);
-        fast += Number(cpu.state.get64(S.FAULTS_DELIVERED));
-        try {
-          if (cpu.raised) deliver(cpu, cpu.raised.vector, cpu.raised.errorCode, 'exception');
-          return 'delivered';
-        } catch (e) {
-          if (e instanceof TripleFault) return 'triple fault';
-          throw e;
-        } finally {
-          cpu.raised = undefined;
-          cpu.state.set64(S.FAULTS_DELIVERED, 0n);
-          cpu.state.set32(S.BUDGET, 0);
-        }
+        const { answer, fast: delivered } = runFaulting(cpu, FAULT_COST + 20);
+        fast += delivered;
+        return answer;
       };
       const wanted = pair.run(true, act);
       expect(pair.run(false, act), `case ${n}`).toEqual(wanted);
@@ -240,15 +193,7 @@ describe('fast paths do what TypeScript does', () => {
       const vector = random.below(GATES.length + 1);
       const error = random.below(2) === 0 ? undefined : random.below(0x10000);
       const kind = random.below(2) === 0 ? 'exception' : 'external';
-      const act = (cpu: TestCpu): unknown => {
-        try {
-          deliver(cpu, vector, error, kind);
-          return 'delivered';
-        } catch (e) {
-          if (e instanceof TripleFault) return 'triple fault';
-          throw e;
-        }
-      };
+      const act = (cpu: TestCpu): unknown => tryToDeliver(cpu, vector, error, kind);
       const wanted = pair.run(true, act);
       expect(pair.run(false, act), `event ${n}: vector ${vector}`).toEqual(wanted);
       pair.run(false, (cpu) => {

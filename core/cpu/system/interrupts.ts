@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../cpu.ts';
 import { EmulationFailure, GuestFault, MmioWait } from '../faults.ts';
-import { eventFlags } from '../interp/privilege-changes.ts';
+import { eventFlags } from '../interp/event-entry.ts';
 import * as S from '../state.ts';
 import {
   type Descriptor,
@@ -71,9 +71,14 @@ export function enter(
   cpu.stepTrap = false; // the handler begins with TF clear
   if (kind !== 'software' && vector === S.DB) s.set64(S.DR + 56, s.get64(S.DR + 56) & ~0x2000n); // DR7.GD
   if (!s.protectedMode) enterReal(cpu, vector, returnIp);
-  else if (s.longMode) enterLong(cpu, vector, errorCode, kind, returnIp);
-  else enterProtected(cpu, vector, errorCode, kind, returnIp);
+  else if (kind === 'software' || returnIp !== s.rip || !deliverFast(cpu, vector, errorCode, kind))
+    enterByGate(cpu, vector, errorCode, kind, returnIp);
   s.set32(S.SHADOW, 0);
+}
+
+function enterByGate(cpu: Cpu, vector: number, errorCode: number | undefined, kind: EventKind, returnIp: bigint): void {
+  if (cpu.state.longMode) enterLong(cpu, vector, errorCode, kind, returnIp);
+  else enterProtected(cpu, vector, errorCode, kind, returnIp);
 }
 
 function enterReal(cpu: Cpu, vector: number, returnIp: bigint): void {
@@ -148,7 +153,7 @@ function clearFlags(cpu: Cpu, gate: Gate): void {
   s.set32(S.EFLAGS, s.get32(S.EFLAGS) & ~clear);
 }
 
-/** The same by generated code (interp/privilege-changes.ts), where it can. */
+/** The same by generated code (interp/event-entry.ts), where it can. */
 function deliverFast(cpu: Cpu, vector: number, errorCode: number | undefined, kind: EventKind): boolean {
   const about = eventFlags(errorCode !== undefined, kind === 'exception');
   return cpu.engine.deliver(vector, errorCode ?? 0, about) !== 0;
@@ -156,7 +161,6 @@ function deliverFast(cpu: Cpu, vector: number, errorCode: number | undefined, ki
 
 function enterLong(cpu: Cpu, vector: number, errorCode: number | undefined, kind: EventKind, returnIp: bigint): void {
   const s = cpu.state;
-  if (kind !== 'software' && returnIp === s.rip && deliverFast(cpu, vector, errorCode, kind)) return;
   const external = kind === 'software' ? 0 : 1;
   const gate = readGate(cpu, vector, kind);
   const { code, cpl } = gateTarget(cpu, gate, external);
