@@ -29,6 +29,7 @@ import { buildExtension, type Extension, HandlerBuilder, INNER_ROUTINES, OUTER_R
 import { emitDeliverPageFault, emitFindPageFault } from './page-faults.ts';
 import { emitPrivilegeChanges, privilegeHandler } from './privilege-changes.ts';
 import * as R from './record.ts';
+import { emitLoadSegment } from './segment-loads.ts';
 import { emitReach, emitSlowPaths, emitTouch, SLOW_NAMES } from './slow-paths.ts';
 import { commonVariants, rareGroup, type Variant } from './variant.ts';
 
@@ -118,6 +119,7 @@ class Builder extends HandlerBuilder {
       fallBack: this.#fallBack(fault),
       settleFlags: emitSettleFlags(m, at.state),
       flushPage: emitFlushPage(m, at),
+      loadSegment: emitLoadSegment(m, at, refill),
       ...makeSystemRoutines((params, results) => m.func(params, results), at.state),
       ...makeX87Routines((params, results) => m.func(params, results), at.state + S.X87),
     };

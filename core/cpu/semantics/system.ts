@@ -9,12 +9,6 @@ import { XSAVE_AREA, XSAVE_COMPACTED, XSAVE_PRIVILEGED } from './xsave.ts';
 
 const not = i32.eqz;
 
-/** MOV from a segment register; into memory it is 16 bits whatever the operand size. */
-export const emitMovFromSegment: Emitter = (e) => {
-  if (e.isMemory(0)) e.fallBackIf(i32.const(1));
-  else e.write(0, e.w.from64(i64.extendU(e.selector(e.read(1) as I32))));
-};
-
 // -- FS and GS bases -----------------------------------------------------------------------------------------------
 /** Address of the base that bit 3 of ModRM tells: FS or GS. */
 function baseAddress(e: Emit): I32 {

@@ -42,10 +42,11 @@ export const XSAVE_PRIVILEGED = 2;
 
 /**
  * -> 1: fall back, nothing has changed. xsave, xrstor: (address of the area, EAX, about), as translated code has general
- * registers in locals; flushPage (mmu/flush.ts): (low, high)
+ * registers in locals; flushPage (mmu/flush.ts): (low, high); loadSegment (interp/segment-loads.ts): (number, selector)
  */
 export const SYSTEM_ROUTINES = {
   flushPage: [['i32', 'i32'], ['i32']],
+  loadSegment: [['i32', 'i32'], ['i32']],
   xsave: [['i32', 'i32', 'i32'], ['i32']],
   xrstor: [['i32', 'i32', 'i32'], ['i32']],
 } as const;

@@ -1,9 +1,9 @@
 /** Rows whose meaning, or that of their rare cases, is TypeScript (system/). They end a block when what follows may decode or translate differently. */
+import { emitMovFromSegment, emitMovToSegment, emitPopf, popSegment, pushSegment } from '../semantics/segments.ts';
 import {
   emitCompareExchangePair,
   emitInvlpg,
   emitMovFromControl,
-  emitMovFromSegment,
   emitRdtsc,
   emitRdtscp,
   emitReadBase,
@@ -16,17 +16,23 @@ import {
 } from '../semantics/system.ts';
 import type { RowSpec } from './row.ts';
 
+/** PUSH and POP of a segment register have its number in the opcode. */
+const segmentOf = (op: number): number => (op >> 3) & 7;
+const push = (op: number): RowSpec => ({
+  ...{ op, name: 'PUSH', emit: pushSegment(segmentOf(op)), system: 'pushSegment', stack: true, size64: 'd64' },
+});
+const pop = (op: number): RowSpec => ({
+  ...{ op, name: 'POP', emit: popSegment(segmentOf(op)), system: 'popSegment', stack: true, size64: 'd64', ends: true },
+});
+
 const segments: RowSpec[] = [
-  ...[0x06, 0x0e, 0x16, 0x1e].map(
-    (op): RowSpec => ({ op, name: 'PUSH', system: 'pushSegment', size64: 'd64', only: 'not64' }),
-  ),
-  ...[0x07, 0x17, 0x1f].map(
-    (op): RowSpec => ({ op, name: 'POP', system: 'popSegment', ends: true, size64: 'd64', only: 'not64' }),
-  ),
-  ...[0x0fa0, 0x0fa8].map((op): RowSpec => ({ op, name: 'PUSH', system: 'pushSegment', size64: 'd64' })),
-  ...[0x0fa1, 0x0fa9].map((op): RowSpec => ({ op, name: 'POP', system: 'popSegment', ends: true, size64: 'd64' })),
+  ...[0x06, 0x0e, 0x16, 0x1e].map((op): RowSpec => ({ ...push(op), only: 'not64' })),
+  ...[0x07, 0x1f].map((op): RowSpec => ({ ...pop(op), only: 'not64' })),
+  { op: 0x17, name: 'POP', system: 'popSegment', ends: true, size64: 'd64', only: 'not64' },
+  ...[0x0fa0, 0x0fa8].map(push),
+  ...[0x0fa1, 0x0fa9].map(pop),
   { op: 0x8c, name: 'MOV', form: 'Ev,Sw', emit: emitMovFromSegment, system: 'movFromSegment' },
-  { op: 0x8e, name: 'MOV', form: 'Sw,Ew', system: 'movToSegment', ends: true },
+  { op: 0x8e, name: 'MOV', form: 'Sw,Ew', emit: emitMovToSegment, system: 'movToSegment', ends: true },
   { op: 0xc4, name: 'LES', form: 'Gv,Mp', system: 'loadFarPointer', ends: true, only: 'not64' },
   { op: 0xc5, name: 'LDS', form: 'Gv,Mp', system: 'loadFarPointer', ends: true, only: 'not64' },
   { op: 0x0fb2, name: 'LSS', form: 'Gv,Mp', system: 'loadFarPointer', ends: true },
@@ -62,7 +68,10 @@ const legacy: RowSpec[] = [
   { op: 0x63, name: 'ARPL', form: 'Ew,Gw', system: 'arpl', only: 'not64', writes: 'Z' },
   { op: 0x8f, ext: 0, name: 'POP', form: 'Ev', system: 'popMemory', size64: 'd64' },
   { op: 0xc8, name: 'ENTER', form: 'Iw,Ib', system: 'enter', size64: 'd64' },
-  { op: 0x9d, name: 'POPF', system: 'popf', ends: true, size64: 'd64', writes: 'OSZAPC' },
+  {
+    ...{ op: 0x9d, name: 'POPF', emit: emitPopf, system: 'popf', stack: true, ends: true, size64: 'd64' },
+    writes: 'OSZAPC',
+  },
   { op: 0xd6, name: 'SALC', system: 'salc', only: 'not64', reads: 'C' },
   { op: 0x27, name: 'DAA', system: 'daa', only: 'not64', reads: 'AC', writes: 'OSZAPC', undef: 'O' },
   { op: 0x2f, name: 'DAS', system: 'das', only: 'not64', reads: 'AC', writes: 'OSZAPC', undef: 'O' },
