@@ -16,6 +16,7 @@ import {
   v128,
 } from '../../wasm/index.ts';
 import { X87_ES, X87_FSW, X87_FTW, X87_TOP } from '../fpu/state.ts';
+import { emitTlbSlot } from '../mmu/tlb-slot.ts';
 import type { Emit, ExactFloat, Flags, StringKind } from '../semantics/emit.ts';
 import type { Int, OpSize, Width } from '../semantics/width.ts';
 import type { X87Result, X87RoutineName } from '../semantics/x87/routines.ts';
@@ -118,11 +119,7 @@ export abstract class MachineEmit implements Emit {
   // -- the TLB -----------------------------------------------------------------------------------------------------
   /** Looks up a linear address; `hit`: the entry allows an access of `bytes` bytes, its page is that of the last byte. */
   protected probe(linear: I64, bytes: number, tag: number): { hit: I32; host: I32 } {
-    const index = i32.and(
-      i32.shrU(i32.wrap(linear), i32.const(12 - 5)),
-      i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE),
-    );
-    const entry = this.f.let(i32.add(index, this.tlbBase()));
+    const entry = this.f.let(i32.add(emitTlbSlot(i32.wrap(linear)), this.tlbBase()));
     const last = bytes === 1 ? linear : i64.add(linear, i64.const(BigInt(bytes - 1)));
     return {
       hit: i64.eq(i64.load(entry, tag), i64.and(last, i64.const(PAGE_MASK))),
@@ -349,6 +346,11 @@ export abstract class MachineEmit implements Emit {
   }
   cpl(): I32 {
     return i32.load(this.at(S.CPL));
+  }
+  moveTlb(parts: I32): I32 {
+    const base = this.f.let(i32.add(this.tlbBase(), i32.mul(parts, i32.const(S.TLB_PART_SIZE))));
+    this.f.store32(this.at(S.TLB_BASE), base);
+    return base;
   }
   cr0(): I32 {
     return i32.load(this.at(S.CR0));

@@ -15,10 +15,11 @@ import {
 } from '../../wasm/index.ts';
 import { LazyFlags, memoryWords } from '../codegen/flags.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
+import { emitTlbSlot } from '../mmu/tlb-slot.ts';
 import { READ, WRITE } from '../mmu/walk.ts';
+import { supervisorPart } from '../semantics/system.ts';
 import * as S from '../state.ts';
-import { chain } from './emit.ts';
-import { RECORD_LENGTH, RECORD_SIZE, RECORD_START } from './record.ts';
+import { RECORD_LENGTH, RECORD_START } from './record.ts';
 
 const not = i32.eqz;
 const any = (...conditions: I32[]): I32 => conditions.reduce((a, b) => i32.or(a, b));
@@ -54,8 +55,7 @@ export function emitLocate(m: ModuleBuilder, at: VcpuLayout, refill: Callable): 
   const low = i32.wrap(linear);
   const last = i32.add(i32.and(low, i32.const(PAGE_SIZE - 1)), bytes);
   f.if(i32.gtU(last, i32.const(PAGE_SIZE)), () => f.return(i32.const(0)));
-  const index = i32.and(i32.shrU(low, i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
-  const entry = f.let(i32.add(index, i32.load(i32.const(at.state + S.TLB_BASE))));
+  const entry = f.let(i32.add(emitTlbSlot(low), i32.load(i32.const(at.state + S.TLB_BASE))));
   const writes = i32.eq(access, i32.const(WRITE));
   const tag = i64.load(select(writes, i32.add(entry, i32.const(S.TLB_WRITE)), entry));
   const hit = i64.eq(tag, i64.and(linear, i64.const(-BigInt(PAGE_SIZE))));
@@ -211,10 +211,8 @@ export class Change {
   }
 
   // -- privilege ---------------------------------------------------------------------------------------------------
-  /** The TLB's part that serves level 0 with these flags (mmu/walk.ts). */
   supervisorPart(flags: I32): I32 {
-    const open = i32.and(hasBits(this.word(S.CR4), S.CR4_SMAP), hasBits(flags, S.FLAG_AC));
-    return i32.shl(open, i32.const(1));
+    return supervisorPart(this.word(S.CR4), flags);
   }
   /** Its accessor becomes `to`; it was `from`. */
   changeAccessor(from: I32, to: I32): void {
@@ -246,11 +244,6 @@ export class Handler extends Change {
     const record = this.f.param(0, 'i32');
     const end = i32.add(i32.load16U(record, RECORD_START), i32.load8U(record, RECORD_LENGTH));
     return this.f.let(i64.add(this.quad(S.RIP), i64.extendU(end)));
-  }
-  /** To the record behind this one. */
-  goOn(): void {
-    const record = this.f.param(0, 'i32');
-    chain(this.f, this.f.let(i32.add(record, i32.load16U(record, RECORD_SIZE))), 0);
   }
   goto(ip: I64): void {
     this.setQuad(S.RIP, ip);

@@ -8,6 +8,7 @@ import type { Insn } from '../decode/insn.ts';
 import type { VcpuLayout } from '../layout.ts';
 import { emitDropOwn, emitFlushPage } from '../mmu/flush.ts';
 import { emitRefill } from '../mmu/refill.ts';
+import { emitTlbSlot } from '../mmu/tlb-slot.ts';
 import { EXECUTE } from '../mmu/walk.ts';
 import { makeX87Routines } from '../semantics/x87/routines.ts';
 import { makeSystemRoutines } from '../semantics/xsave.ts';
@@ -140,8 +141,7 @@ class Builder extends HandlerBuilder {
     f.if(i64.gtU(rip, i64.load(this.state(S.CODE_LIMIT))), () => f.return(i32.const(EXIT_LOOKUP)));
     const base = i64.load(this.state(S.SEG + S.CS * S.SEG_SIZE + S.SEG_BASE));
     const linear = f.let(i64.and(i64.add(rip, base), i64.load(this.state(S.CODE_MASK))));
-    const index = i32.and(i32.shrU(i32.wrap(linear), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
-    const tlb = f.let(i32.add(index, i32.load(this.state(S.TLB_BASE))));
+    const tlb = f.let(i32.add(emitTlbSlot(i32.wrap(linear)), i32.load(this.state(S.TLB_BASE))));
     const miss = i64.ne(i64.load(tlb, S.TLB_EXEC), i64.and(linear, i64.const(~0xfffn)));
     const host = f.local('i32');
     f.if(
@@ -175,8 +175,7 @@ class Builder extends HandlerBuilder {
     f.store32(this.state(S.BUDGET), budget);
     const elsewhere = (cond: I32): void => f.ifUnlikely(cond, () => f.returnCall(this.next, this.state(S.NO_LINK)));
     elsewhere(i32.or(i32.ltS(budget, i32.const(0)), i32.load(this.state(S.REQUEST))));
-    const index = i32.and(i32.shrU(i32.wrap(rip), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
-    const tlb = f.let(i32.add(index, i32.load(this.state(S.TLB_BASE))));
+    const tlb = f.let(i32.add(emitTlbSlot(i32.wrap(rip)), i32.load(this.state(S.TLB_BASE))));
     elsewhere(i64.ne(i64.load(tlb, S.TLB_EXEC), i64.and(rip, i64.const(~0xfffn))));
     const host = f.let(i32.add(i32.wrap(rip), i32.load(tlb, S.TLB_ADDEND)));
     const entry = f.let(this.#hashSet(host));
@@ -320,8 +319,7 @@ class Builder extends HandlerBuilder {
     const base = i64.load(this.state(S.SEG + S.CS * S.SEG_SIZE + S.SEG_BASE));
     const linear = i64.and(i64.add(i64.load(this.state(S.RIP)), base), i64.load(this.state(S.CODE_MASK)));
     const page = f.let(i64.and(i64.add(linear, i64.const(0x1000n)), i64.const(~0xfffn)));
-    const index = i32.and(i32.shrU(i32.wrap(page), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
-    const tlb = f.let(i32.add(index, i32.load(this.state(S.TLB_BASE))));
+    const tlb = f.let(i32.add(emitTlbSlot(i32.wrap(page)), i32.load(this.state(S.TLB_BASE))));
     const host = i32.add(i32.wrap(page), i32.load(tlb, S.TLB_ADDEND));
     const same = i32.and(i64.eq(i64.load(tlb, S.TLB_EXEC), page), i32.eq(host, i32.load(record, R.RECORD_HEADER)));
     f.if(i32.eqz(same), () => f.return(i32.const(EXIT_GUARD)));

@@ -4,6 +4,7 @@
  */
 import { type Callable, type Func, type I32, i32, i64, type ModuleBuilder } from '../../wasm/index.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
+import { emitTlbSlot } from '../mmu/tlb-slot.ts';
 import * as S from '../state.ts';
 import { EXIT_FAULT } from './emit.ts';
 import { eventFlags } from './event-entry.ts';
@@ -24,10 +25,7 @@ export function emitFindPageFault(m: ModuleBuilder, at: VcpuLayout): Func {
   const context = i32.const(S.TLB_PARTS * S.TLB_PART_SIZE);
   const inTlb = f.let(i32.sub(i32.load(state(S.TLB_BASE)), i32.const(at.tlb)));
   const first = i32.sub(inTlb, i32.remU(inTlb, context));
-  const slot = i32.and(
-    i32.shrU(i32.wrap(linear), i32.const(12 - 5)),
-    i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE),
-  );
+  const slot = emitTlbSlot(i32.wrap(linear));
   const entry = f.let(i32.add(i32.add(first, slot), i32.const(at.tlb)));
   const page = f.let(i64.and(linear, i64.const(-BigInt(PAGE_SIZE))));
   for (let part = 0; part < S.TLB_PARTS; part++) {

@@ -130,8 +130,6 @@ const INSTRUCTIONS: readonly [SystemName, readonly number[], cpls: readonly numb
   ['sysenter', [0x0f, 0x34], [3, 3, 0]],
   ['sysexit', [0x0f, 0x35], [0, 0, 3]],
   ['iret', [0xcf], [0, 0, 0, 3]],
-  ['stac', [0x0f, 0x01, 0xcb], [0, 0, 3]],
-  ['clac', [0x0f, 0x01, 0xca], [0, 0, 3]],
 ];
 const bytes32 = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
 const LOAD_ECX = [0x8b, 0x0d, ...bytes32(DATA)];

@@ -1,14 +1,7 @@
-/** SYSCALL, SYSRET, SWAPGS, STAC, CLAC and IRET of 64-bit code, between levels 0 and 3 of 64-bit code. */
+/** SYSCALL, SYSRET and IRET of 64-bit code, between levels 0 and 3 of 64-bit code. */
 import { hasBits, i32, i64, select } from '../../wasm/index.ts';
 import * as S from '../state.ts';
-import {
-  type Handler,
-  RETURN_FLAGS,
-  requireNoPrivilegedSegments,
-  requirePlainSupervisor,
-  segmentAt,
-  USER_PART,
-} from './change.ts';
+import { type Handler, RETURN_FLAGS, requireNoPrivilegedSegments, USER_PART } from './change.ts';
 
 const not = i32.eqz;
 
@@ -49,27 +42,6 @@ export function sysret(e: Handler): void {
   e.changeAccessor(from, USER_PART);
   e.goto(ip);
 }
-
-export function swapgs(e: Handler): void {
-  requirePlainSupervisor(e);
-  const gs = segmentAt(S.GS) + S.SEG_BASE;
-  const base = e.f.let(e.quad(gs));
-  e.setQuad(gs, e.quad(S.KERNEL_GS_BASE));
-  e.setQuad(S.KERNEL_GS_BASE, base);
-  e.goOn();
-}
-
-/** STAC and CLAC. */
-export const setAc =
-  (ac: number) =>
-  (e: Handler): void => {
-    const flags = requirePlainSupervisor(e);
-    const next = e.f.let(i32.or(i32.and(flags, i32.const(~S.FLAG_AC)), i32.const(ac)));
-    const from = e.f.let(e.supervisorPart(flags));
-    e.setWord(S.EFLAGS, next);
-    e.changeAccessor(from, e.supervisorPart(next));
-    e.goOn();
-  };
 
 export function iret(e: Handler): void {
   const { f } = e;

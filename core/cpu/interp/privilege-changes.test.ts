@@ -97,7 +97,6 @@ class Pair extends FastAndSlow {
     s.set64(S.STAR, 0x0023_0008_0000_0000n);
     s.set64(S.LSTAR, BigInt(one(LANDING, KERNEL_LANDING)));
     s.set64(S.FMASK, BigInt(one(0x47700, 0, random.uint32() >>> 0)));
-    s.set64(S.KERNEL_GS_BASE, BigInt(random.uint32() >>> 0));
     cpu.nmiMasked = one(false, false, false, true);
     cpu.windowWanted = one(false, false, false, true);
     const rsp = STACK + 0x800 + one(0, 0, 0x7e0, 0x7f0, random.below(64));
@@ -120,9 +119,6 @@ const INSTRUCTIONS: readonly [SystemName, readonly number[], cpls: readonly numb
   ['syscall', [0x0f, 0x05], [3, 3, 0]],
   ['sysret', [0x48, 0x0f, 0x07], [0, 0, 3]],
   ['iret', [0x48, 0xcf], [0, 0, 0, 3]],
-  ['swapgs', [0x0f, 0x01, 0xf8], [0, 0, 3]],
-  ['stac', [0x0f, 0x01, 0xcb], [0, 0, 3]],
-  ['clac', [0x0f, 0x01, 0xca], [0, 0, 3]],
 ];
 
 const bytes32 = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);

@@ -8,20 +8,15 @@ import type { Func, ModuleBuilder } from '../../wasm/index.ts';
 import type { Insn } from '../decode/insn.ts';
 import { MODE_64, MODE_SIZE_MASK } from '../decode/mode.ts';
 import type { VcpuLayout } from '../layout.ts';
-import * as S from '../state.ts';
 import type { SystemName } from '../table/system-names.ts';
 import { emitLocate, Handler, type PrivilegeRoutines } from './change.ts';
 import { emitDeliver } from './event-entry.ts';
 import { iret32, isFlat32, sysenter, sysexit } from './privilege-32.ts';
-import { iret, setAc, swapgs, syscall, sysret } from './privilege-64.ts';
+import { iret, syscall, sysret } from './privilege-64.ts';
 
 type Body = (e: Handler) => void;
-const [stac, clac] = [setAc(S.FLAG_AC), setAc(0)];
-const OF_64_BIT_CODE: Readonly<Record<string, Body>> = { syscall, sysret, swapgs, stac, clac, iret };
-const OF_32_BIT_CODE: Readonly<Record<string, Body>> = {
-  ...{ sysenter32: sysenter, sysexit32: sysexit, iret32 },
-  ...{ stac32: stac, clac32: clac },
-};
+const OF_64_BIT_CODE: Readonly<Record<string, Body>> = { syscall, sysret, iret };
+const OF_32_BIT_CODE: Readonly<Record<string, Body>> = { sysenter32: sysenter, sysexit32: sysexit, iret32 };
 
 /** The name of the handler that an instruction may have here. */
 export function privilegeHandler({ row, mode, operandSize }: Insn): SystemName | `${SystemName}32` | undefined {

@@ -3,6 +3,7 @@ import { type Callable, type Func, type I32, i32, i64, type ModuleBuilder, v128 
 import { SLOW_DONE, SLOW_FAULT } from '../codegen/machine-emit.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import { isCode, whereCodeMayBe } from '../mmu/code-writes.ts';
+import { emitTlbSlot } from '../mmu/tlb-slot.ts';
 import { EXECUTE, READ, WRITE } from '../mmu/walk.ts';
 import * as S from '../state.ts';
 
@@ -86,8 +87,7 @@ export function emitTouch(m: ModuleBuilder, at: VcpuLayout, refill: Func): Func 
 export function emitReach(m: ModuleBuilder, at: VcpuLayout, refill: Func): Func {
   const f = m.func(['i64'], ['i32']);
   const linear = f.param(0, 'i64');
-  const index = i32.and(i32.shrU(i32.wrap(linear), i32.const(7)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
-  const entry = f.let(i32.add(index, i32.load(i32.const(at.state + S.TLB_BASE))));
+  const entry = f.let(i32.add(emitTlbSlot(i32.wrap(linear)), i32.load(i32.const(at.state + S.TLB_BASE))));
   const page = i64.and(linear, i64.const(~BigInt(PAGE_SIZE - 1)));
   f.if(i64.eq(i64.load(entry, S.TLB_EXEC), page), () =>
     f.return(i32.add(i32.wrap(linear), i32.load(entry, S.TLB_ADDEND))),

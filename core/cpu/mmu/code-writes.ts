@@ -8,13 +8,12 @@ import { type Func, type I32, type I64, i32, i64 } from '../../wasm/index.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { FLAG_CODE } from './physical.ts';
+import { emitTlbSlot } from './tlb-slot.ts';
 
 /** Does `found` for the host address, when the page that has `linear` may be written by one who looks out for code. */
 export function whereCodeMayBe(f: Func, at: VcpuLayout, linear: I64, found: (host: I32) => void): void {
   const word = (offset: number): I32 => i32.load(i32.const(at.state + offset));
-  const index = i32.shrU(i32.wrap(linear), i32.const(12 - Math.log2(S.TLB_ENTRY_SIZE)));
-  const slot = i32.and(index, i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
-  const entry = f.let(i32.add(slot, word(S.TLB_BASE)));
+  const entry = f.let(i32.add(emitTlbSlot(i32.wrap(linear)), word(S.TLB_BASE)));
   const page = f.let(i64.and(linear, i64.const(~BigInt(PAGE_SIZE - 1))));
   const about = f.let(i32.load(entry, S.TLB_GLOBAL));
   const allowed = i32.ne(i32.and(about, i32.const(S.TLB_WRITES_CODE)), i32.const(0));

@@ -2,6 +2,7 @@
 import { type Func, type I32, i32, i64, i64x2, type ModuleBuilder } from '../../wasm/index.ts';
 import { PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
+import { emitTlbSlot } from './tlb-slot.ts';
 
 const NO_TAGS = i64x2.const(S.NO_TAG);
 
@@ -22,10 +23,9 @@ export function emitFlushPage(m: ModuleBuilder, at: VcpuLayout): Func {
   f.store64(flushes, i64.add(i64.load(flushes), i64.const(1n)));
   const first = i32.and(low, i32.const(-PAGE_SIZE));
   const page = f.let(i64.or(i64.shl(i64.extendU(high), i64.const(32n)), i64.extendU(first)));
-  const slot = i32.and(i32.shrU(low, i32.const(12 - 5)), i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
   const entry = f.local('i32');
   const part = f.local('i32');
-  f.set(entry, i32.add(slot, i32.const(at.tlb)));
+  f.set(entry, i32.add(emitTlbSlot(low), i32.const(at.tlb)));
   f.loop((again) => {
     f.if(i32.load8U(i32.add(part, i32.const(at.tlb + S.TLB_HOLDINGS))), () => {
       const has = (tag: number): I32 => i64.eq(i64.load(entry, tag), page);

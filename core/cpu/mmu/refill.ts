@@ -20,6 +20,7 @@ import {
 import { MAX_SLOT_GPA, PAGE_SIZE, type VcpuLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { FLAG_CODE, LOG_CLEAN, PAGE_NUMBER, READ_ONLY } from './physical.ts';
+import { emitTlbSlot } from './tlb-slot.ts';
 import {
   EXECUTE,
   HIGH_RESERVED,
@@ -297,9 +298,7 @@ class Refill {
 
   #store(host: I32, global: I32, allowed: { read: I32; write: I32; execute: I32 }): void {
     const { f } = this;
-    const index = i32.shrU(i32.wrap(this.#linear), i32.const(12 - 5));
-    const slot = i32.and(index, i32.const((S.TLB_ENTRIES - 1) * S.TLB_ENTRY_SIZE));
-    const entry = f.let(i32.add(slot, this.#word(S.TLB_BASE)));
+    const entry = f.let(i32.add(emitTlbSlot(i32.wrap(this.#linear)), this.#word(S.TLB_BASE)));
     const page = f.let(i64.and(this.#linear, i64.const(~BigInt(PAGE_SIZE - 1))));
     const tag = (may: I32): I64 => select(may, page, i64.const(S.NO_TAG));
     f.store64(entry, tag(allowed.read), S.TLB_READ);

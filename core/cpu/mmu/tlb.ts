@@ -7,6 +7,7 @@
  */
 import { PAGE_SIZE } from '../layout.ts';
 import * as S from '../state.ts';
+import { tlbSlot } from './tlb-slot.ts';
 import type { Accessor, Translation } from './walk.ts';
 
 const TAG_READ = S.TLB_READ >> 2;
@@ -60,7 +61,7 @@ export class Tlb {
     return this.base + this.#part(accessor) * S.TLB_PART_SIZE;
   }
   #entry(lo: number, part: number): number {
-    return part * PART_WORDS + ((lo >>> 12) & (S.TLB_ENTRIES - 1)) * WORDS;
+    return part * PART_WORDS + (tlbSlot(lo) >> 2);
   }
 
   /** Goes on with the translations of a PCID; the one not selected for longest makes room. TLB_BASE changes. */

@@ -11,6 +11,7 @@ import { memoryLayout } from '../layout.ts';
 import * as S from '../state.ts';
 import { PhysicalMemory } from './physical.ts';
 import { emitRefill } from './refill.ts';
+import { tlbSlot } from './tlb-slot.ts';
 import {
   type Access,
   type Accessor,
@@ -307,7 +308,7 @@ describe.each(MODES)('%s paging in generated code', (mode) => {
         filled++;
         expect({ gpa: BigInt(host - layout.user) }, what).toEqual(wanted);
         expect(after.equals(Buffer.from(copy.buffer)), what).toBe(true);
-        const entry = vcpu.tlb + Number((linear >> 12n) & BigInt(S.TLB_ENTRIES - 1)) * S.TLB_ENTRY_SIZE;
+        const entry = vcpu.tlb + tlbSlot(Number(linear & 0xffff_ffffn));
         const has = (tag: number): boolean => view.getBigUint64(entry + tag, true) === (linear & ~0xfffn);
         const may = (other: Access): boolean => 'gpa' in reference.walk(linear, other, accessor);
         expect([has(S.TLB_READ), has(S.TLB_EXEC)], what).toEqual([may(READ), may(EXECUTE)]);

@@ -97,7 +97,6 @@ export const emitSti: Emitter = (e) => {
       set(FLAG_VIF);
     },
   );
-  e.endBlock();
 };
 
 /**

@@ -145,6 +145,8 @@ export interface Emit {
   setSystemFlags(value: I32): void;
 
   cpl(): I32;
+  /** The TLB's part that serves from now on lies so many parts further; its address. */
+  moveTlb(parts: I32): I32;
   cr0(): I32;
   cr4(): I32;
   /** Blocks interrupts for one instruction (STI). */

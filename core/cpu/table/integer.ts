@@ -290,7 +290,7 @@ const nothing: RowSpec[] = [
 const flagOps: RowSpec[] = [
   { op: 0x9c, name: 'PUSHF', emit: control.emitPushf, stack: true, size64: 'd64', reads: ALL },
   { op: 0xfa, name: 'CLI', emit: control.emitCli },
-  { op: 0xfb, name: 'STI', emit: control.emitSti, ends: true },
+  { op: 0xfb, name: 'STI', emit: control.emitSti },
   { op: 0xf5, name: 'CMC', emit: control.emitCmc, reads: 'C', writes: 'C' },
   { op: 0xf8, name: 'CLC', emit: control.emitClc, writes: 'C' },
   { op: 0xf9, name: 'STC', emit: control.emitStc, writes: 'C' },

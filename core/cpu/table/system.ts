@@ -1,12 +1,15 @@
 /** Rows whose meaning, or that of their rare cases, is TypeScript (system/). They end a block when what follows may decode or translate differently. */
 import { emitMovFromSegment, emitMovToSegment, emitPopf, popSegment, pushSegment } from '../semantics/segments.ts';
 import {
+  emitClac,
   emitCompareExchangePair,
   emitInvlpg,
   emitMovFromControl,
   emitRdtsc,
   emitRdtscp,
   emitReadBase,
+  emitStac,
+  emitSwapBase,
   emitWriteBase,
   emitXrstor,
   emitXrstors,
@@ -112,9 +115,9 @@ const tables: RowSpec[] = [
   { op: 0x0f3882, pp: 0x66, name: 'INVPCID', form: 'Gy,Mo', system: 'invpcid', ends: true, cpuid: 'invpcid' },
   { op: 0x0f01, ext: 1, rm: 0, mod: 'reg', pp: 0, name: 'MONITOR', form: 'Fb', system: 'monitor', cpuid: 'monitor' },
   { op: 0x0f01, ext: 1, rm: 1, mod: 'reg', pp: 0, name: 'MWAIT', system: 'mwait', cpuid: 'monitor' },
-  { op: 0x0f01, ext: 1, rm: 2, mod: 'reg', pp: 0, name: 'CLAC', system: 'clac', cpuid: 'smap' },
-  { op: 0x0f01, ext: 1, rm: 3, mod: 'reg', pp: 0, name: 'STAC', system: 'stac', cpuid: 'smap' },
-  { op: 0x0f01, ext: 7, rm: 0, mod: 'reg', name: 'SWAPGS', system: 'swapgs', only: '64' },
+  { op: 0x0f01, ext: 1, rm: 2, mod: 'reg', pp: 0, name: 'CLAC', emit: emitClac, system: 'clac', cpuid: 'smap' },
+  { op: 0x0f01, ext: 1, rm: 3, mod: 'reg', pp: 0, name: 'STAC', emit: emitStac, system: 'stac', cpuid: 'smap' },
+  { op: 0x0f01, ext: 7, rm: 0, mod: 'reg', name: 'SWAPGS', emit: emitSwapBase, system: 'swapgs', only: '64' },
   { op: 0x0f01, ext: 7, rm: 1, mod: 'reg', name: 'RDTSCP', emit: emitRdtscp, system: 'rdtscp', cpuid: 'rdtscp' },
   { op: 0x0f01, ext: 0, rm: 1, mod: 'reg', name: 'VMCALL', system: 'vmcall' },
   { op: 0x0f01, ext: 3, rm: 1, mod: 'reg', name: 'VMMCALL', system: 'vmcall' },

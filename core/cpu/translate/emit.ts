@@ -151,6 +151,10 @@ export class TranslatorEmit extends MachineEmit {
   protected override tlbBase(): I32 {
     return this.region.tlbBase;
   }
+  override moveTlb(parts: I32): I32 {
+    this.f.set(this.region.tlbBase, super.moveTlb(parts));
+    return this.region.tlbBase;
+  }
 
   // -- memory ------------------------------------------------------------------------------------------------------
   /** What is more than a TLB fill is left to the interpreter, from the beginning of the instruction. */

@@ -18,6 +18,8 @@ export class RegionCode implements CodeAround {
     readonly place: CodePlace,
     readonly blocks: BlockCache,
     readonly handler: (record: number) => number,
+    /** Also what has not been run yet. */
+    readonly eager: boolean,
   ) {
     const offset = place.host % PAGE_SIZE;
     this.from = -offset;
@@ -52,8 +54,7 @@ export class RegionCode implements CodeAround {
     if (first === undefined) return undefined;
     const host = first + at - this.from - page * PAGE_SIZE;
     const { mode } = this.place;
-    // what is not in the place's page has been run before
-    if (page !== 0 && !this.blocks.has(host, mode)) return undefined;
+    if (!this.eager && !this.blocks.has(host, mode)) return undefined;
     const block = this.blocks.blockAt(host, mode);
     if (block) this.records.add(block.record);
     return block;

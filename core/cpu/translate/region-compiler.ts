@@ -68,7 +68,7 @@ export class RegionCompiler {
     const blocks = [...region.blocks.values()];
     this.#blocks = [undefined, ...blocks];
     this.#nodes = new Map(blocks.map((block, n) => [block.at, n + 1]));
-    const dispatched = new Set([...region.entries.map((entry) => entry.at), ...region.returns]);
+    const dispatched = new Set(region.entries.map((entry) => entry.at));
     this.#flow = this.#makeReducible(dispatched);
     this.#dispatched = [...dispatched];
     this.#handlers = new Map(region.entries.map(({ record, handler }) => [record, handler]));
@@ -125,14 +125,9 @@ export class RegionCompiler {
   #begin(): void {
     const { f } = this;
     this.registers.load();
-    f.set(this.rip, i64.load(this.#state(S.RIP)));
-    f.set(this.rip, i64.sub(this.rip, i64.add(this.#offsetInPage(), i64.const(BigInt(this.region.from)))));
     f.set(this.tlbBase, i32.load(this.#state(S.TLB_BASE)));
     if (this.#dispatched.length > 1) f.set(this.#target, i32.load8U(f.param(0, 'i32'), RECORD_ENTRY));
     f.set(this.#budget, i32.load(this.#state(S.BUDGET)));
-  }
-  #offsetInPage(): I64 {
-    return i64.and(this.#linearOf(this.rip), i64.const(BigInt(PAGE_SIZE - 1)));
   }
   /** Where an instruction pointer leads, linear. */
   #linearOf(ip: I64): I64 {
@@ -254,12 +249,14 @@ export class RegionCompiler {
     this.f.br(this.#labelAt(entry.at));
   }
   /** Behind an entry. The interpreter has counted the whole of its block; here blocks count when they begin. */
-  #begun({ at, record, handler, count }: RegionEntry): void {
+  #begun({ blockAt, record, handler, count }: RegionEntry): void {
+    this.f.set(this.rip, i64.sub(i64.load(this.#state(S.RIP)), i64.const(BigInt(blockAt))));
+    this.f.set(this.#reached, i32.const(this.#pageBit(this.#pageOf(blockAt))));
     if (!isFlatCode(this.region.mode))
       this.f.ifUnlikely(i32.eqz(this.#isWithinSegment()), () => {
         this.f.set(this.#target, i32.const(handler));
         this.f.set(this.#record, i32.const(record));
-        this.leaveTo('handler', this.ipAt(at));
+        this.leaveTo('handler', this.ipAt(blockAt));
       });
     this.f.set(this.#budget, i32.add(this.#budget, i32.const(count)));
   }
@@ -316,16 +313,17 @@ export class RegionCompiler {
     if (!this.staysInPage(at)) this.#requirePage(this.#pageOf(at), otherwise);
   }
   #requirePage(page: number, otherwise: () => void): void {
-    const number = [...this.region.pages.keys()].indexOf(page);
-    const host = this.region.pages.get(page);
-    if (page === 0 || host === undefined) return; // page 0 is the one that was entered
-    const bit = i32.const(1 << number);
+    if (this.region.pages.size === 1) return;
+    const bit = i32.const(this.#pageBit(page));
     this.f.ifUnlikely(i32.eqz(i32.and(this.#reached, bit)), () => {
       const first = this.#linearOf(this.ipAt(this.region.from + page * PAGE_SIZE));
-      const moved = i32.ne(this.f.call(this.rt.reach, first), i32.const(host));
+      const moved = i32.ne(this.f.call(this.rt.reach, first), i32.const(this.region.pages.get(page) ?? 0));
       this.f.ifUnlikely(moved, otherwise);
       this.f.set(this.#reached, i32.or(this.#reached, bit));
     });
+  }
+  #pageBit(page: number): number {
+    return 1 << [...this.region.pages.keys()].indexOf(page);
   }
   /** Both ways on, each with the flags as they are here. */
   fork(cond: I32, taken: () => void, otherwise: () => void): void {

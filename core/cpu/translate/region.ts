@@ -34,11 +34,13 @@ export interface RegionBlock {
 }
 
 /**
- * A block where the region can be entered: the interpreter's record of it, the handler that this had, and how many
- * instructions that block counts.
+ * Where the region can be entered: at a block, or within one behind an instruction that is not translated. The interpreter's
+ * record there, the handler that this had, and how many instructions of its block are left.
  */
 export interface RegionEntry {
   readonly at: number;
+  /** Where RIP is: at the block's beginning. */
+  readonly blockAt: number;
   readonly record: number;
   readonly handler: number;
   readonly count: number;
@@ -48,11 +50,9 @@ export interface Region {
   readonly blocks: ReadonlyMap<number, RegionBlock>;
   /** The first is at 0. */
   readonly entries: readonly RegionEntry[];
-  /** Other places that calls return to, in pages where it is not entered. */
-  readonly returns: readonly number[];
-  /** First byte of the entries' page, from the first entry. */
+  /** First byte of the first entry's page, from there. */
   readonly from: number;
-  /** Addresses of the pages in host memory; 0 is that of the entries. */
+  /** Addresses of the pages in host memory; 0 is that of the first entry. */
   readonly pages: ReadonlyMap<number, number>;
   /** CODE_MODE (decode/mode.ts). */
   readonly mode: number;
@@ -65,7 +65,7 @@ export interface CodeAround {
   readonly mode: number;
   pageOf(at: number): number;
   hostOf(page: number): number | undefined;
-  /** The block at a place, where there is one. */
+  /** The block at a place, where there is one that has been run. */
   decode(at: number): DecodedBlock | undefined;
   /** Blocks of the entry's page that have been run. */
   known(): readonly number[];
@@ -77,19 +77,21 @@ export interface CodeAround {
 export function findRegion(code: CodeAround): Region | undefined {
   const finder = new RegionFinder(code);
   finder.follow([0]);
-  if (!finder.entries.has(0)) return undefined;
+  if (finder.entries.size === 0) return undefined;
   if (finder.jumpsIndirectly) finder.enterAt([...code.known()].sort((a, b) => Math.abs(a) - Math.abs(b)));
   const blocks = new Map([...finder.leaders].map((at) => [at, finder.block(at)]));
   const pages = new Map([...finder.leaders].map((at) => [code.pageOf(at), code.hostOf(code.pageOf(at)) ?? 0]));
   const { from, mode } = code;
-  return { blocks, entries: [...finder.entries.values()], returns: [...finder.returns], from, pages, mode };
+  return { blocks, entries: [...finder.entries.values()], from, pages, mode };
 }
 
 class RegionFinder {
   readonly #insns = new Map<number, RegionInsn>();
+  /** The interpreter's blocks that were looked at. */
+  readonly #seen = new Set<number>();
   readonly leaders = new Set<number>();
+  /** By their records. */
   readonly entries = new Map<number, RegionEntry>();
-  readonly returns = new Set<number>();
   readonly #pages = new Set<number>();
   jumpsIndirectly = false;
 
@@ -98,7 +100,8 @@ class RegionFinder {
   follow(from: readonly number[]): void {
     const waiting = [...from];
     for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-      if (this.leaders.has(at) || this.leaders.size >= MAX_BLOCKS || this.#insns.size >= MAX_INSTRUCTIONS) continue;
+      if (this.#seen.has(at) || this.leaders.size >= MAX_BLOCKS || this.#insns.size >= MAX_INSTRUCTIONS) continue;
+      this.#seen.add(at);
       const found = this.#collect(at);
       if (found) waiting.push(...found);
     }
@@ -111,47 +114,47 @@ class RegionFinder {
     }
   }
   #enter(at: number): void {
-    if (!this.leaders.has(at) || this.entries.size + this.returns.size >= MAX_ENTRIES) return;
-    if (this.code.pageOf(at) !== 0) {
-      this.returns.add(at);
-      return;
-    }
-    const block = this.code.decode(at);
-    if (!block) return;
-    const { record, insns } = block;
-    this.entries.set(at, { at, record, handler: this.code.handler(record), count: insns.length });
+    const block = this.leaders.has(at) ? this.code.decode(at) : undefined;
+    if (block) this.#enterBy({ at, blockAt: at, record: block.record, count: block.insns.length });
+  }
+  #enterBy(entry: Omit<RegionEntry, 'handler'>): void {
+    const { record } = entry;
+    if (this.entries.size < MAX_ENTRIES) this.entries.set(record, { ...entry, handler: this.code.handler(record) });
   }
 
-  /** Takes in the instructions of a block; where it may go, or undefined when its first is not for a translator. */
+  /** Takes in the instructions of a block; where it may go, or undefined when none of it is for a translator. */
   #collect(at: number): number[] | undefined {
     const page = this.code.pageOf(at);
     if (Math.abs(at) > MAX_DISTANCE || (!this.#pages.has(page) && this.#pages.size >= MAX_PAGES)) return undefined;
-    const decoded = this.code.decode(at)?.insns ?? [];
-    const [first] = decoded;
-    if (!first || !isTranslatable(first.insn)) return undefined;
+    const insns = this.code.decode(at)?.insns ?? [];
+    if (!insns.some(({ insn }) => isTranslatable(insn))) return undefined;
     this.#pages.add(page);
-    this.leaders.add(at);
-    if (this.entries.size === 0) this.#enter(at);
     let here = at;
-    for (const { insn, record } of decoded) {
+    let goesOn = false;
+    for (const [n, { insn, record }] of insns.entries()) {
+      const translatable = isTranslatable(insn);
+      if (translatable && !goesOn) this.#lead(here, at, record, insns.length - n);
+      goesOn = translatable;
       if (!this.#insns.has(here)) this.#insns.set(here, { insn, record, at: here, blockAt: at });
       here += insn.length;
-      if (!isTranslatable(insn)) return [];
       if (insn.row.ends) return this.#targets(insn, here);
     }
     return [here]; // cut short by its length, or at the end of the page
   }
+  /** A block of the region begins where one of the interpreter's does, or behind what is not translated. */
+  #lead(at: number, blockAt: number, record: number, count: number): void {
+    this.leaders.add(at);
+    if (at !== blockAt) this.#enterBy({ at, blockAt, record, count });
+    else if (this.entries.size === 0) this.#enter(at);
+  }
 
   #targets(insn: Insn, end: number): number[] {
     const target = targetOf(insn, end);
-    if (insn.row.name === 'CALL') {
-      // where it returns to
+    if (insn.row.name === 'CALL' || !insn.row.near) {
+      // where it returns to, or goes on
       this.follow([end]);
       this.#enter(end);
-    } else if (target === undefined) {
-      if (insn.row.name === 'JMP') this.jumpsIndirectly = true;
-      return [];
-    }
+    } else if (insn.row.name === 'JMP' && target === undefined) this.jumpsIndirectly = true;
     return target === undefined ? [] : goesOn(insn) ? [target, end] : [target];
   }
 

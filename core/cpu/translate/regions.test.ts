@@ -8,8 +8,7 @@ const INTERPRETED = 7;
 const found = (page: number, ...records: number[]): FoundRegion => ({
   region: {
     blocks: new Map(),
-    entries: records.slice(0, 1).map((record) => ({ at: 0, record, handler: INTERPRETED, count: 1 })),
-    returns: [],
+    entries: records.slice(0, 1).map((record) => ({ at: 0, blockAt: 0, record, handler: INTERPRETED, count: 1 })),
     from: 0,
     pages: new Map([[0, page * 4096]]),
     mode: 2,

@@ -134,8 +134,10 @@ export class Translator {
     if (unsteady) return undefined;
     const entry = this.blocks.blockAt(host, mode);
     if (!entry || entered.has(entry.record) || this.#installed.isEntry(entry.record)) return undefined;
-    const code = new RegionCode(place, this.blocks, (record) => this.#installed.handlerOf(record));
+    const handler = (record: number): number => this.#installed.handlerOf(record);
+    const code = new RegionCode(place, this.blocks, handler, this.when === 'always');
     const region = findRegion(code);
-    return region && { region, page, records: code.records };
+    if (!region || region.entries.every(({ record }) => this.#installed.isEntry(record))) return undefined;
+    return { region, page, records: code.records };
   }
 }
