@@ -3,11 +3,21 @@
  * what is rare, is left to system/ before anything has changed.
  */
 import { hasBits, type I32, type I64, i32, i64 } from '../../wasm/index.ts';
+import { MODE_64, MODE_FLAT, MODE_SIZE_MASK } from '../decode/mode.ts';
 import * as S from '../state.ts';
 import type { Emit, Emitter } from './emit.ts';
 import { XSAVE_AREA, XSAVE_COMPACTED, XSAVE_PRIVILEGED } from './xsave.ts';
 
 const not = i32.eqz;
+
+/** Of memory operand 0 no segment has a base or limit. */
+function isFlat(e: Emit): I32 {
+  const mode = e.f.let(i32.load(e.field(S.CODE_MODE)));
+  const code64 = i32.eq(i32.and(mode, i32.const(MODE_SIZE_MASK)), i32.const(MODE_64));
+  const segment = e.segmentOf(0);
+  const near = i32.and(i32.ltU(segment, i32.const(S.FS)), i32.ne(segment, i32.const(S.CS)));
+  return i32.and(near, i32.or(code64, hasBits(mode, MODE_FLAT)));
+}
 
 // -- FS and GS bases -----------------------------------------------------------------------------------------------
 /** Address of the base that bit 3 of ModRM tells: FS or GS. */
@@ -60,9 +70,7 @@ export const emitClac = setsAc(0);
 
 // -- translations --------------------------------------------------------------------------------------------------
 export const emitInvlpg: Emitter = (e) => {
-  const far = i32.geU(e.segmentOf(0), i32.const(S.FS));
-  const other = i32.or(i32.const(e.addressSize === 8 ? 0 : 1), far);
-  e.fallBackIf(i32.or(i32.ne(e.cpl(), i32.const(0)), other));
+  e.fallBackIf(i32.or(e.cpl(), not(isFlat(e))));
   const linear = e.offset(0);
   e.fallBackIf(e.systemRoutine('flushPage', i32.wrap(linear), i32.wrap(i64.shrU(linear, i64.const(32n)))));
   e.endBlock();
@@ -138,10 +146,14 @@ export const emitMovFromControl: Emitter = (e) => {
 // -- XSAVE ---------------------------------------------------------------------------------------------------------
 /** The low half of the components asked for; there are none in EDX. */
 const askedFor = (e: Emit): I32 => e.reg(S.RAX, 4) as I32;
+function area(e: Emit, writes: boolean): I32 {
+  e.fallBackIf(not(isFlat(e)));
+  return e.hostOrFallBack(0, XSAVE_AREA, writes);
+}
 const saves =
   (about: number): Emitter =>
   (e) =>
-    e.fallBackIf(e.systemRoutine('xsave', e.hostOrFallBack(0, XSAVE_AREA, true), askedFor(e), i32.const(about)));
+    e.fallBackIf(e.systemRoutine('xsave', area(e, true), askedFor(e), i32.const(about)));
 export const emitXsaveopt = saves(0);
 export const emitXsavec = saves(XSAVE_COMPACTED);
 export const emitXsaves = saves(XSAVE_COMPACTED | XSAVE_PRIVILEGED);
@@ -149,6 +161,6 @@ export const emitXsaves = saves(XSAVE_COMPACTED | XSAVE_PRIVILEGED);
 const restores =
   (about: number): Emitter =>
   (e) =>
-    e.fallBackIf(e.systemRoutine('xrstor', e.hostOrFallBack(0, XSAVE_AREA, false), askedFor(e), i32.const(about)));
+    e.fallBackIf(e.systemRoutine('xrstor', area(e, false), askedFor(e), i32.const(about)));
 export const emitXrstor = restores(0);
 export const emitXrstors = restores(XSAVE_COMPACTED | XSAVE_PRIVILEGED);

@@ -1,5 +1,5 @@
 /**
- * XSAVEOPT, XSAVEC, XSAVES, XRSTOR and XRSTORS of 64-bit code as routines, for an x87 in its initial configuration and
+ * XSAVEOPT, XSAVEC, XSAVES, XRSTOR and XRSTORS as routines, for an x87 in its initial configuration and
  * areas that fault nowhere; system/xsave.ts has the whole, and says what the parts of an area are.
  */
 import {
@@ -56,7 +56,6 @@ const not = i32.eqz;
 const XSTATE_BV = XSAVE_HEADER;
 const XCOMP_BV = XSAVE_HEADER + 8;
 const COMPACTED = -0x8000_0000_0000_0000n;
-const REGISTERS = 16;
 const ALIGNMENT = 63;
 
 /** Makes them; `state`: address of the vCPU's. */
@@ -64,10 +63,20 @@ export function makeSystemRoutines(
   func: (params: readonly ['i32', 'i32', 'i32'], results: readonly ['i32']) => Func,
   state: number,
 ): Record<'xsave' | 'xrstor', Func> {
-  const make = (body: (r: Routine) => void): Func => {
+  const form = (body: (r: Routine) => void, registers: 8 | 16): Func => {
     const f = func(['i32', 'i32', 'i32'], ['i32']);
-    body(new Routine(f, state));
+    body(new Routine(f, state, registers));
     f.return(i32.const(0));
+    f.unreachable();
+    return f;
+  };
+  const make = (body: (r: Routine) => void): Func => {
+    const [wide, narrow] = [form(body, 16), form(body, 8)];
+    const f = func(['i32', 'i32', 'i32'], ['i32']);
+    const params = [f.param(0, 'i32'), f.param(1, 'i32'), f.param(2, 'i32')] as const;
+    const mode = i32.and(i32.load(i32.const(state + S.CODE_MODE)), i32.const(MODE_SIZE_MASK));
+    f.if(i32.eq(mode, i32.const(MODE_64)), () => f.returnCall(wide, ...params));
+    f.returnCall(narrow, ...params);
     f.unreachable();
     return f;
   };
@@ -82,6 +91,8 @@ class Routine {
   constructor(
     readonly f: Func,
     readonly base: number,
+    /** Vector registers that the mode reaches. */
+    readonly registers: 8 | 16,
   ) {
     this.area = f.param(0, 'i32');
     this.#asked = f.param(1, 'i32');
@@ -102,8 +113,6 @@ class Routine {
   }
 
   requireUsable(): void {
-    const mode = i32.and(this.word(S.CODE_MODE), i32.const(MODE_SIZE_MASK));
-    this.fallBackIf(i32.ne(mode, i32.const(MODE_64)));
     this.fallBackIf(not(hasBits(this.word(S.CR4), S.CR4_OSXSAVE)));
     this.fallBackIf(hasBits(this.word(S.CR0), S.CR0_TS));
     this.fallBackIf(i32.and(this.about(XSAVE_PRIVILEGED), i32.ne(this.word(S.CPL), i32.const(0))));
@@ -128,7 +137,7 @@ class Routine {
   /** `component` when a vector register has a bit set in it. */
   inUse(component: number): I32 {
     let bits: V128 | undefined;
-    for (const [at] of lanes(component, REGISTERS)) {
+    for (const [at] of lanes(component, this.registers)) {
       const lane = v128.load(this.state(at));
       bits = bits ? v128.or(bits, lane) : lane;
     }
@@ -151,7 +160,7 @@ function emitSave(r: Routine): void {
   const saved = f.let(i32.and(asked, used));
   for (const component of VECTORS)
     f.if(hasBits(saved, component), () => {
-      for (const [from, to] of lanes(component, REGISTERS)) f.storeV128(r.area, v128.load(r.state(from)), to);
+      for (const [from, to] of lanes(component, r.registers)) f.storeV128(r.area, v128.load(r.state(from)), to);
     });
   const withMxcsr = select(compacted, i32.and(saved, i32.const(XSTATE_SSE)), i32.and(asked, i32.const(6)));
   f.if(withMxcsr, () => {
@@ -198,10 +207,10 @@ function emitRestore(r: Routine): void {
       f.if(
         hasBits(loaded, component),
         () => {
-          for (const [to, from] of lanes(component, REGISTERS)) f.storeV128(r.state(to), v128.load(r.area, from));
+          for (const [to, from] of lanes(component, r.registers)) f.storeV128(r.state(to), v128.load(r.area, from));
         },
         () => {
-          for (const [to] of lanes(component, REGISTERS)) f.storeV128(r.state(to), i64x2.const(0n));
+          for (const [to] of lanes(component, r.registers)) f.storeV128(r.state(to), i64x2.const(0n));
         },
       ),
     );
