@@ -1,4 +1,5 @@
 /** What the tests of media share: files of guests, why a test is skipped, and the firmware they are tried with. */
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { filesOf } from '../fixtures/guests.ts';
 
@@ -19,5 +20,13 @@ export const FIRMWARE: readonly [string, readonly string[], Files][] = [
   ['our BIOS', [], { folder: '' }],
   ['SeaBIOS', ['--firmware', pathIn(seabios, 'bios-256k.bin')], seabios],
 ];
+
+export const OVMF = filesOf('ovmf');
+/** The options that choose it, with variables of its own in this folder. */
+export function ovmfIn(folder: string): string[] {
+  const nvram = join(folder, 'vars.fd');
+  copyFileSync(pathIn(OVMF, 'OVMF_VARS_4M.fd'), nvram);
+  return ['--firmware', pathIn(OVMF, 'OVMF_CODE_4M.fd'), '--nvram', nvram];
+}
 
 export const figure = (text: string): void => console.log(`figure: ${text}`);

@@ -48,7 +48,9 @@ export function ensureImage(name, recipe, inputs, store) {
   }
 }
 
+/** all_video: without it UEFI's screen is not handed on to the kernel. */
 const GRUB_CFG = `serial --unit=0 --speed=115200
+insmod all_video
 set timeout=1
 menuentry "Install" {
   linux /linux vga=788 --- quiet

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { filesOf } from '../../fixtures/guests.ts';
-import { FIRMWARE, figure, pathIn, why } from '../media-guests.ts';
+import { FIRMWARE, figure, OVMF, ovmfIn, pathIn, why } from '../media-guests.ts';
 import { VivScreen } from '../viv-screen.ts';
 
 const PASSWORD = 'vivarium';
@@ -60,14 +60,10 @@ describe.skipIf(why(image) !== '')(`Debian on a disk${why(image)}`, () => {
     });
   });
 
-  const ovmf = filesOf('ovmf');
-  it.skipIf(why(ovmf) !== '').each(['pc', 'q35'])(
-    `comes to a login on a %s from its EFI partition, with OVMF${why(ovmf)}`,
+  it.skipIf(why(OVMF) !== '').each(['pc', 'q35'])(
+    `comes to a login on a %s from its EFI partition, with OVMF${why(OVMF)}`,
     async (machine) => {
-      const nvram = join(folder, 'vars.fd');
-      copyFileSync(pathIn(ovmf, 'OVMF_VARS_4M.fd'), nvram);
-      const firmware = ['--firmware', pathIn(ovmf, 'OVMF_CODE_4M.fd'), '--nvram', nvram];
-      await expectLogin(`OVMF, ${machine}`, ...firmware, '--machine', machine);
+      await expectLogin(`OVMF, ${machine}`, ...ovmfIn(folder), '--machine', machine);
     },
   );
 });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { filesOf } from '../../fixtures/guests.ts';
-import { FIRMWARE, figure, pathIn, why } from '../media-guests.ts';
+import { FIRMWARE, figure, OVMF, ovmfIn, pathIn, why } from '../media-guests.ts';
 import type { Picture } from '../png.ts';
 import { VivScreen } from '../viv-screen.ts';
 
@@ -44,29 +44,33 @@ function share(picture: Picture, colour: number, part: readonly [number, number,
   return count / (width * height);
 }
 
+/** newt's window: grey in the middle of a blue screen, with a red bar on what is chosen. */
+function isDialog(picture: Picture): boolean {
+  const { width, height } = picture;
+  const middle = share(picture, 0xaaaaaa, [width >> 2, height >> 2, width >> 1, height >> 1]);
+  const border = share(picture, 0x0000aa, [0, 0, width >> 6, height]);
+  return middle > 0.3 && border > 0.8 && share(picture, 0xaa0000, [0, 0, width, height]) > 0.001;
+}
+
 const text = filesOf('installer-text-iso');
 /** grub-mkrescue's ISO has an MBR too: written to a disk, it starts from there. */
 const MEDIA = [
   ['a CD-ROM', '--cdrom'],
   ['a disk', '--disk'],
 ] as const;
+const FIRMWARES = [...FIRMWARE, ['OVMF', undefined, OVMF] as const];
+
 describe.skipIf(why(text) !== '').each(MEDIA)(`Debian's text installer from %s${why(text)}`, (medium, option) => {
-  it.each(FIRMWARE)('comes to its language screen with %s, and by keyboard to the next', async (firmware, options) => {
-    const vm = start(...options, option, copyOf(pathIn(text, 'installer.iso')));
-    // newt's window: grey in the middle of a blue screen, with a red bar on what is chosen
-    const isDialog = (picture: Picture): boolean => {
-      const { width, height } = picture;
-      const middle = share(picture, 0xaaaaaa, [width >> 2, height >> 2, width >> 1, height >> 1]);
-      const border = share(picture, 0x0000aa, [0, 0, width >> 6, height]);
-      return middle > 0.3 && border > 0.8 && share(picture, 0xaa0000, [0, 0, width, height]) > 0.001;
-    };
-    const language = await vm.untilPicture(isDialog);
-    figure(
-      `${firmware}: the text installer from ${medium} to its language screen in ${vm.process.seconds.toFixed(1)} s`,
-    );
-    await vm.press('enter');
-    const country = await vm.untilPicture((picture) => isDialog(picture) && picture.changes(language) !== undefined);
-    expect(country.changes(language)?.count).toBeGreaterThan(1000);
+  describe.each(FIRMWARES)('with %s', (firmware, options, files) => {
+    it.skipIf(why(files) !== '')(`comes to its language screen, and by keyboard to the next${why(files)}`, async () => {
+      const vm = start(...(options ?? ovmfIn(folder)), option, copyOf(pathIn(text, 'installer.iso')));
+      const language = await vm.untilPicture(isDialog);
+      const seconds = vm.process.seconds.toFixed(1);
+      figure(`${firmware}: the text installer from ${medium} to its language screen in ${seconds} s`);
+      await vm.press('enter');
+      const country = await vm.untilPicture((picture) => isDialog(picture) && picture.changes(language) !== undefined);
+      expect(country.changes(language)?.count).toBeGreaterThan(1000);
+    });
   });
 });
 
