@@ -157,7 +157,7 @@ export class InterpreterEmit extends MachineEmit {
   }
   isMemory(i: number): boolean {
     const kind = this.#field(i).kind;
-    return kind === 'm' || kind === 'g';
+    return kind === 'm' || kind === 'n' || kind === 'g';
   }
   isRegister(i: number): boolean {
     return this.#field(i).kind === 'r';
@@ -187,7 +187,8 @@ export class InterpreterEmit extends MachineEmit {
     const advance = this.#advances[i];
     if (!advance) return this.f.let(this.#address(i, this.#displacements[i], this.rt.linear, access));
     // in 64-bit code the whole operand has its address, and the part counts from there; elsewhere all wraps at 32 bits
-    const wraps = this.#field(i).kind === 'g' ? this.#general(i, GENERAL_WRAP32) : i32.const(0);
+    const { kind } = this.#field(i);
+    const wraps = kind === 'g' ? this.#general(i, GENERAL_WRAP32) : i32.const(kind === 'n' ? 1 : 0);
     const within = this.f.let(select(wraps, advance, i64.const(0n)));
     const displacement = i64.add(this.#displacements[i] ?? i64.const(0n), within);
     const start = this.f.let(this.#address(i, this.f.let(displacement), this.rt.linear, access));
@@ -204,6 +205,10 @@ export class InterpreterEmit extends MachineEmit {
     const { kind, at } = this.#field(i);
     if (kind === 'g') {
       return this.f.call<'i64'>(general, i32.add(this.#record, i32.const(at)), extra ?? i64.const(0n), ...access);
+    }
+    if (kind === 'n') {
+      const near = i32.add(i32.loadU(i32.load(this.#record, at)), i32.loadU(this.#record, at + 4));
+      return i64.extendU(extra ? i32.add(near, i32.wrap(extra)) : near);
     }
     const near = i64.add(i64.load(i32.load(this.#record, at)), i64.load32S(this.#record, at + 4));
     return extra ? i64.add(near, extra) : near;

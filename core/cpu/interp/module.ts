@@ -2,9 +2,10 @@
  * The interpreter's WebAssembly module: shared routines, and a handler for every variant of the table's common rows.
  * Made for one vCPU, whose addresses are constants in it.
  */
-import { type Callable, type Func, type I32, i32, i64 } from '../../wasm/index.ts';
+import { type Callable, type Func, hasBits, type I32, i32, i64 } from '../../wasm/index.ts';
 import { emitSettleFlags } from '../codegen/settle-flags.ts';
 import type { Insn } from '../decode/insn.ts';
+import { MODE_FLAT } from '../decode/mode.ts';
 import type { VcpuLayout } from '../layout.ts';
 import { emitDropOwn, emitFlushPage } from '../mmu/flush.ts';
 import { emitRefill } from '../mmu/refill.ts';
@@ -284,6 +285,9 @@ class Builder extends HandlerBuilder {
 
   #stackLinear(checked: Func): Func {
     const f = this.m.func(['i64', 'i32'], ['i64']);
+    const flat = hasBits(i32.load(this.state(S.CODE_MODE)), MODE_FLAT);
+    const whole = i64.ltU(f.param(0, 'i64'), i64.const(0xffff_fff0n));
+    f.if(i32.and(flat, whole), () => f.return(f.param(0, 'i64')));
     f.returnCall(checked, this.state(S.SEG + S.SS * S.SEG_SIZE), f.param(0, 'i64'), f.param(1, 'i32'));
     f.unreachable();
     return f;

@@ -19,7 +19,8 @@
  *   immediate          i32 (sign-extended), or i64 when its size is 8; the number of a segment or control register
  *   relative           i32 taken, i32 not taken: from the block's first byte; then a link for each: u32 record,
  *                      u32 instructions, u32 generation
- *   memory, near       u32  address of the base register, i32 displacement: base + displacement, no segment, 64-bit
+ *   memory, near       u32  address of the base register, i32 displacement: base + displacement, no segment; of 64-bit
+ *                      code, or of flat 32-bit code
  *   memory, general    u32 base, u32 index, i64 displacement, u32 segment, u8 scale, u8 flags, u16 unused, i64 mask
  */
 import type { Size } from '../decode/insn.ts';
@@ -36,8 +37,8 @@ export const RECORD_SEGMENT = 15;
 /** Where the fields begin of a record that has those. */
 export const SYSTEM_HEADER = 16;
 
-/** Kinds: register, vector register (XMM; MMX when its size is 8), immediate, relative, memory near, memory general. */
-export type FieldKind = 'r' | 'v' | 'i' | 'j' | 'm' | 'g';
+/** Kinds: register, vector register (XMM; MMX when its size is 8), immediate, relative, memory near (64-bit, 32-bit), memory general. */
+export type FieldKind = 'r' | 'v' | 'i' | 'j' | 'm' | 'n' | 'g';
 
 // memory general, offsets within the field
 export const GENERAL_BASE = 0;
@@ -81,6 +82,7 @@ function fieldSize(field: Field): number {
     case 'j':
       return RELATIVE_LINKS + 2 * LINK_SIZE;
     case 'm':
+    case 'n':
       return 8;
     case 'g':
       return GENERAL_SIZE;

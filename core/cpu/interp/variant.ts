@@ -3,9 +3,9 @@
  * what else the code depends on; the decoder asks for the variant of an instruction by the same key.
  */
 import { BASE_RIP, type Insn, type MemoryOperand, NO_REGISTER, type Operand, type Size } from '../decode/insn.ts';
-import { MODE_64, MODE_FLAT_CODE, MODE_SIZE_MASK, MODE_STACK32 } from '../decode/mode.ts';
+import { MODE_64, MODE_FLAT, MODE_FLAT_CODE, MODE_SIZE_MASK, MODE_STACK32 } from '../decode/mode.ts';
 import type { Emitter } from '../semantics/emit.ts';
-import { FS } from '../state.ts';
+import { CS, FS } from '../state.ts';
 import { ROWS, type Row } from '../table/index.ts';
 import type { OperandSpec, VectorLength } from '../table/row.ts';
 import type { Field } from './record.ts';
@@ -98,16 +98,21 @@ function stackSize(mode: number): StackSize {
   return (mode & MODE_STACK32) !== 0 ? 4 : 2;
 }
 
-/** base + displacement32 in the flat 64-bit address space: the short memory field. */
+/** base + displacement32 in a flat address space: a short memory field. */
 export function isNear(o: MemoryOperand, insn: Insn): boolean {
+  if (o.index !== NO_REGISTER || o.segment >= FS) return false;
+  if ((insn.mode & MODE_SIZE_MASK) !== MODE_64)
+    return insn.addressSize === 4 && (insn.mode & MODE_FLAT) !== 0 && o.segment !== CS && !insn.row.string;
   return (
-    (insn.mode & MODE_SIZE_MASK) === MODE_64 &&
     insn.addressSize === 8 &&
-    o.index === NO_REGISTER &&
-    o.segment < FS &&
     o.displacement >> 31 === o.displacementHigh &&
     (o.base !== BASE_RIP || Math.abs(o.displacement) < 0x7fff_0000)
   );
+}
+/** Kind of field that one has. */
+function memoryKind(o: MemoryOperand, insn: Insn): 'm' | 'n' | 'g' {
+  if (!isNear(o, insn)) return 'g';
+  return (insn.mode & MODE_SIZE_MASK) === MODE_64 ? 'm' : 'n';
 }
 
 export const fieldsOf = (insn: Insn): Field[] => insn.operands.map((o) => fieldOf(o, insn));
@@ -122,7 +127,7 @@ function fieldOf(o: Operand, insn: Insn): Field {
     case 'control':
       return { kind: 'i', size: 1 };
     case 'memory':
-      return { kind: isNear(o, insn) ? 'm' : 'g', size: o.size };
+      return { kind: memoryKind(o, insn), size: o.size };
     case 'relative':
       return { kind: 'j', size: 4 };
     case 'vector':
@@ -174,10 +179,15 @@ export function rareGroup(key: string): readonly Variant[] | undefined {
   return rareGroups.get(key);
 }
 
+/** Of 64-bit operands, where others are known too, 32-bit code has none. */
+const mayBeNear32 = (row: Row, size: number): boolean =>
+  !row.string && row.only !== '64' && (size !== 8 || row.sizes.length === 1);
+
 function* rowVariants(row: Row, emit: Emitter): Generator<Variant> {
   const vectors = row.sizes.flatMap((size) => row.lengths.map((length) => ({ size, length })));
   for (const { size, length } of vectors) {
     for (const fields of combinations(row.operands, size, length)) {
+      if (fields.some(({ kind }) => kind === 'n') && !mayBeNear32(row, size)) continue;
       for (const stack of row.stack ? STACK_SIZES[size] : NO_STACK) {
         for (const addressSize of row.string || row.counts ? ADDRESS_SIZES : WIDE_ONLY) {
           for (const repeat of row.string ? (row.writes === undefined ? [0, 0xf3] : [0, 0xf2, 0xf3]) : [0]) {
@@ -232,6 +242,7 @@ function fieldChoices(spec: OperandSpec, operandSize: 1 | 2 | 4 | 8, length: Vec
   const memory: Field[] = [
     { kind: 'm', size },
     { kind: 'g', size },
+    { kind: 'n', size },
   ];
   switch (spec.place) {
     case 'E':
