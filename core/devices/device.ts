@@ -50,6 +50,8 @@ export interface AccessCounters {
 export interface Device {
   /** Power-on state; idempotent. Does not disconnect back ends. */
   reset(): void;
+  /** The reset that ends S3, where the device keeps something over that: what it keeps has stayed under power. */
+  resetFromSleep?(): void;
   /** A consistent copy of the state; levels and timers that follow from it are not in it. */
   save(): DeviceState;
   /** Throws SnapshotError for anything a save() could not have made; then the device is unchanged. */

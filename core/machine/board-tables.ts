@@ -48,7 +48,6 @@ export function describeBoard({
         panic,
         floppy: drives.some(({ bus }) => bus === 'fdc'),
         fwCfg: !directBoot,
-        suspend: directBoot, // without firmware the machine itself resumes the guest; not every firmware can
       },
     },
     smbios: {

@@ -6,6 +6,7 @@ import { DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS } from '../devices/debug-exit/debug-e
 import { DebugExit } from '../devices/debug-exit/debug-exit.ts';
 import { DEBUG_CONSOLE_PORT } from '../devices/debugcon/debugcon.regs.ts';
 import { DebugConsole } from '../devices/debugcon/debugcon.ts';
+import type { IrqLine } from '../devices/device.ts';
 import { I8042 } from '../devices/i8042/i8042.ts';
 import { CONTROLLER_PORT_COUNTS, CONTROLLER_PORTS, PAGE_PORT_COUNT, PAGE_PORTS } from '../devices/i8237/i8237.regs.ts';
 import { I8237 } from '../devices/i8237/i8237.ts';
@@ -61,7 +62,13 @@ export function commonDevices(
   });
   const pciHost = new PciHost({ bus: slots.bus, resetControl: pm.resetControl });
   const { row: hpetRow, rtcLine } = hpet(board);
-  const rtc = new Mc146818({ irq: rtcLine, timers, wall, memory: board.cmos });
+  const rtcIrq: IrqLine = {
+    set: (level) => {
+      rtcLine.set(level);
+      if (level) pm.rtcAlarm();
+    },
+  };
+  const rtc = new Mc146818({ irq: rtcIrq, timers, wall, memory: board.cmos });
   const i8042 = new I8042({ irq1: irq(IRQ_KEYBOARD), irq12: irq(IRQ_MOUSE), timers, a20, resetCpu: reset });
   const uart = new Uart16550({ irq: irq(IRQ_COM1), out: board.serial, timers });
   const stdVga = new StdVga({ ...board.video, timers, window: vgaWindow(board) });

@@ -2,8 +2,9 @@
  * What firmware is told by fw_cfg: the machine's memory and processors, ACPI tables, what to boot. A machine that boots
  * a kernel directly has no fw_cfg.
  *
- * The files' formats are those of SeaBIOS (src/fw/paravirt.c) and OVMF. Not here: S3.
+ * The files' formats are those of SeaBIOS (src/fw/paravirt.c) and OVMF.
  */
+import { SLP_TYP_S3, SLP_TYP_S4, SLP_TYP_S5 } from '../devices/acpi-pm/acpi-pm.regs.ts';
 import * as R from '../devices/fw-cfg/fw-cfg.regs.ts';
 import { type FirmwareFile, FwCfg, word } from '../devices/fw-cfg/fw-cfg.ts';
 import type { AcpiBoard } from '../firmware/acpi/index.ts';
@@ -18,7 +19,7 @@ const VCPUS = 1;
 /** Firmware that finds nothing to boot says so and waits: it is not to reset the machine after a while. */
 const BOOT_FAIL_WAIT_FOREVER = 0xffff_ffff;
 /** SLP_TYP of S0 to S5; bit 7: there is that state. */
-const SYSTEM_STATES = Uint8Array.of(0x80, 0, 0, 0, 0, 0x80);
+const SYSTEM_STATES = Uint8Array.of(0x80, 0, 0, 0x80 | SLP_TYP_S3, SLP_TYP_S4, 0x80 | SLP_TYP_S5);
 const E820_ENTRY_SIZE = 20;
 
 /** acpi: the board as firmware has set it up; asked for again when firmware reads the tables. */

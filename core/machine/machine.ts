@@ -8,6 +8,7 @@ import { createScanoutState, Scanout } from '../backends/display/scanout.ts';
 import type { TimerQueue, WallClock } from '../base/clock.ts';
 import type { CpuConfig } from '../contracts/cpu.ts';
 import type { MachineType, PluggedDevice, StopReason, WatchdogAction } from '../contracts/machine.ts';
+import type { WakeReason } from '../devices/acpi-pm/acpi-pm.ts';
 import type { CharBackend } from '../devices/device.ts';
 import type { FlashStore } from '../devices/pflash/pflash.ts';
 import { vgaMemoryBytes } from '../devices/vga/vga.ts';
@@ -228,9 +229,7 @@ export class Machine {
       if (thread.kicked()) return undefined;
       thread.setAlarm(timers.nextDeadlineNs());
       if (this.#suspended) {
-        thread.sleepUntil(timers.nextDeadlineNs());
-        timers.runDue(thread.nowNs());
-        if (this.#resetRequested) this.reset();
+        this.#sleep();
         continue;
       }
       try {
@@ -250,6 +249,16 @@ export class Machine {
     return this.#stop;
   }
 
+  /** In S3: until a timer is due or the thread is kicked, or not at all where what wakes the guest has happened. */
+  #sleep(): void {
+    const { thread, timers } = this.#ports;
+    if (this.devices.pm.pendingWake === undefined) thread.sleepUntil(timers.nextDeadlineNs());
+    timers.runDue(thread.nowNs());
+    const { pendingWake } = this.devices.pm;
+    if (this.#resetRequested) this.reset();
+    else if (this.#suspended && pendingWake) this.#wake(pendingWake);
+  }
+
   /** Tells the display what the guest wrote, where it has asked: run() does, and who lets the guest stand still. */
   answerDisplay(): void {
     this.#displayLog.answer(this.#memory.map, this.vram);
@@ -263,13 +272,13 @@ export class Machine {
 
   /** Wakes a guest that sleeps, or asks it to shut down. */
   pressPowerButton(): void {
-    if (this.#suspended) this.#wake(true);
+    if (this.#suspended) this.#wake('power-button');
     else this.devices.pm.pressPowerButton();
   }
 
   /** A key, a mouse: wakes a guest that sleeps. */
   wakeUp(): void {
-    if (this.#suspended) this.#wake(false);
+    if (this.#suspended) this.#wake('input');
   }
 
   /** Plugs a device in. Throws HotPlugError where that cannot be. */
@@ -283,20 +292,24 @@ export class Machine {
     return this.devices.hotPlug.detach(device);
   }
 
-  #powerOn(): void {
+  #powerOn(fromSleep = false): void {
     this.#resetRequested = false;
     this.#suspended = false;
     this.#completeExit();
-    for (const { device } of [...this.devices.rows]) device.reset(); // what was to go, goes
+    // a copy: cards that were to go, go
+    for (const { device } of [...this.devices.rows]) {
+      if (fromSleep && device.resetFromSleep) device.resetFromSleep();
+      else device.reset();
+    }
     setIrqchipState(this.#vm, this.#powerOnIrqchip);
     setVcpuState(this.vcpu, this.#powerOnVcpu);
   }
 
   /** S3 ends with a reset; then firmware resumes the guest, or in its place this does. */
-  #wake(byPowerButton: boolean): void {
+  #wake(by: WakeReason): void {
     if (!this.#plan) this.devices.rtc.resumeAfterReset();
-    this.#powerOn();
-    this.devices.pm.wake(byPowerButton);
+    this.#powerOn(true);
+    this.devices.pm.wake(by);
     this.#ports.notify?.({ type: 'woken' });
     if (!this.#plan) return;
     const vector = new DataView(new ArrayBuffer(4));
@@ -376,7 +389,6 @@ export class Machine {
         this.#stop = { kind: 'guest-shutdown' };
       },
       suspend: () => {
-        if (!this.#described.acpi.parts?.suspend) return;
         this.#suspended = true;
         this.#ports.notify?.({ type: 'suspended' });
       },

@@ -129,11 +129,27 @@ describe('AcpiPm sleep and reset', () => {
   it('says after S3 that it woke, and by what', () => {
     const { pm } = makePm();
     pm.reset();
-    pm.wake(true);
+    pm.wake('power-button');
     expect(pm.read(R.PM1_STS, 2)).toBe(R.WAK_STS | R.PWRBTN_STS);
     pm.write(R.PM1_STS, 2, R.WAK_STS | R.PWRBTN_STS);
-    pm.wake(false);
+    pm.wake('input');
     expect(pm.read(R.PM1_STS, 2)).toBe(R.WAK_STS);
+  });
+
+  it('sets the status of the real-time clock, and says what is to wake the guest', () => {
+    const { pm, sci, enable } = makePm();
+    pm.rtcAlarm();
+    expect([pm.read(R.PM1_STS, 2), sci.level, pm.pendingWake]).toEqual([R.RTC_STS, false, undefined]);
+    enable();
+    pm.write(R.PM1_EN, 2, R.RTC_STS | R.PWRBTN_STS);
+    expect([sci.level, pm.pendingWake]).toEqual([true, 'rtc']);
+    pm.write(R.PM1_STS, 2, R.RTC_STS);
+    expect(pm.pendingWake).toBeUndefined();
+    pm.pressPowerButton();
+    expect(pm.pendingWake).toBe('power-button');
+    pm.reset();
+    pm.wake('rtc');
+    expect(pm.read(R.PM1_STS, 2)).toBe(R.WAK_STS | R.RTC_STS);
   });
 
   it('does nothing for a sleep type without SLP_EN', () => {

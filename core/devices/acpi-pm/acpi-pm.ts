@@ -17,6 +17,10 @@ import * as R from './acpi-pm.regs.ts';
 /** The overflow status follows the highest bit of the counter. [ACPI] 4.8.3.1.1 */
 const HALF_TURN = 2 ** (R.PM_TMR_BITS - 1);
 
+/** Why a guest wakes from S3. */
+export type WakeReason = 'power-button' | 'rtc' | 'input';
+const WAKE_STATUS: Readonly<Record<WakeReason, number>> = { 'power-button': R.PWRBTN_STS, rtc: R.RTC_STS, input: 0 };
+
 const STATE = defineState('acpi-pm', 2, {
   pm1Sts: bits(R.PM1_STS_MASK),
   pm1En: bits(R.PM1_EN_MASK),
@@ -93,9 +97,22 @@ export class AcpiPm extends ByteDevice {
     this.#drive();
   }
 
+  /** The real-time clock interrupts. */
+  rtcAlarm(): void {
+    this.#s.pm1Sts |= R.RTC_STS;
+    this.#drive();
+  }
+
+  /** What a guest that sleeps wants to be woken by, and has happened. */
+  get pendingWake(): WakeReason | undefined {
+    const happened = this.#s.pm1Sts & this.#s.pm1En;
+    if (happened & R.PWRBTN_STS) return 'power-button';
+    return happened & R.RTC_STS ? 'rtc' : undefined;
+  }
+
   /** After the reset that ends S3: the status says what it was. [ACPI] 4.8.3.1.1 */
-  wake(byPowerButton: boolean): void {
-    this.#s.pm1Sts |= R.WAK_STS | (byPowerButton ? R.PWRBTN_STS : 0);
+  wake(by: WakeReason): void {
+    this.#s.pm1Sts |= R.WAK_STS | WAKE_STATUS[by];
     this.#drive();
   }
 

@@ -29,7 +29,10 @@ export interface ChipsetStart {
   readonly directBoot: boolean;
 }
 
-/** PAM and SMRAM, which 440FX and MCH have at different offsets. */
+/**
+ * PAM and SMRAM, which 440FX and MCH have at different offsets. Firmware that resumes from S3 finds itself in the RAM that
+ * it has copied itself to: SeaBIOS knows by that copy that it has run.
+ */
 export function defineShadowRegisters(
   space: PciConfigSpace,
   at: { pam0: number; smram: number },
@@ -40,6 +43,7 @@ export function defineShadowRegisters(
     const writable = i === 0 ? R.PAM_WRITABLE & 0xf0 : R.PAM_WRITABLE;
     space.define(at.pam0 + i, 1, ram & writable, writable);
   }
+  space.keepInSleep(at.pam0, R.PAM_COUNT);
   space.define(at.smram, 1, R.SMRAM_POWER_ON, R.SMRAM_WRITABLE);
   const apply = (): void => {
     ports.setPam(Uint8Array.from({ length: R.PAM_COUNT }, (_, i) => space.readConfig(at.pam0 + i, 1)));

@@ -99,6 +99,7 @@ export class PciConfigSpace implements PciFunction, Device {
   readonly #windowListeners: ((bar: BarSpec, base: number | undefined) => void)[] = [];
   /** Memory of capabilities outside of configuration space, each with its power-on content. */
   readonly #tables: { bytes: Uint8Array; powerOn: Uint8Array }[] = [];
+  readonly #keptInSleep: number[] = [];
   #intxPin: IrqLine | undefined;
   #intxAsserted = false;
   #lastCapability = R.CAPABILITIES_POINTER - 1;
@@ -204,7 +205,23 @@ export class PciConfigSpace implements PciFunction, Device {
   }
 
   reset(): void {
-    this.#bytes.set(this.#powerOn);
+    this.#resetTo(this.#powerOn);
+  }
+
+  /** These registers stay as they are over S3. */
+  keepInSleep(offset: number, length: number): this {
+    for (let i = 0; i < length; i++) this.#keptInSleep.push(offset + i);
+    return this;
+  }
+
+  resetFromSleep(): void {
+    const bytes = this.#powerOn.slice();
+    for (const at of this.#keptInSleep) bytes[at] = this.#bytes[at] ?? 0;
+    this.#resetTo(bytes);
+  }
+
+  #resetTo(registers: Uint8Array): void {
+    this.#bytes.set(registers);
     for (const { bytes, powerOn } of this.#tables) bytes.set(powerOn);
     this.#changed();
   }

@@ -70,6 +70,9 @@ export class StdVga implements Device {
     this.configSpace.reset();
   }
 
+  /** As on auxiliary power: few guests, and no firmware, program a VGA's modes anew after S3. */
+  resetFromSleep(): void {}
+
   save(): DeviceState {
     return STD_VGA_STATE.save({ vga: this.vga.save(), config: this.configSpace.save() });
   }

@@ -62,8 +62,6 @@ export interface BoardParts {
   readonly floppy?: boolean;
   readonly panic?: boolean;
   readonly fwCfg?: boolean;
-  /** S3 works: somebody resumes the guest. */
-  readonly suspend?: boolean;
   /** The hot plug registers are there. */
   readonly hotplug?: boolean;
 }
@@ -87,7 +85,7 @@ export function dsdt(board: DsdtBoard): Acpi {
     'DSDT',
     2,
     concat(
-      ...(parts.suspend ? [sleepState('\\_S3', SLP_TYP_S3)] : []),
+      sleepState('\\_S3', SLP_TYP_S3),
       sleepState('\\_S4', SLP_TYP_S4),
       sleepState('\\_S5', SLP_TYP_S5),
       interruptModel(),
@@ -177,7 +175,10 @@ function hpet(): Aml {
   return fixedDevice('HPET', eisaId('PNP0103'), memory32Fixed(HPET_BASE, HPET_SIZE));
 }
 
-/** Addresses that are taken and belong to no other object. */
+/**
+ * Addresses that are taken and belong to no other object. Firmware is told the size of the tables before it chooses some
+ * of them: the size does not depend on that.
+ */
 function motherboard({ ecam, pmIoBase, parts }: DsdtBoard): Aml {
   const PM_PORTS = 64;
   return device(
@@ -187,7 +188,7 @@ function motherboard({ ecam, pmIoBase, parts }: DsdtBoard): Aml {
     name(
       '_CRS',
       resourceTemplate(
-        ...(pmIoBase > 0 ? [io(pmIoBase, PM_PORTS)] : []),
+        io(pmIoBase, PM_PORTS),
         ...(parts?.hotplug ? [io(PCI_HOTPLUG_PORT, PCI_HOTPLUG_PORTS)] : []),
         ...(ecam ? [memory32Fixed(ecam.base, ecam.buses * MIB)] : []),
       ),

@@ -2,7 +2,7 @@
  * FADT (signature FACP) and FACS: where the fixed ACPI hardware of this board is.
  *
  * Reference: [ACPI] ACPI Specification 6.5, 5.2.9 (FADT), 5.2.10 (FACS). Revision 3 of the FADT is written: the
- * last that has nothing this board lacks. Not here: sleep states but S5, C states, P states.
+ * last that has nothing this board lacks. Not here: C states, P states.
  */
 import {
   ACPI_DISABLE,
@@ -28,7 +28,7 @@ const WBINVD = 1 << 0;
 const PROC_C1 = 1 << 2;
 // A clear PWR_BUTTON (bit 4) says that the power button is fixed hardware, in PM1.
 const SLP_BUTTON = 1 << 5; // set: there is no fixed sleep button
-const FIX_RTC = 1 << 6; // set: the RTC's wake status is not in PM1
+// A clear FIX_RTC (bit 6) says that the RTC's wake status is in PM1.
 // A clear TMR_VAL_EXT (bit 8) says that the timer has 24 bits.
 const RESET_REG_SUP = 1 << 10;
 
@@ -79,7 +79,7 @@ export function fadt(facsAddress: number, dsdtAddress: number, { pm, pmIoBase }:
   u16(98, UNSUPPORTED_LATENCY); // P_LVL3_LAT
   u8(108, 0x32); // CENTURY: CMOS index of the century
   u16(109, LEGACY_DEVICES | HAS_8042);
-  u32(112, WBINVD | PROC_C1 | SLP_BUTTON | FIX_RTC | RESET_REG_SUP);
+  u32(112, WBINVD | PROC_C1 | SLP_BUTTON | RESET_REG_SUP);
   ioAddress(116, { port: RESET_PORT, length: 1 });
   u8(128, RESET_VALUE);
   // X_FIRMWARE_CTRL (132) stays 0: only one of the two pointers to the FACS may be set

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Q35_ACPI } from '../boards.ts';
+import { PC_ACPI, Q35_ACPI } from '../boards.ts';
+import { dsdt } from './dsdt.ts';
 import { acpiTables } from './index.ts';
 import { loadableTables } from './table-loader.ts';
 
@@ -40,6 +41,22 @@ describe('the table loader', () => {
     expect(files['etc/acpi/rsdp']).toEqual(direct.subarray(0, 36));
     expect(files['etc/acpi/tables']?.subarray(64)).toEqual(direct.subarray(64));
   });
+
+  it.each([PC_ACPI, Q35_ACPI])(
+    'has tables of one size, whatever addresses firmware chooses: it learns that before',
+    (board) => {
+      const chosen = [
+        [0, 0],
+        [0x600, 0xb000_0000],
+        [0xb000, 0xe000_0000],
+      ] as const;
+      const sizes = chosen.map(
+        ([pmIoBase, base]) =>
+          dsdt({ ...board, vcpus: 1, pmIoBase, ecam: { base, buses: 256 }, parts: { hotplug: true } }).length,
+      );
+      expect(new Set(sizes).size).toBe(1);
+    },
+  );
 
   it('asks for the RSDP where guests look for it, and for the tables anywhere', () => {
     expect(load({}).allocated).toEqual(['etc/acpi/rsdp 16 2', 'etc/acpi/tables 64 1']);

@@ -11,7 +11,7 @@ const EVERYTHING = {
   vcpus: 1,
   pmIoBase: 0xb000,
   ram: { ramBytes: 2 ** 32, holeStart: 0xb000_0000 },
-  parts: { hpet: true, floppy: true, panic: true, fwCfg: true, suspend: true, hotplug: true },
+  parts: { hpet: true, floppy: true, panic: true, fwCfg: true, hotplug: true },
 };
 const FULL_Q35: AcpiBoard = { ...Q35_ACPI, ...EVERYTHING, ecam: { base: 0xb000_0000, buses: 256 } };
 const block = acpiTables(BASE, FULL_Q35);

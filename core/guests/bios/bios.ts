@@ -21,6 +21,7 @@ import { pci } from './pci.ts';
 import { pirTable } from './pir-table.ts';
 import { post } from './post.ts';
 import { print } from './print.ts';
+import { resume, resume16 } from './resume.ts';
 import { smbiosTables } from './smbios.ts';
 import { start } from './start.ts';
 import { system } from './system.ts';
@@ -35,7 +36,7 @@ const FSEG_POOL_END = 0xf000;
 function runtime(): Listing {
   const p = new Listing({ bits: 16, origin: 0, symbols: { ...SYMBOLS, gdt_linear: RUNTIME_BASE } });
   for (const part of [start, interrupts, keyboard, system, clock, int13, disk, ata, ahci, floppy]) p.asm(part);
-  for (const part of [drives, eltorito, boot, menu, print]) p.asm(part);
+  for (const part of [drives, eltorito, boot, menu, print, resume16]) p.asm(part);
   for (const table of [vectorTable, keyTable, disketteTable, floppyKinds, pirTable, smbiosTables]) table(p);
   return p;
 }
@@ -55,6 +56,7 @@ export function buildBios(): Uint8Array {
       fseg_pool: RUNTIME_BASE + FSEG_POOL,
       fseg_pool_end: RUNTIME_BASE + FSEG_POOL_END,
       start16: services.address('start16'),
+      resume16: services.address('resume16'),
       smbios_anchor: RUNTIME_BASE + services.address('smbios_anchor'),
       low_gdtr: RUNTIME_BASE + services.address('gdtr'),
       vga_image: VGA_IMAGE_BASE,
@@ -62,7 +64,7 @@ export function buildBios(): Uint8Array {
       vga_edid: 0xc_0000 + vga.edid,
     },
   });
-  for (const part of [post, pci, fwCfg, tables]) first.asm(part);
+  for (const part of [post, pci, fwCfg, tables, resume]) first.asm(part);
   put(image, POST_BASE, first.finish(), VGA_IMAGE_BASE);
   // the reset vector, the date, the model
   const end = new Listing({ bits: 16, origin: RESET_OFFSET, symbols: { power_on: services.address('power_on') } });

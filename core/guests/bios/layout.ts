@@ -93,7 +93,11 @@ const EXTENDED_DATA: Symbols = {
   DEADLINE: 0xe8,
   BOOT_LAST: 0xea, // priority of the boot entry that was tried last
   ORDER_STRICT: 0xec, // nothing but what the order names
+  IS_Q35: 0xed,
   EMU_CACHED: 0xf0, // the CD sector in BUFFER
+  FACS: 0xf4,
+  RESUME_AT: 0xf8, // far pointer to where a guest wakes
+  ECAM: 0xfc,
   // El Torito
   EMU_ACTIVE: 0x100,
   EMU_MEDIA: 0x101,
@@ -172,12 +176,10 @@ const POST: Symbols = {
   P_HAS_DMA: 0x7014,
   P_HAS_FW_CFG: 0x7015,
   P_BUS: 0x7016,
-  P_Q35: 0x7017,
   P_ADDEND: 0x7018, // device numbers of the bridges above
   P_IO: 0x701c,
   P_MEMORY: 0x7020,
   P_MEMORY_END: 0x7024,
-  P_ECAM: 0x7028,
   P_HIGH_TOP: 0x702c, // RAM from here on is taken by tables
   P_FSEG: 0x7030, // the next free byte for tables in the runtime segment
   P_RECORDS: 0x7034,

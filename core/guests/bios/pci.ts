@@ -217,7 +217,7 @@ pci_interrupt:
   mov eax, ebx
   shr eax, 11
   and eax, 31
-  cmp byte [P_Q35], 0
+  cmp byte [EBDA_LINEAR+IS_Q35], 0
   je .piix
   cmp dword [P_ADDEND], 0
   jne .add
@@ -378,11 +378,11 @@ chip_table:
 
 ; [Q35] PCIEXBAR: 256 MiB of configuration space in memory
 chip_q35:
-  mov byte [P_Q35], 1
+  mov byte [EBDA_LINEAR+IS_Q35], 1
   xor eax, eax
   mov ecx, 0x64
   call pci_write
-  mov eax, [P_ECAM]
+  mov eax, [EBDA_LINEAR+ECAM]
   or al, 1
   mov ecx, 0x60
   jmp pci_write

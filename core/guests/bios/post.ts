@@ -12,6 +12,7 @@ post_entry:
   mov ss, ax
   mov fs, ax
   mov gs, ax
+  movzx ebp, bl                 ; how the processor was shut down
   ; this code runs below 4 GiB. PAM: RAM answers from C0000h on, reads and writes
   mov esi, 0x59
   mov edx, PCI_ADDRESS
@@ -40,6 +41,9 @@ post_entry:
   inc esi
   dec ecx
   jnz .next_pam
+  cmp ebp, 0xfe
+  je resume
+post_start:
   mov esi, 0xfffe0000
   mov edi, POST_LINEAR
   mov ecx, 0x8000
@@ -68,6 +72,7 @@ post_entry:
   call start_apic
   call pci_start
   call load_tables
+  call find_facs
   call load_smbios
   call make_mp_table
   call memory_map
@@ -100,12 +105,12 @@ memory_size:
   mov [P_HIGH_TOP], eax
   mov dword [P_MEMORY], 0xc0000000
   mov dword [P_MEMORY_END], 0xfec00000
-  mov dword [P_ECAM], 0xb0000000
+  mov dword [EBDA_LINEAR+ECAM], 0xb0000000
   cmp eax, 0xb0000000
   jbe .ret
   ; no room below 3 GiB
   mov dword [P_MEMORY_END], 0xe0000000
-  mov dword [P_ECAM], 0xe0000000
+  mov dword [EBDA_LINEAR+ECAM], 0xe0000000
   cmp eax, 0xc0000000
   jbe .is_q35
   mov dword [P_MEMORY], 0xe0000000

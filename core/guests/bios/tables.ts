@@ -386,9 +386,9 @@ memory_map:
   mov ebp, 2
   call add_range
 .ecam:
-  cmp byte [P_Q35], 0
+  cmp byte [EBDA_LINEAR+IS_Q35], 0
   je .high
-  mov eax, [P_ECAM]
+  mov eax, [EBDA_LINEAR+ECAM]
   mov ebx, 0x10000000
   mov ebp, 2
   call add_range
