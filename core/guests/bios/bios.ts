@@ -2,9 +2,11 @@
  * Vivarium's own BIOS as a ROM image of 128 KiB: 32-bit code of the power-on self test, a VGA BIOS for cards that bring
  * none, and the 16-bit segment of services. The same bytes every time.
  */
+import { acpiLoader } from './acpi-loader.ts';
 import { ahci } from './ahci.ts';
 import { ata } from './ata.ts';
 import { boot } from './boot.ts';
+import { bootOrder } from './boot-order.ts';
 import { clock } from './clock.ts';
 import { disk } from './disk.ts';
 import { drives } from './drives.ts';
@@ -16,16 +18,18 @@ import { interrupts, vectorTable } from './interrupts.ts';
 import { keyboard, keyTable } from './keyboard.ts';
 import { IMAGE_BYTES, POST_BASE, RESET_OFFSET, RUNTIME_BASE, SYMBOLS, VGA_IMAGE_BASE } from './layout.ts';
 import { Listing } from './listing.ts';
+import { memoryMap } from './memory-map.ts';
 import { menu } from './menu.ts';
+import { mpTable } from './mp-table.ts';
 import { pci } from './pci.ts';
 import { pirTable } from './pir-table.ts';
 import { post } from './post.ts';
 import { print } from './print.ts';
 import { resume, resume16 } from './resume.ts';
 import { smbiosTables } from './smbios.ts';
+import { smbiosLoader } from './smbios-loader.ts';
 import { start } from './start.ts';
 import { system } from './system.ts';
-import { tables } from './tables.ts';
 import { buildVgaBios } from './vga/vga-bios.ts';
 
 /** Tables of the machine that must lie below 1 MiB: behind the code, before the date. */
@@ -64,7 +68,8 @@ export function buildBios(): Uint8Array {
       vga_edid: 0xc_0000 + vga.edid,
     },
   });
-  for (const part of [post, pci, fwCfg, tables, resume]) first.asm(part);
+  for (const part of [post, pci, fwCfg, acpiLoader, smbiosLoader, mpTable, memoryMap, bootOrder]) first.asm(part);
+  first.asm(resume);
   put(image, POST_BASE, first.finish(), VGA_IMAGE_BASE);
   // the reset vector, the date, the model
   const end = new Listing({ bits: 16, origin: RESET_OFFSET, symbols: { power_on: services.address('power_on') } });
