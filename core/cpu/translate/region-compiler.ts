@@ -13,6 +13,7 @@ import { ControlFlow } from './control-flow.ts';
 import { DeferredFlags } from './deferred-flags.ts';
 import { TranslatorEmit } from './emit.ts';
 import { flagUse, needsFlags } from './flag-use.ts';
+import { placeTable } from './place-table.ts';
 import { type Region, type RegionBlock, type RegionEntry, type RegionInsn, successorsOf } from './region.ts';
 import { Registers } from './registers.ts';
 import { is16Bit, isFlatCode, isLong } from './translatable.ts';
@@ -235,7 +236,7 @@ export class RegionCompiler {
     this.flags.met();
     const places = this.#dispatched.map((at) => this.#labelAt(at));
     this.f.block((search) => this.#enterBy(entries, [], [...places, search]));
-    this.#search([...this.#dispatched].sort((a, b) => a - b));
+    this.#search(this.#dispatched);
   }
   /** Within a block for each entry, the jump to one of those blocks or of the `others`; behind each, what an entry does. */
   #enterBy(entries: readonly RegionEntry[], blocks: readonly Label[], others: readonly Label[]): void {
@@ -263,23 +264,32 @@ export class RegionCompiler {
   #labelAt(at: number): Label {
     return this.#labels.get(this.#nodes.get(at) as number) as Label;
   }
-  /** Goes to the one of these places that the jump leads to. */
+  /** Goes to the one of these places, of which there are at least two, that the jump leads to. */
   #search(places: readonly number[]): void {
-    const half = places.length >> 1;
-    const middle = places[half] ?? 0;
-    if (places.length > 1) {
-      this.f.if(
-        i32.geS(this.#place, i32.const(middle)),
-        () => this.#search(places.slice(half)),
-        () => this.#search(places.slice(0, half)),
-      );
-      this.f.unreachable();
+    const { multiplier, shift, buckets } = placeTable(places);
+    const bucket = i32.shrU(i32.mul(this.#place, i32.const(multiplier)), i32.const(shift));
+    this.f.block((nowhere) => this.#searchBy(bucket, buckets, [], nowhere));
+    this.leaveTo('next', i64.add(this.rip, i64.extendS(this.#place)));
+  }
+  /** Within a block for each bucket that has places, the jump to one of those blocks; behind each, which place it is. */
+  #searchBy(bucket: I32, buckets: readonly (readonly number[])[], blocks: readonly Label[], nowhere: Label): void {
+    const places = buckets.at(-1);
+    if (!places) {
+      this.f.brTable(bucket, [...blocks, nowhere]);
       return;
     }
-    const ip = i64.add(this.rip, i64.extendS(this.#place));
-    this.f.if(i32.ne(this.#place, i32.const(middle)), () => this.leaveTo('next', ip));
-    this.#requirePage(this.#pageOf(middle), () => this.leaveTo('next', ip));
-    this.f.br(this.#labelAt(middle));
+    const others = buckets.slice(0, -1);
+    if (places.length === 0) {
+      this.#searchBy(bucket, others, [nowhere, ...blocks], nowhere);
+      return;
+    }
+    this.f.block((label) => this.#searchBy(bucket, others, [label, ...blocks], nowhere));
+    for (const place of places) this.f.if(i32.eq(this.#place, i32.const(place)), () => this.#found(place, nowhere));
+    this.f.br(nowhere);
+  }
+  #found(place: number, nowhere: Label): void {
+    this.#requirePage(this.#pageOf(place), () => this.f.br(nowhere));
+    this.f.br(this.#labelAt(place));
   }
 
   #insn(here: RegionInsn): boolean {

@@ -17,6 +17,8 @@ const RET = [0xc3];
 class Code implements CodeAround {
   readonly from = 0;
   readonly mode = MODE;
+  /** Blocks that have been run. */
+  run = [0];
   readonly #bytes: readonly number[];
   readonly #decoder = new Decoder(new Set(['msr']));
 
@@ -30,7 +32,7 @@ class Code implements CodeAround {
     return 4096;
   }
   known(): number[] {
-    return [0];
+    return this.run;
   }
   handler(): number {
     return HANDLER;
@@ -72,6 +74,11 @@ describe('what a region has', () => {
   });
   it('is nothing where nothing can be translated', () => {
     expect(regionOf(CPUID, WRMSR)).toBeUndefined();
+  });
+  it('is entered where indirect calls may lead, which is not where direct jumps do', () => {
+    const code = new Code([0xff, 0xd0], RET, INC_EAX, [0x75, 0xfc], RET, DEC_ECX, RET); // CALL RAX; a loop; another function
+    code.run = [0, 2, 3, 7, 8];
+    expect(findRegion(code)?.entries.map(({ at }) => at)).toEqual([0, 2, 8]);
   });
   it('looks once at a block that leads to itself and begins with what is not translated', () => {
     const region = regionOf(CPUID, DEC_ECX, [0x75, 0xfa], RET); // JNZ to the first

@@ -78,11 +78,26 @@ export function findRegion(code: CodeAround): Region | undefined {
   const finder = new RegionFinder(code);
   finder.follow([0]);
   if (finder.entries.size === 0) return undefined;
-  if (finder.jumpsIndirectly) finder.enterAt([...code.known()].sort((a, b) => Math.abs(a) - Math.abs(b)));
+  if (finder.jumpsIndirectly) finder.enterAt(indirectTargets(code).sort((a, b) => Math.abs(a) - Math.abs(b)));
   const blocks = new Map([...finder.leaders].map((at) => [at, finder.block(at)]));
   const pages = new Map([...finder.leaders].map((at) => [code.pageOf(at), code.hostOf(code.pageOf(at)) ?? 0]));
   const { from, mode } = code;
   return { blocks, entries: [...finder.entries.values()], from, pages, mode };
+}
+
+/** Blocks of the entry's page that something else than a direct jump must have led to: functions, cases of a switch. */
+function indirectTargets(code: CodeAround): number[] {
+  const direct = new Set<number>();
+  for (const at of code.known()) {
+    let end = at;
+    const insns = code.decode(at)?.insns ?? [];
+    for (const { insn } of insns) end += insn.length;
+    const last = insns.at(-1)?.insn;
+    const target = last && targetOf(last, end);
+    if (target !== undefined) direct.add(target);
+    if (last?.row.name !== 'JMP' && last?.row.name !== 'RET') direct.add(end);
+  }
+  return code.known().filter((at) => !direct.has(at));
 }
 
 class RegionFinder {
@@ -154,7 +169,8 @@ class RegionFinder {
       // where it returns to, or goes on
       this.follow([end]);
       this.#enter(end);
-    } else if (insn.row.name === 'JMP' && target === undefined) this.jumpsIndirectly = true;
+    }
+    if (target === undefined && (insn.row.name === 'JMP' || insn.row.name === 'CALL')) this.jumpsIndirectly = true;
     return target === undefined ? [] : goesOn(insn) ? [target, end] : [target];
   }
 
