@@ -172,7 +172,7 @@ describe.each(['pc', 'q35'] as const)('A %s with firmware', (type) => {
     expect(machine.run()).toEqual({ kind: 'guest-panicked' });
     expect(machine.vcpu.getRegs().rip).toBe(reset);
     expect([bridge?.readConfig(Number(pam), 1), picture()]).toEqual([0x30, 0x5a]);
-    expect(pm?.readConfig(Number(lpc[1]), 4)).toBe(1);
+    expect(pm?.readConfig(Number(lpc[1]), 4)).toBe(type === 'pc' ? 1 : PM_IO_BASE | 1);
     machine.devices.rtc.write(0, 1, RTC.SHUTDOWN_STATUS);
     expect(machine.devices.rtc.read(1, 1)).toBe(RTC.SHUTDOWN_RESUME);
     machine.reset();

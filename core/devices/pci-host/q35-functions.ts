@@ -48,6 +48,7 @@ export function q35HostBridge(ports: MchPorts): PciConfigSpace {
   space.define(R.MCH_TSEGMB, 4, ports.topOfLowRam);
   space.define(R.MCH_TOUUD, 2, ports.topOfRam / MIB);
   space.define(R.MCH_TOLUD, 2, (ports.topOfLowRam / MIB) << 4);
+  space.keepInSleep(R.PCIEXBAR, 8);
   defineShadowRegisters(space, { pam0: R.MCH_PAM0, smram: R.MCH_SMRAM }, ports);
   followEcam(space, ports);
   return space;
@@ -103,6 +104,8 @@ export function ich9LpcBridge(ports: LpcPorts): PciConfigSpace {
   space.define(R.GEN_PMCON_1, 2, 0, 0x06ff);
   space.define(R.BIOS_CNTL, 1, 0, 0x1f);
   space.define(R.RCBA, 4, 0, (R.RCBA_MASK | R.RCBA_ENABLE) >>> 0);
+  // SeaBIOS resumes from S3 without setting them again
+  space.keepInSleep(R.PMBASE, 4).keepInSleep(R.ACPI_CNTL, 1).keepInSleep(R.RCBA, 4);
   followPmBase(space, ports, () => {
     const decodes = (space.readConfig(R.ACPI_CNTL, 1) & R.ACPI_CNTL_ACPI_EN) !== 0;
     return decodes ? space.readConfig(R.PMBASE, 4) & R.PMBASE_MASK : undefined;
