@@ -51,7 +51,10 @@ export class Cpu {
   /** When code is translated, of vCPUs made from now on. */
   static translation: Translation = 'hot';
   readonly translator: Translator;
+  readonly #code: CodeFetch;
   readonly #loop: RunLoop;
+  /** Instructions until the next look at where time goes. */
+  #untilSample = 0;
   /** Generated code. */
   readonly engine: InterpreterExports;
   readonly #records: DataView;
@@ -137,11 +140,11 @@ export class Cpu {
     };
     const interpreter = new Interpreter(interpreterFor(at), memory, imports);
     this.blocks = new BlockCache(this.state, physical, this.tlb, new Decoder(features), interpreter, at);
-    const code = new CodeFetch(this.state, physical, this.tlb, this.memory, this.blocks);
+    this.#code = new CodeFetch(this.state, physical, this.tlb, this.memory, this.blocks);
     this.translator = new Translator(at, this.blocks, interpreter, Cpu.translation, host);
     this.engine = interpreter.exports;
     this.tlb.dropOwn = this.engine.dropOwn;
-    this.#loop = new RunLoop(this, this.engine, code);
+    this.#loop = new RunLoop(this, this.engine, this.#code);
     this.reset();
   }
 
@@ -304,9 +307,11 @@ export class Cpu {
   }
 
   // -- running -----------------------------------------------------------------------------------------------------
-  /** Runs until an exit, or about `budget` instructions; `single`: exactly one. */
-  run(budget: number, single = false): CpuExit {
+  /** Runs until an exit, or at most about `most` instructions; `single`: exactly one. */
+  run(most: number, single = false): CpuExit {
     const s = this.state;
+    if (this.#untilSample <= 0) this.#untilSample = this.translator.interval;
+    const budget = Math.min(most, this.#untilSample);
     s.set32(S.BUDGET, budget);
     s.set32(S.WINDOW, this.windowWanted ? 1 : 0);
     this.refreshTsc();
@@ -318,8 +323,16 @@ export class Cpu {
       return this.#loop.run(single);
     } finally {
       const delivered = ((s.u32[S.FAULTS_DELIVERED >> 2] ?? 0) - faults) >>> 0;
-      this.instructions += budget - s.get32(S.BUDGET) - delivered * FAULT_COST;
+      const done = budget - s.get32(S.BUDGET);
+      this.instructions += done - delivered * FAULT_COST;
+      this.#untilSample -= done;
+      if (this.#untilSample <= 0) this.#sample();
     }
+  }
+  /** Where that many instructions end is where time goes, however often they were left: that code is worth a translation. */
+  #sample(): void {
+    const place = this.#code.place();
+    if (place) this.translator.sample(place);
   }
 
   /** The trap that waited: delivered, or CPU_DEBUG. */

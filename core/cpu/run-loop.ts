@@ -37,7 +37,6 @@ export class RunLoop {
       switch (code) {
         case EXIT_SLICE:
         case EXIT_STOP:
-          if (code === EXIT_SLICE && !one) this.#sample();
           this.cpu.memory.mmio.commit();
           if (this.cpu.memory.mmio.writes.length > 0) return this.#leaving(CPU_MMIO_WRITE);
           return this.#stepped();
@@ -80,12 +79,6 @@ export class RunLoop {
       }
       code = this.engine.run();
     }
-  }
-
-  /** Where slices end is where time goes: that code is worth a translation. */
-  #sample(): void {
-    const place = this.code.place();
-    if (place) this.cpu.translator.sample(place);
   }
 
   /** Takes of the slice what no instruction stands for. */

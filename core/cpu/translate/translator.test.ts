@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../testing/seeded-random.ts';
 import { TestCpu } from '../../testing/test-cpu.ts';
 import { Cpu } from '../cpu.ts';
+import { CPU_HLT } from '../exits.ts';
 import { FEATURE_NAMES } from '../features.ts';
 import { USER } from '../mmu/walk.ts';
 import * as S from '../state.ts';
@@ -180,6 +181,7 @@ describe('the translator', () => {
     const cpu = TestCpu.create(new Set(FEATURE_NAMES));
     const code = cpu.map(CODE, 0x1000);
     const { translator } = cpu;
+    translator.interval = 10;
     const rewrite = (): void => {
       code.set([0xff, 0xc0, 0xeb, 0xfc]); // INC EAX; JMP -4
       translator.blocks.written(code.byteOffset, 4);
@@ -198,6 +200,18 @@ describe('the translator', () => {
     expect(translator.regions).toBe(8);
     slices(1 << 16);
     expect(translator.regions).toBe(9);
+  });
+
+  it('translates code that leaves again and again before a sample is due', () => {
+    const cpu = TestCpu.create(new Set(FEATURE_NAMES));
+    cpu.state.set32(S.CPL, 0);
+    cpu.updateMode();
+    cpu.translator.interval = 50;
+    cpu.map(CODE, 0x1000).set([0xff, 0xc0, 0xf4, 0xeb, 0xfb]); // INC EAX; HLT; JMP -5
+    cpu.state.rip = BigInt(CODE);
+    for (let n = 0; n < 2000; n++) expect(cpu.run(1000)).toBe(CPU_HLT);
+    expect(cpu.translator.regions).toBeGreaterThan(0);
+    expect(cpu.state.gpr(S.RAX)).toBe(2000n);
   });
 
   it('follows calls to another page, and looks whether that is where it was', () => {

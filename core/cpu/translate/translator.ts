@@ -18,25 +18,27 @@ import { type FoundRegion, Regions } from './regions.ts';
 /** When a block is translated: when it turns out to be hot, at its first execution (for tests), or never. */
 export type Translation = 'hot' | 'always' | 'never';
 
-/** So many ends of a slice at a block make it hot. */
+/** Instructions from one sample to the next, and how many of them at a block make it hot. */
+const INTERVAL = 20_000;
 const HOT = 16;
-/** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many slices. */
+/** Modules are dear (about 2 ms each), functions are cheap: so many wait for each other, or for so many samples. */
 const BATCH = 24;
-const BATCH_SLICES = 96;
+const BATCH_SAMPLES = 96;
 /** More regions than that, of about 0.3 MiB each with all that V8 keeps of them, are not kept. */
 const MAX_REGIONS = 1200;
 /** Places remembered as sampled once. */
 const MAX_SAMPLES = 1 << 17;
-/** A page whose translations were dropped so often is left to the interpreter, until so many slices have passed. */
+/** A page whose translations were dropped so often is left to the interpreter, until so many samples have passed. */
 const MAX_DROPS = 8;
-const FORGIVE_SLICES = 1 << 16;
+const FORGIVE_SAMPLES = 1 << 16;
 
 export class Translator {
   readonly #installed: Regions;
   readonly #samples = new Map<number, number>();
   readonly #drops = new Map<number, number>();
   readonly #waiting = new Map<number, CodePlace>();
-  #slices = 0;
+  #sampled = 0;
+  interval = INTERVAL;
   /** What was translated since the beginning, and what became of it. */
   regions = 0;
   instructions = 0;
@@ -69,7 +71,7 @@ export class Translator {
     return this.#installed.evictions;
   }
 
-  /** A slice has ended, at a block. */
+  /** So many instructions have run, and a block is next. */
   sample(place: CodePlace): void {
     if (this.when !== 'hot') return;
     const { host, mode } = place;
@@ -79,10 +81,10 @@ export class Translator {
     // counting begins anew: the code may be dropped, and others may be hot in its place
     this.#samples.set(key, count % HOT);
     if (count === HOT) this.#waiting.set(key, place);
-    this.#slices++;
-    this.#installed.use(Math.floor(host / PAGE_SIZE), this.#slices);
-    if (this.#slices % FORGIVE_SLICES === 0) this.#forgive();
-    if (this.#slices % BATCH_SLICES !== 0 && this.#waiting.size < BATCH) return;
+    this.#sampled++;
+    this.#installed.use(Math.floor(host / PAGE_SIZE), this.#sampled);
+    if (this.#sampled % FORGIVE_SAMPLES === 0) this.#forgive();
+    if (this.#sampled % BATCH_SAMPLES !== 0 && this.#waiting.size < BATCH) return;
     this.#translateAll([...this.#waiting.values()]);
     this.#waiting.clear();
   }
