@@ -170,6 +170,13 @@ export class Func implements Callable {
     this.code.u32(11);
     this.code.byte(0);
   }
+  /** What overlaps is copied as if it did not. */
+  memoryCopy(to: I32, from: I32, length: I32): void {
+    emit(this.code, to);
+    emit(this.code, from);
+    emit(this.code, length);
+    for (const byte of [0xfc, 0x0a, 0x00, 0x00]) this.code.byte(byte);
+  }
 
   // -- control -----------------------------------------------------------------------------------------------------
   if(cond: I32, then: () => void, otherwise?: () => void): void {

@@ -7,6 +7,7 @@ import { emitSettleFlags } from '../codegen/settle-flags.ts';
 import type { Insn } from '../decode/insn.ts';
 import { MODE_FLAT } from '../decode/mode.ts';
 import type { VcpuLayout } from '../layout.ts';
+import { emitBulkStrings } from '../mmu/bulk-fast.ts';
 import { emitDropOwn, emitFlushPage } from '../mmu/flush.ts';
 import { emitRefill } from '../mmu/refill.ts';
 import { emitTlbSlot } from '../mmu/tlb-slot.ts';
@@ -104,6 +105,7 @@ class Builder extends HandlerBuilder {
     this.rt = {
       ...outer,
       ...emitSlowPaths(m, at, refill, findPageFault, outer),
+      bulk: emitBulkStrings(m, at, refill, outer.bulk),
       shared: (name, params, body) => this.sharedFunction(name, params, body),
       offset,
       linear: this.#linear(offset, checked),
@@ -395,7 +397,7 @@ function buildInterpreter(at: VcpuLayout): InterpreterModule {
   b.m.export('deliver', b.privilege.deliver);
   b.m.export('dropOwn', emitDropOwn(b.m, at));
   const inner = Object.keys(INNER_ROUTINES) as (keyof typeof INNER_ROUTINES)[];
-  for (const name of [...inner, ...SLOW_NAMES]) b.m.export(name, b.rt[name]);
+  for (const name of [...inner, ...SLOW_NAMES, 'bulk'] as const) b.m.export(name, b.rt[name]);
   b.m.exportTable('table');
   const module = new WebAssembly.Module(b.m.encode());
   return { module, slots, extension: extensionsFor(at), systemSlot, endSlot, guardSlot, limitSlot };

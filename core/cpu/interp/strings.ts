@@ -13,7 +13,7 @@ import { width } from '../semantics/width.ts';
 import * as S from '../state.ts';
 
 /** Strings shorter than this are not worth a call. */
-const BULK_MINIMUM = 16;
+const BULK_MINIMUM = 8;
 /** More than a page has. */
 const BULK_MAXIMUM = 4096;
 const REPNE = 0xf2;
