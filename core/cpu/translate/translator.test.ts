@@ -202,6 +202,26 @@ describe('the translator', () => {
     expect(translator.regions).toBe(9);
   });
 
+  it('does not translate what runs now and then', () => {
+    const cpu = TestCpu.create(new Set(FEATURE_NAMES));
+    const code = cpu.map(CODE, 0x1000);
+    const loops = [CODE, CODE + 0x100];
+    for (const loop of loops) code.set([0xff, 0xc0, 0xeb, 0xfc], loop - CODE); // INC EAX; JMP -4
+    cpu.translator.interval = 10;
+    const samples = (loop: number | undefined, count: number): void => {
+      cpu.state.rip = BigInt(loop ?? 0);
+      for (let n = 0; n < count; n++) cpu.run(10);
+    };
+    samples(loops[0], 15);
+    samples(loops[1], 1 << 14);
+    expect(cpu.translator.regions).toBe(1);
+    samples(loops[0], 8);
+    samples(loops[1], 200);
+    expect(cpu.translator.regions).toBe(1);
+    samples(loops[0], 300);
+    expect(cpu.translator.regions).toBe(2);
+  });
+
   it('translates code that leaves again and again before a sample is due', () => {
     const cpu = TestCpu.create(new Set(FEATURE_NAMES));
     cpu.state.set32(S.CPL, 0);

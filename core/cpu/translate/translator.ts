@@ -26,8 +26,8 @@ const BATCH = 24;
 const BATCH_SAMPLES = 96;
 /** More regions than that, of about 0.3 MiB each with all that V8 keeps of them, are not kept. */
 const MAX_REGIONS = 1200;
-/** Places remembered as sampled once. */
-const MAX_SAMPLES = 1 << 17;
+/** After so many samples all counts are halved: what runs now and then does not get hot in the end. */
+const AGEING = 1 << 14;
 /** A page whose translations were dropped so often is left to the interpreter, until so many samples have passed. */
 const MAX_DROPS = 8;
 const FORGIVE_SAMPLES = 1 << 16;
@@ -77,18 +77,23 @@ export class Translator {
     const { host, mode } = place;
     const key = host * MODE_COUNT + mode;
     const count = (this.#samples.get(key) ?? 0) + 1;
-    if (this.#samples.size >= MAX_SAMPLES) this.#samples.clear();
     // counting begins anew: the code may be dropped, and others may be hot in its place
     this.#samples.set(key, count % HOT);
     if (count === HOT) this.#waiting.set(key, place);
     this.#sampled++;
     this.#installed.use(Math.floor(host / PAGE_SIZE), this.#sampled);
     if (this.#sampled % FORGIVE_SAMPLES === 0) this.#forgive();
+    if (this.#sampled % AGEING === 0) this.#age();
     if (this.#sampled % BATCH_SAMPLES !== 0 && this.#waiting.size < BATCH) return;
     this.#translateAll([...this.#waiting.values()]);
     this.#waiting.clear();
   }
 
+  #age(): void {
+    for (const [key, count] of this.#samples)
+      if (count > 1) this.#samples.set(key, count >> 1);
+      else this.#samples.delete(key);
+  }
   #forgive(): void {
     this.#drops.clear();
     this.blocks.forgive();
