@@ -14,7 +14,7 @@ const SIZES = {
   'copy-bytes': 4,
   'copy-sse': 96,
   'rep-words': 64,
-  'rep-bytes': 8,
+  'rep-bytes': 32,
   'short-strings': 60,
   'pointer-chase': 1000,
   'hash-table': 190,
